@@ -1,0 +1,92 @@
+use std::collections::HashMap;
+
+use rstest::rstest;
+
+use super::*;
+
+struct Fake(HashMap<&'static str, &'static str>, Vec<&'static str>);
+
+impl Surroundings for Fake {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(ToString::to_string)
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        self.1.contains(&name)
+    }
+}
+
+fn fake(variables: &[&'static str], programs: &[&'static str]) -> Fake {
+    let pair = |variable: &&'static str| variable.split_once('=').unwrap_or((variable, "set"));
+    Fake(variables.iter().map(pair).collect(), programs.to_vec())
+}
+
+const FEDERATED: [&str; 3] = [
+    "AZURE_FEDERATED_TOKEN_FILE=/token",
+    "AZURE_TENANT_ID=t",
+    "AZURE_CLIENT_ID=c",
+];
+const SECRET: [&str; 3] = ["AZURE_CLIENT_SECRET=s", "AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c"];
+const APP_SERVICE: [&str; 2] = ["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h"];
+
+fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
+    match select(&fake(variables, programs)) {
+        Ok((selection, _)) => selection.to_string(),
+        Err(error) => format!("error: {}", error.message()),
+    }
+}
+
+#[rstest]
+#[case::aks(&FEDERATED[..], &["az"], "workload identity (client id c)")]
+#[case::client_secret(&SECRET, &["az"], "client secret (client id c)")]
+#[case::app_service(&APP_SERVICE, &["az"], "managed identity (system-assigned)")]
+#[case::laptop(&[], &["az", "azd"], "Azure CLI")]
+#[case::laptop_with_azd(&[], &["azd"], "Azure Developer CLI")]
+#[case::cloud_shell(&["MSI_ENDPOINT=http://x"], &["az"], "Azure CLI")]
+#[case::nothing(&[], &[], "error: the environment names no credential")]
+#[case::half_a_workload_identity(&["AZURE_FEDERATED_TOKEN_FILE=/t"], &["az"],
+    "error: workload identity needs AZURE_TENANT_ID and AZURE_CLIENT_ID, which is not set")]
+#[case::half_a_client_secret(&["AZURE_CLIENT_SECRET=s", "AZURE_TENANT_ID=t"], &["az"],
+    "error: a client secret needs AZURE_CLIENT_ID, which is not set")]
+#[case::half_an_app_service(&["IDENTITY_ENDPOINT=http://x"], &["az"],
+    "error: IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not")]
+#[case::arc(&["IDENTITY_ENDPOINT=x", "IMDS_ENDPOINT=x"], &[], "error: managed identity on Azure Arc is not supported")]
+#[case::service_fabric(&["IDENTITY_ENDPOINT=x", "IDENTITY_HEADER=h", "IDENTITY_SERVER_THUMBPRINT=t"], &[],
+    "error: managed identity on Service Fabric is not supported")]
+fn the_environment_is_never_guessed_at(
+    #[case] variables: &[&'static str],
+    #[case] programs: &[&'static str],
+    #[case] expected: &str,
+) {
+    assert_eq!(described(variables, programs), expected);
+}
+
+#[rstest]
+#[case::virtual_machine("ManagedIdentityCredential", &[], "managed identity (system-assigned)")]
+#[case::any_case("managedidentitycredential", &[], "managed identity (system-assigned)")]
+#[case::user_assigned("ManagedIdentityCredential", &["AZURE_CLIENT_ID=c"], "managed identity (client id c)")]
+#[case::wins_over_the_rest("AzureCliCredential", &FEDERATED, "Azure CLI")]
+#[case::azd("AzureDeveloperCliCredential", &[], "Azure Developer CLI")]
+#[case::environment("EnvironmentCredential", &SECRET, "client secret (client id c)")]
+#[case::environment_incomplete("EnvironmentCredential", &[],
+    "error: a client secret needs AZURE_TENANT_ID and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, which is not set")]
+#[case::workload("WorkloadIdentityCredential", &FEDERATED, "workload identity (client id c)")]
+#[case::prod_on_aks("prod", &FEDERATED, "workload identity (client id c)")]
+#[case::prod_on_a_virtual_machine("prod", &[], "managed identity (system-assigned)")]
+#[case::dev_without_tools("dev", &SECRET, "error: AZURE_TOKEN_CREDENTIALS is dev, but neither az nor azd is on the PATH")]
+#[case::unknown("VisualStudioCredential", &SECRET, "error: AZURE_TOKEN_CREDENTIALS is VisualStudioCredential, which is not known here")]
+fn a_credential_asked_for_by_name_is_not_replaced(
+    #[case] name: &'static str,
+    #[case] others: &[&'static str],
+    #[case] expected: &str,
+) {
+    let asked: &'static str = format!("AZURE_TOKEN_CREDENTIALS={name}").leak();
+    let variables: Vec<_> = others.iter().copied().chain([asked]).collect();
+    assert_eq!(described(&variables, &[]), expected);
+}
+
+#[test]
+fn an_error_about_credentials_lists_no_secret() {
+    let error = select(&fake(&["AZURE_CLIENT_SECRET=hunter2"], &[])).map(|_| ());
+    assert!(!format!("{error:?}").contains("hunter2"));
+}

@@ -1,0 +1,93 @@
+//! The HTTP client that credentials use: rustls with an explicit provider, no proxy in front of a metadata endpoint, and
+//! a memory of what was answered last, so that a timeout can say why nothing came.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use azure_core::http::{self, AsyncRawResponse, HttpClient, Request};
+
+use crate::{Error, ErrorKind, error::chain, target::Roots};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Whether requests honour `HTTP_PROXY` and `HTTPS_PROXY`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Via {
+    /// For metadata endpoints, which live on this machine: their secret header must not reach a proxy.
+    Direct,
+    SystemProxy,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Transport(Arc<Client>);
+
+#[derive(Debug)]
+struct Client {
+    http: reqwest::Client,
+    last_answer: Mutex<Option<String>>,
+}
+
+impl Transport {
+    pub(super) fn new(via: Via) -> Result<Self, Error> {
+        let tls = Roots::Platform.client_config()?;
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        let http = match via {
+            Via::Direct => builder.no_proxy(),
+            Via::SystemProxy => builder,
+        }
+        .build()
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::NoCredential,
+                format!("no HTTP client: {}", chain(&error)),
+            )
+            .with_hint("check HTTP_PROXY and HTTPS_PROXY")
+        })?;
+        Ok(Self(Arc::new(Client {
+            http,
+            last_answer: Mutex::default(),
+        })))
+    }
+
+    pub(super) fn lend(&self) -> http::Transport {
+        http::Transport::new(self.0.clone())
+    }
+
+    pub(super) fn last_answer(&self) -> Option<String> {
+        self.0.memory().clone()
+    }
+
+    pub(super) fn forget(&self) {
+        *self.0.memory() = None;
+    }
+}
+
+impl Client {
+    fn memory(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.last_answer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let mut address = request.url().clone();
+        address.set_query(None);
+        let result = self.http.execute_request(request).await;
+        *self.memory() = Some(match &result {
+            Ok(response) => format!("{address} answered HTTP {}", response.status()),
+            Err(error) => format!("{address}: {}", chain(error)),
+        });
+        result
+    }
+}

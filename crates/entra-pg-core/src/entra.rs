@@ -1,0 +1,211 @@
+//! The handle that an application makes once and hands to every adapter.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use azure_core::credentials::TokenCredential;
+
+use crate::{
+    Database, Error, IntoTarget, ManagedIdentity, RefreshPolicy, Scope, TokenCache,
+    credential::{Credential, Selection, Surroundings, select},
+    token::Clock,
+};
+
+/// One identity, and the tokens it has. Make one per process and clone it: all clones, and so all pools made with them,
+/// share one token per scope and one request for it.
+///
+/// ```no_run
+/// # fn main() -> Result<(), entra_pg_core::Error> {
+/// use entra_pg_core::Entra;
+///
+/// let entra = Entra::from_env()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Entra(Arc<Inner>);
+
+struct Inner {
+    credential: Credential,
+    policy: RefreshPolicy,
+    clock: Clock,
+    keep_warm: bool,
+    caches: Mutex<HashMap<Scope, TokenCache>>,
+}
+
+impl Entra {
+    /// Picks the credential that the environment asks for. The choice, and the reason for it, is logged at `info`.
+    ///
+    /// In this order: `AZURE_TOKEN_CREDENTIALS`, if set, decides by name (`ManagedIdentityCredential`,
+    /// `WorkloadIdentityCredential`, `EnvironmentCredential`, `AzureCliCredential`, `AzureDeveloperCliCredential`, `prod`,
+    /// `dev`). Else workload identity (`AZURE_FEDERATED_TOKEN_FILE`), a client secret (`AZURE_CLIENT_SECRET`), the managed
+    /// identity of App Service and Container Apps (`IDENTITY_ENDPOINT`), the Azure CLI if `az` is on the `PATH`, the Azure
+    /// Developer CLI if `azd` is. `AZURE_CLIENT_ID` names a user-assigned identity. Nothing is probed over the network;
+    /// on a virtual machine, ask for the managed identity by name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoCredential`](crate::ErrorKind::NoCredential) when the environment names none, or names one incompletely.
+    pub fn from_env() -> Result<Self, Error> {
+        Ok(Builder::from_env()?.build())
+    }
+
+    /// Uses any credential of the Azure SDK, or one's own.
+    pub fn new(credential: Arc<dyn TokenCredential>) -> Self {
+        Builder::new(credential).build()
+    }
+
+    /// Uses a managed identity of this app or virtual machine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoCredential`](crate::ErrorKind::NoCredential) when this kind of identity cannot be used here.
+    pub fn managed_identity(identity: ManagedIdentity) -> Result<Self, Error> {
+        Ok(Builder::managed_identity(identity)?.build())
+    }
+
+    /// The token cache for a scope. The same one at every call.
+    pub fn tokens(&self, scope: &Scope) -> TokenCache {
+        let mut caches = self
+            .0
+            .caches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = caches.get(scope) {
+            return cache.clone();
+        }
+        let cache = TokenCache::new(
+            self.0.credential.clone(),
+            scope.clone(),
+            self.0.policy.clone(),
+            self.0.clock.clone(),
+        );
+        if self.0.keep_warm && cache.keep_warm().is_err() {
+            tracing::warn!("tokens are not kept warm: this call was made outside of a Tokio runtime");
+        }
+        caches.insert(scope.clone(), cache.clone());
+        cache
+    }
+
+    /// A database to log in to. What the adapters are made of.
+    ///
+    /// # Errors
+    /// As [`Target::parse`](crate::Target::parse).
+    pub fn database(&self, target: impl IntoTarget) -> Result<Database, Error> {
+        let target = target.into_target()?;
+        let tokens = self.tokens(target.scope());
+        Ok(Database::new(target, tokens))
+    }
+
+    /// Which credential this is, for logs.
+    pub fn credential_name(&self) -> String {
+        self.0.credential.to_string()
+    }
+}
+
+impl fmt::Debug for Entra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entra")
+            .field("credential", &self.0.credential)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes an [`Entra`] with other than the default settings.
+#[derive(Debug)]
+pub struct Builder {
+    credential: Credential,
+    reason: String,
+    policy: RefreshPolicy,
+    clock: Clock,
+    keep_warm: bool,
+}
+
+impl Builder {
+    /// Uses any credential of the Azure SDK, or one's own.
+    pub fn new(credential: Arc<dyn TokenCredential>) -> Self {
+        Self::with(Credential::given(credential), "it was given".into())
+    }
+
+    /// Picks the credential as [`Entra::from_env`] does.
+    ///
+    /// # Errors
+    /// As [`Entra::from_env`].
+    pub fn from_env() -> Result<Self, Error> {
+        let (selection, reason) = select(&Process)?;
+        Ok(Self::with(Credential::azure(selection)?, reason))
+    }
+
+    /// Uses a managed identity of this app or virtual machine.
+    ///
+    /// # Errors
+    /// As [`Entra::managed_identity`].
+    pub fn managed_identity(identity: ManagedIdentity) -> Result<Self, Error> {
+        let credential = Credential::azure(Selection::ManagedIdentity(identity))?;
+        Ok(Self::with(credential, "it was asked for".into()))
+    }
+
+    fn with(credential: Credential, reason: String) -> Self {
+        Self {
+            credential,
+            reason,
+            policy: RefreshPolicy::default(),
+            clock: Clock::default(),
+            keep_warm: false,
+        }
+    }
+
+    /// When to refresh, and how long to wait.
+    #[must_use]
+    pub fn refresh_policy(mut self, policy: RefreshPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Refreshes tokens by a timer, even while nobody asks (default: no). Pools of `entra-pg-sqlx` do so anyway.
+    #[must_use]
+    pub fn keep_warm(mut self, keep_warm: bool) -> Self {
+        self.keep_warm = keep_warm;
+        self
+    }
+
+    /// Reads the wall clock through this function. For tests of clocks that jump.
+    #[must_use]
+    pub fn wall_clock(
+        mut self,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Self {
+        self.clock = Clock::new(clock);
+        self
+    }
+
+    /// Makes the handle. Nothing is requested yet.
+    pub fn build(self) -> Entra {
+        tracing::info!(credential = %self.credential, reason = %self.reason, "credential chosen");
+        Entra(Arc::new(Inner {
+            credential: self.credential,
+            policy: self.policy,
+            clock: self.clock,
+            keep_warm: self.keep_warm,
+            caches: Mutex::default(),
+        }))
+    }
+}
+
+/// The environment of this process.
+struct Process;
+
+impl Surroundings for Process {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let suffixes: &[&str] = if cfg!(windows) { &[".cmd", ".exe"] } else { &[""] };
+        std::env::split_paths(&path)
+            .any(|folder| suffixes.iter().any(|suffix| folder.join(format!("{name}{suffix}")).is_file()))
+    }
+}

@@ -1,0 +1,129 @@
+//! Why a server refused a login, read from its SQLSTATE and message.
+//!
+//! The wording varies between server versions and the pooler, so the message is matched loosely and only after the
+//! SQLSTATE says that it is about authentication. The messages are those of Azure Database for `PostgreSQL`.
+
+use crate::{Error, ErrorKind};
+
+/// The cause of a refused login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The token has expired by the server's clock.
+    Expired,
+    /// The token is for another service or another cloud.
+    Audience,
+    /// The token is damaged, or is not a token.
+    Format,
+    /// The role exists for another kind of principal: a user's token for a service principal's role, or the reverse.
+    TokenType,
+    /// The server does not say. Mostly: no role is mapped to this principal, or its name is spelled differently.
+    Other,
+}
+
+/// The SQLSTATEs with which a server, or `PgBouncer` on port 6432, refuses a login.
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const AUTHENTICATION_STATES: [&str; 3] = ["28000", "28P01", "08P01"];
+
+impl Rejection {
+    /// Classifies a server's error. `None` when it is not about authentication.
+    pub fn classify(sqlstate: &str, message: &str) -> Option<Self> {
+        if !AUTHENTICATION_STATES.contains(&sqlstate) {
+            return None;
+        }
+        let message = message.to_ascii_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        Some(if says(&["expired"]) {
+            Self::Expired
+        } else if says(&["audience"]) {
+            Self::Audience
+        } else if says(&["invalid format", "malformed"]) {
+            Self::Format
+        } else if says(&["aad_auth_tokentype"]) {
+            Self::TokenType
+        } else if sqlstate == "08P01" && !says(&["password", "auth", "login", "token"]) {
+            return None;
+        } else {
+            Self::Other
+        })
+    }
+
+    /// Whether another token could be accepted where this one was refused. The wrong audience or kind of token will
+    /// not change by asking again.
+    pub fn new_token_may_help(self) -> bool {
+        matches!(self, Self::Expired | Self::Format | Self::Other)
+    }
+
+    fn hint(self, user: &str) -> String {
+        match self {
+            Self::Expired => "the server's clock says that the token is too old: check the clock of this machine".into(),
+            Self::Audience => "the token is for another service or cloud: set the scope that fits the server, see Scope".into(),
+            Self::Format => "check that the server has Microsoft Entra authentication enabled".into(),
+            Self::TokenType => format!(
+                "role \"{user}\" was made for another kind of principal: make it anew with \
+                 pgaadauth_create_principal_with_oid and the type 'user', 'group' or 'service' that fits"
+            ),
+            Self::Other => format!(
+                "no role \"{user}\" is mapped to this principal, or its name differs in case: as the server's Entra administrator, \
+                 in database postgres, run select * from pgaadauth_create_principal_with_oid('{user}', '<object id>', 'service', false, false)"
+            ),
+        }
+    }
+
+    /// The error for a login that was refused for this reason.
+    pub fn into_error(self, user: &str, message: &str) -> Error {
+        Error::new(
+            ErrorKind::Rejected(self),
+            format!("the server refused the login of \"{user}\": {message}"),
+        )
+        .with_hint(self.hint(user))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(
+        "28000",
+        "The access token has expired. Please acquire a new token and retry",
+        Some(Rejection::Expired)
+    )]
+    #[case(
+        "28P01",
+        "Access token does not have a valid audience claim",
+        Some(Rejection::Audience)
+    )]
+    #[case("28P01", "The token has invalid format", Some(Rejection::Format))]
+    #[case(
+        "28P01",
+        "Service principals cannot generate AAD_AUTH_TOKENTYPE_APP_USER tokens for role \"app\"",
+        Some(Rejection::TokenType)
+    )]
+    #[case(
+        "28P01",
+        "password authentication failed for user \"app\"",
+        Some(Rejection::Other)
+    )]
+    #[case("08P01", "server login failed: FATAL password authentication failed", Some(Rejection::Other))]
+    #[case("08P01", "unsupported startup parameter: search_path", None)]
+    #[case("53300", "too many connections: token expired", None)]
+    fn server_messages_are_not_misread(
+        #[case] sqlstate: &str,
+        #[case] message: &str,
+        #[case] expected: Option<Rejection>,
+    ) {
+        assert_eq!(Rejection::classify(sqlstate, message), expected);
+    }
+
+    #[rstest]
+    #[case(Rejection::Expired, true)]
+    #[case(Rejection::Other, true)]
+    #[case(Rejection::Audience, false)]
+    #[case(Rejection::TokenType, false)]
+    fn only_a_curable_rejection_asks_for_another_token(#[case] cause: Rejection, #[case] helps: bool) {
+        assert_eq!(cause.new_token_may_help(), helps);
+    }
+}

@@ -1,0 +1,451 @@
+//! The token cache: what a caller gets, and when a request is sent.
+//!
+//! Contract:
+//! - The current token is an immutable snapshot, swapped atomically. Reading it takes no lock.
+//! - At most one request is in flight per cache; everyone who needs its result shares it.
+//! - A request is a task of its own. A caller that is cancelled, times out or panics does not stop it; a request that is
+//!   lost (its runtime shut down) wakes its waiters, and one of them sends the next.
+//! - Only success is published: a failed request never takes away a token that still lives, and never surfaces while one does.
+//! - The ledger's lock is never held across an await, nor while a task is spawned.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use azure_core::credentials::AccessToken;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Issued, Token,
+    clock::{Clock, Moment, Validity, since},
+    flight::{Flight, Landing},
+    policy::{Freshness, RefreshPolicy, RejectionBudget},
+};
+use crate::{Error, ErrorKind, Scope, credential::Credential};
+
+/// A cache for the tokens of one credential and one scope. Cheap to clone; all clones share the token and the requests.
+///
+/// Get one from [`Entra::tokens`](crate::Entra::tokens). Timers are optional: a call alone refreshes what is due, so it
+/// also works where a process is frozen between calls. [`keep_warm`](Self::keep_warm) adds a timer.
+#[derive(Clone)]
+pub struct TokenCache(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) credential: Credential,
+    pub(super) scope: Scope,
+    pub(super) policy: RefreshPolicy,
+    pub(super) clock: Clock,
+    current: ArcSwapOption<Issued>,
+    ledger: Mutex<Ledger>,
+    published: watch::Sender<u64>,
+}
+
+/// What is in flight, and when the next request may be sent.
+struct Ledger {
+    flight: Option<Flight>,
+    flights: u64,
+    generation: u64,
+    failures: u32,
+    next_attempt: Instant,
+    last_error: Option<Error>,
+    /// The generation for which a rejection has already forced a request.
+    forced_for: Option<u64>,
+    rejections: RejectionBudget,
+}
+
+/// What a caller that needs a request finds.
+enum Joined {
+    Flight(Flight),
+    /// No request may be sent before this moment. The error is that of the last one, if it failed.
+    TooEarly(Instant, Option<Error>),
+}
+
+/// A lost request is sent again this often by one caller; then its runtime is taken to be going down.
+const TAKEOVERS: usize = 3;
+
+impl TokenCache {
+    pub(crate) fn new(
+        credential: Credential,
+        scope: Scope,
+        policy: RefreshPolicy,
+        clock: Clock,
+    ) -> Self {
+        let now = clock.now();
+        Self(Arc::new(Inner {
+            credential,
+            scope,
+            policy,
+            clock,
+            current: ArcSwapOption::empty(),
+            ledger: Mutex::new(Ledger {
+                flight: None,
+                flights: 0,
+                generation: 0,
+                failures: 0,
+                next_attempt: now.monotonic,
+                last_error: None,
+                forced_for: None,
+                rejections: RejectionBudget::new(now),
+            }),
+            published: watch::Sender::new(0),
+        }))
+    }
+
+    /// The scope that the tokens are for.
+    pub fn scope(&self) -> &Scope {
+        &self.0.scope
+    }
+
+    /// A token that lives, waiting at most for `patience`.
+    ///
+    /// While a token lives this returns at once (in its last moments: after at most [`RefreshPolicy::floor_wait`]), whatever
+    /// happens at the endpoint. Without one it waits for the request that is under way, or sends it; inside the backoff
+    /// after a failure it returns that failure at once. Cancel safe: the request goes on and serves the next caller.
+    ///
+    /// # Errors
+    /// The endpoint's own error in words, or [`ErrorKind::TokenTimeout`] when `patience` ran out first.
+    /// [`ErrorKind::Runtime`] outside of a Tokio runtime, if a request is needed.
+    pub async fn get(&self, patience: Duration) -> Result<Token, Error> {
+        if let Some((token, Freshness::Fresh)) = self.0.look(patience) {
+            return Ok(token);
+        }
+        match timeout(patience, self.0.obtain(patience)).await {
+            Ok(result) => result,
+            Err(_) => match self.0.look(patience) {
+                Some((token, freshness)) if freshness != Freshness::Expired => Ok(token),
+                _ => Err(self.0.out_of_patience(patience)),
+            },
+        }
+    }
+
+    /// The current token if it lives, without waiting; starts a refresh if one is due. For timers and health checks.
+    ///
+    /// Outside of a Tokio runtime no refresh is started.
+    pub fn poll(&self) -> Option<Token> {
+        let seen = self.0.look(Duration::ZERO);
+        if !matches!(seen, Some((_, Freshness::Fresh))) {
+            self.0.start_if_allowed();
+        }
+        seen.and_then(|(token, freshness)| (freshness != Freshness::Expired).then_some(token))
+    }
+
+    /// Another token than `rejected`, which the server refused: the current one if it is newer, else the result of one
+    /// forced request. `None` when there is nothing newer to be had: the endpoint gave the same token again or failed,
+    /// this token has already forced a request, or too many were forced of late.
+    ///
+    /// The refused token stays valid for others: one server that lacks a role must not take it from the rest.
+    pub async fn newer_than(&self, rejected: &Token, patience: Duration) -> Option<Token> {
+        let newer = || {
+            self.0
+                .look(patience)
+                .map(|(token, _)| token)
+                .filter(|token| token.generation() > rejected.generation())
+        };
+        if let Some(token) = newer() {
+            return Some(token);
+        }
+        let flight = self.0.force(rejected.generation())?;
+        let _ = timeout(patience, flight.outcome()).await;
+        newer()
+    }
+
+    /// Tells of each new token: the number is its generation.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.published.subscribe()
+    }
+
+    /// How long until [`poll`](Self::poll) has something to do, unless something changes before.
+    pub fn idle_for(&self) -> Duration {
+        let now = self.0.clock.now();
+        let until_stale = self
+            .0
+            .current
+            .load()
+            .as_ref()
+            .map_or(Duration::ZERO, |token| {
+                let validity = &token.validity;
+                validity
+                    .remaining(now)
+                    .saturating_sub(validity.refresh_margin())
+            });
+        let ledger = self.0.ledger();
+        if ledger.flight.is_some() {
+            return Duration::MAX;
+        }
+        until_stale.max(ledger.next_attempt.saturating_duration_since(now.monotonic))
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("credential", &self.0.credential)
+            .field("scope", &self.0.scope)
+            .field("current", &self.0.current.load_full().map(Token))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // Nothing that panics runs under this lock; were it to, the ledger's fields would still each be valid.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look(&self, patience: Duration) -> Option<(Token, Freshness)> {
+        let token = Token(self.current.load_full()?);
+        let freshness = self
+            .policy
+            .freshness(token.validity(), self.clock.now(), patience);
+        Some((token, freshness))
+    }
+
+    fn remaining(&self, now: Moment) -> Duration {
+        self.current
+            .load()
+            .as_ref()
+            .map_or(Duration::ZERO, |token| token.validity.remaining(now))
+    }
+
+    /// The state table of `docs/architecture.md`, row by row.
+    async fn obtain(self: &Arc<Self>, patience: Duration) -> Result<Token, Error> {
+        for _ in 0..=TAKEOVERS {
+            match self.look(patience) {
+                Some((token, Freshness::Fresh)) => return Ok(token),
+                Some((token, Freshness::Stale)) => {
+                    self.start_if_allowed();
+                    return Ok(token);
+                }
+                Some((token, Freshness::Floor)) => {
+                    if let Ok(Joined::Flight(flight)) = self.join(false) {
+                        // Half of what remains, so that the token is still good for a login afterwards.
+                        let wait = self
+                            .policy
+                            .floor_wait
+                            .min(self.remaining(self.clock.now()) / 2);
+                        if let Ok(Some(Ok(newer))) = timeout(wait, flight.outcome()).await {
+                            return Ok(newer);
+                        }
+                    }
+                    if !self.remaining(self.clock.now()).is_zero() {
+                        return Ok(token);
+                    }
+                }
+                Some((_, Freshness::Expired)) | None => match self.join(false)? {
+                    Joined::Flight(flight) => {
+                        if let Some(outcome) = flight.outcome().await {
+                            return outcome;
+                        }
+                    }
+                    Joined::TooEarly(_, Some(error)) => return Err(error),
+                    Joined::TooEarly(until, None) => sleep_until(until).await,
+                },
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Runtime,
+            "the request for a token was dropped again and again: the Tokio runtime is shutting down",
+        ))
+    }
+
+    fn start_if_allowed(self: &Arc<Self>) {
+        // Whatever comes back here (too early, no runtime) does not concern a caller that needs no new token.
+        let _ = self.join(false);
+    }
+
+    /// Joins the request in flight, or sends one if that is allowed now (or `forced`).
+    fn join(self: &Arc<Self>, forced: bool) -> Result<Joined, Error> {
+        let (landing, flight) = {
+            let mut ledger = self.ledger();
+            if let Some(flight) = &ledger.flight {
+                return Ok(Joined::Flight(flight.clone()));
+            }
+            if !forced && self.clock.now().monotonic < ledger.next_attempt {
+                return Ok(Joined::TooEarly(
+                    ledger.next_attempt,
+                    ledger.last_error.clone(),
+                ));
+            }
+            ledger.flights += 1;
+            let (landing, flight) = Landing::new(Arc::downgrade(self), ledger.flights);
+            ledger.flight = Some(flight.clone());
+            (landing, flight)
+        };
+        // A runtime that is shutting down drops the task inside `spawn`, and dropping it takes the lock.
+        let task = landing.take_off(self)?;
+        if let Some(current) = self.ledger().flight.as_mut().filter(|f| f.id == flight.id) {
+            current.task = Some(task);
+        }
+        Ok(Joined::Flight(flight))
+    }
+
+    fn force(self: &Arc<Self>, generation: u64) -> Option<Flight> {
+        {
+            let now = self.clock.now();
+            let mut ledger = self.ledger();
+            if let Some(flight) = &ledger.flight {
+                return Some(flight.clone());
+            }
+            let already = ledger.forced_for == Some(generation);
+            if already || !ledger.rejections.take(now, self.policy.rejection_interval) {
+                return None;
+            }
+            ledger.forced_for = Some(generation);
+        }
+        match self.join(true) {
+            Ok(Joined::Flight(flight)) => Some(flight),
+            _ => None,
+        }
+    }
+
+    /// The flight ended without a result: its task was dropped.
+    pub(super) fn abandon(&self, id: u64) {
+        let mut ledger = self.ledger();
+        if ledger.flight.as_ref().is_some_and(|f| f.id == id) {
+            ledger.flight = None;
+        }
+    }
+
+    /// The flight ended with a result. Publishes a new token, or notes the failure, and says when the next may start.
+    pub(super) fn complete(
+        &self,
+        id: u64,
+        requested: Moment,
+        result: Result<AccessToken, Error>,
+    ) -> Result<Token, Error> {
+        let now = self.clock.now();
+        let mut ledger = self.ledger();
+        let outcome = result.and_then(|access| self.accept(&mut ledger, &access, requested));
+        let remaining = self.remaining(now);
+        let pause = match &outcome {
+            Ok(token) => {
+                ledger.failures = 0;
+                ledger.last_error = None;
+                let pause = self.policy.pause_after_success(remaining);
+                tracing::info!(
+                    credential = %self.credential,
+                    scope = %self.scope,
+                    generation = token.generation(),
+                    remaining_s = remaining.as_secs_f64(),
+                    "token obtained"
+                );
+                pause
+            }
+            Err(error) => {
+                ledger.failures = ledger.failures.saturating_add(1);
+                ledger.last_error = Some(error.clone());
+                let pause = self.policy.pause_after_failure(
+                    remaining,
+                    ledger.failures,
+                    error.retry_after(),
+                    fastrand::f64(),
+                );
+                tracing::warn!(
+                    credential = %self.credential,
+                    scope = %self.scope,
+                    error = %error,
+                    failures = ledger.failures,
+                    remaining_s = remaining.as_secs_f64(),
+                    retry_in_s = pause.as_secs_f64(),
+                    "token request failed"
+                );
+                pause
+            }
+        };
+        ledger.next_attempt = now.monotonic + pause;
+        if ledger.flight.as_ref().is_some_and(|f| f.id == id) {
+            ledger.flight = None;
+        }
+        outcome
+    }
+
+    /// Publishes what came back, unless it is what is already held.
+    fn accept(
+        &self,
+        ledger: &mut Ledger,
+        access: &AccessToken,
+        requested: Moment,
+    ) -> Result<Token, Error> {
+        let secret = Zeroizing::new(access.token.secret().to_owned());
+        let expires_on = access.expires_on.into();
+        let remaining = since(expires_on, requested.wall);
+        if secret.trim().is_empty() {
+            return Err(Error::new(
+                ErrorKind::UnusableToken,
+                format!("{} returned an empty token", self.credential),
+            )
+            .with_hint("the endpoint is at fault; ask whoever runs it"));
+        }
+        if remaining.is_zero() {
+            return Err(self.expired_on_arrival(since(requested.wall, expires_on)));
+        }
+        if let Some(current) = self.current.load_full() {
+            let repeated = *current.secret == *secret;
+            let no_better = ledger.forced_for != Some(current.generation)
+                && current.validity.remaining(requested) > remaining;
+            if repeated || no_better {
+                return Ok(Token(current));
+            }
+        }
+        let margin = self.policy.refresh_margin(remaining, fastrand::f64());
+        ledger.generation += 1;
+        let token = Token::new(
+            secret,
+            Validity::new(expires_on, requested, margin),
+            ledger.generation,
+        );
+        self.current.store(Some(Arc::clone(&token.0)));
+        self.published.send_replace(ledger.generation);
+        Ok(token)
+    }
+
+    fn expired_on_arrival(&self, ago: Duration) -> Error {
+        Error::new(
+            ErrorKind::UnusableToken,
+            format!(
+                "{} returned a token that expired {} s ago",
+                self.credential,
+                ago.as_secs()
+            ),
+        )
+        .with_hint("the clocks of this machine and of the token endpoint disagree: set this machine's clock (NTP)")
+        .transient(true)
+    }
+
+    fn out_of_patience(&self, patience: Duration) -> Error {
+        let so_far = self
+            .credential
+            .last_answer()
+            .or_else(|| self.ledger().last_error.as_ref().map(|e| e.message().to_owned()))
+            .unwrap_or_else(|| "nothing was answered so far".to_owned());
+        Error::new(
+            ErrorKind::TokenTimeout,
+            format!(
+                "{} gave no token within {} s: {so_far}",
+                self.credential,
+                patience.as_secs_f64()
+            ),
+        )
+        .with_hint("check that the token endpoint can be reached from here; the request goes on and serves a later call")
+        .transient(true)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(task) = self.ledger().flight.take().and_then(|flight| flight.task) {
+            task.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

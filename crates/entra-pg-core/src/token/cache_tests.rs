@@ -1,0 +1,388 @@
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU32, Ordering},
+    time::SystemTime,
+};
+
+use azure_core::credentials::{Secret, TokenCredential, TokenRequestOptions};
+use rstest::rstest;
+use tokio::time::{advance, sleep};
+
+use super::*;
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const PATIENCE: Duration = s(15);
+
+/// What the scripted endpoint does with one request.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Token(Duration),
+    Same(Duration),
+    Late(Duration, Duration),
+    Empty,
+    ExpiredOnArrival,
+    Failure,
+    Panic,
+    Hang,
+}
+
+#[derive(Debug)]
+struct Script {
+    started: Instant,
+    wall: SystemTime,
+    requests: AtomicU32,
+    answers: Mutex<VecDeque<Answer>>,
+    otherwise: Answer,
+}
+
+impl Script {
+    fn new(answers: impl IntoIterator<Item = Answer>, otherwise: Answer) -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + s(1_000_000),
+            requests: AtomicU32::new(0),
+            answers: Mutex::new(answers.into_iter().collect()),
+            otherwise,
+        })
+    }
+
+    fn now(&self) -> SystemTime {
+        self.wall + self.started.elapsed()
+    }
+
+    fn requests(&self) -> u32 {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    fn cache(self: &Arc<Self>) -> TokenCache {
+        let clock = Arc::clone(self);
+        TokenCache::new(
+            Credential::given(Arc::clone(self) as Arc<dyn TokenCredential>),
+            Scope::for_host("localhost"),
+            RefreshPolicy::default(),
+            Clock::new(move || clock.now()),
+        )
+    }
+
+    fn token(&self, name: &str, lifetime: Duration) -> AccessToken {
+        AccessToken::new(
+            Secret::new(name.to_owned()),
+            (self.now() + lifetime).into(),
+        )
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Script {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        let answer = self
+            .answers
+            .lock()
+            .expect("no panic under this lock")
+            .pop_front()
+            .unwrap_or(self.otherwise);
+        let name = format!("token-{number}");
+        match answer {
+            Answer::Token(lifetime) => Ok(self.token(&name, lifetime)),
+            Answer::Same(lifetime) => Ok(self.token("same", lifetime)),
+            Answer::Late(delay, lifetime) => {
+                sleep(delay).await;
+                Ok(self.token(&name, lifetime))
+            }
+            Answer::Empty => Ok(self.token("", s(3_600))),
+            Answer::ExpiredOnArrival => Ok(AccessToken::new(
+                Secret::new(name),
+                (self.now() - s(7_200)).into(),
+            )),
+            Answer::Failure => Err(azure_core::Error::with_message(
+                azure_core::error::ErrorKind::Io,
+                "scripted failure",
+            )),
+            Answer::Panic => panic!("scripted panic"),
+            Answer::Hang => std::future::pending().await,
+        }
+    }
+}
+
+const HOUR: Duration = s(3_600);
+
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_costs_no_request() {
+    let script = Script::new([], Answer::Token(HOUR));
+    let cache = script.cache();
+    for _ in 0..100 {
+        cache.get(PATIENCE).await.expect("a token");
+    }
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_start_makes_one_request_for_a_thousand_callers() {
+    let script = Script::new([], Answer::Late(s(2), HOUR));
+    let cache = script.cache();
+    let callers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.get(PATIENCE).await.map(|t| t.generation()) })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.expect("no panic").ok(), Some(1));
+    }
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_caller_waits_for_a_slow_refresh() {
+    let script = Script::new([Answer::Token(HOUR)], Answer::Late(s(10), HOUR));
+    let cache = script.cache();
+    cache.get(PATIENCE).await.expect("a token");
+    advance(s(3_400)).await;
+    let before = Instant::now();
+    for _ in 0..50 {
+        assert_eq!(cache.get(PATIENCE).await.expect("a token").secret(), "token-1");
+    }
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    sleep(s(11)).await;
+    assert_eq!(cache.get(PATIENCE).await.expect("a token").secret(), "token-2");
+    assert_eq!(script.requests(), 2);
+}
+
+#[rstest]
+#[case(Answer::Failure)]
+#[case(Answer::Panic)]
+#[case(Answer::Empty)]
+#[case(Answer::ExpiredOnArrival)]
+#[case(Answer::Hang)]
+#[tokio::test(start_paused = true)]
+async fn a_failed_refresh_never_surfaces_while_the_token_lives(#[case] fault: Answer) {
+    let script = Script::new([Answer::Token(HOUR)], fault);
+    let cache = script.cache();
+    cache.get(PATIENCE).await.expect("a token");
+    while script.now() < script.wall + HOUR - s(1) {
+        cache.get(PATIENCE).await.expect("the token still lives");
+        sleep(Duration::from_millis(500)).await;
+    }
+    let failures = script.requests() - 1;
+    assert!((3..=120).contains(&failures), "{failures} retries in the last five minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_token_the_endpoints_own_error_comes_at_once_inside_the_backoff() {
+    let script = Script::new([], Answer::Failure);
+    let cache = script.cache();
+    for _ in 0..20 {
+        let before = Instant::now();
+        let error = cache.get(PATIENCE).await.expect_err("the endpoint is down");
+        assert!(error.to_string().contains("scripted failure"), "{error}");
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovery_takes_one_backoff_step() {
+    let script = Script::new([Answer::Failure; 6], Answer::Token(HOUR));
+    let cache = script.cache();
+    while cache.get(PATIENCE).await.is_err() {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let limit = s(1 + 2 + 4 + 8 + 10 + 10 + 1);
+    assert!(script.started.elapsed() < limit, "{:?}", script.started.elapsed());
+    assert_eq!(script.requests(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_is_not_handed_out() {
+    let script = Script::new([Answer::Token(HOUR)], Answer::Failure);
+    let cache = script.cache();
+    cache.get(PATIENCE).await.expect("a token");
+    advance(HOUR).await;
+    assert!(cache.get(PATIENCE).await.is_err());
+    assert!(cache.poll().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_caller_does_not_cancel_the_request() {
+    let script = Script::new([], Answer::Late(s(5), HOUR));
+    let cache = script.cache();
+    for _ in 0..100 {
+        let caller = cache.clone();
+        let task = tokio::spawn(async move { caller.get(PATIENCE).await });
+        settle().await;
+        task.abort();
+    }
+    assert!(cache.get(PATIENCE).await.is_ok());
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_impatient_caller_gets_an_error_and_the_next_one_the_token() {
+    let script = Script::new([], Answer::Late(s(20), HOUR));
+    let cache = script.cache();
+    let error = cache.get(s(15)).await.expect_err("too slow");
+    assert_eq!(error.kind(), ErrorKind::TokenTimeout);
+    assert!(cache.get(s(15)).await.is_ok());
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_endpoint_is_given_up() {
+    let script = Script::new([], Answer::Hang);
+    let cache = script.cache();
+    let error = cache.get(s(200)).await.expect_err("nothing came");
+    assert_eq!(script.started.elapsed(), s(75));
+    assert!(error.to_string().contains("75 s"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_credential_is_reported_and_not_called_in_a_loop() {
+    let script = Script::new([], Answer::Panic);
+    let cache = script.cache();
+    for _ in 0..10 {
+        let error = cache.get(PATIENCE).await.expect_err("it panics");
+        assert!(error.to_string().contains("panicked"), "{error}");
+    }
+    assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_token_makes_no_hot_loop() {
+    let script = Script::new([], Answer::Same(s(600)));
+    let cache = script.cache();
+    cache.get(PATIENCE).await.expect("a token");
+    let end = Instant::now() + s(590);
+    while Instant::now() < end {
+        assert_eq!(cache.get(PATIENCE).await.expect("a token").generation(), 1);
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!((20..=80).contains(&script.requests()), "{}", script.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn clock_skew_is_named() {
+    let script = Script::new([], Answer::ExpiredOnArrival);
+    let error = script.cache().get(PATIENCE).await.expect_err("expired");
+    assert_eq!(error.kind(), ErrorKind::UnusableToken);
+    assert!(error.to_string().contains("clock"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_token_forces_one_request_however_many_ask() {
+    let script = Script::new([], Answer::Late(s(1), HOUR));
+    let cache = script.cache();
+    let rejected = cache.get(PATIENCE).await.expect("a token");
+    let askers: Vec<_> = (0..50)
+        .map(|_| {
+            let (cache, rejected) = (cache.clone(), rejected.clone());
+            tokio::spawn(async move { cache.newer_than(&rejected, PATIENCE).await })
+        })
+        .collect();
+    for asker in askers {
+        let newer = asker.await.expect("no panic").expect("a newer token");
+        assert_eq!(newer.secret(), "token-2");
+    }
+    assert_eq!(script.requests(), 2);
+}
+
+#[rstest]
+#[case(Answer::Same(HOUR))]
+#[case(Answer::Failure)]
+#[tokio::test(start_paused = true)]
+async fn a_rejection_that_brings_nothing_new_ends_the_retry(#[case] second: Answer) {
+    let script = Script::new([Answer::Same(HOUR)], second);
+    let cache = script.cache();
+    let rejected = cache.get(PATIENCE).await.expect("a token");
+    for _ in 0..20 {
+        assert!(cache.newer_than(&rejected, PATIENCE).await.is_none());
+        assert!(cache.get(PATIENCE).await.is_ok(), "others may still use it");
+    }
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_everything_makes_no_storm() {
+    let script = Script::new([], Answer::Token(HOUR));
+    let cache = script.cache();
+    let end = Instant::now() + s(300);
+    while Instant::now() < end {
+        let token = cache.get(PATIENCE).await.expect("a token");
+        cache.newer_than(&token, PATIENCE).await;
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert!(script.requests() <= 13, "{}", script.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_warm_refreshes_unasked_and_ends_with_the_last_handle() {
+    let script = Script::new([], Answer::Token(HOUR));
+    let cache = script.cache();
+    cache.keep_warm().expect("in a runtime");
+    sleep(s(3_600 * 5)).await;
+    assert!((5..=6).contains(&script.requests()), "{}", script.requests());
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks(), 1);
+    drop(cache);
+    settle().await;
+    assert_eq!(tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_ends_with_the_last_handle() {
+    let script = Script::new([], Answer::Hang);
+    let cache = script.cache();
+    assert!(cache.poll().is_none());
+    settle().await;
+    drop(cache);
+    settle().await;
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+#[test]
+fn a_runtime_that_dies_with_the_request_strands_nobody() {
+    let new_runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    };
+    let script = Script::new([Answer::Hang], Answer::Token(HOUR));
+    let cache = script.cache();
+    let first = new_runtime();
+    first.block_on(async {
+        assert!(cache.poll().is_none());
+        settle().await;
+    });
+    drop(first);
+    let token = new_runtime().block_on(cache.get(PATIENCE));
+    assert_eq!(token.expect("a token").secret(), "token-2");
+}
+
+#[test]
+fn a_call_outside_of_a_runtime_does_not_panic() {
+    let script = Script::new([], Answer::Token(HOUR));
+    assert!(script.cache().poll().is_none());
+    assert!(script.cache().keep_warm().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn debug_output_holds_no_token() {
+    let script = Script::new([], Answer::Same(HOUR));
+    let cache = script.cache();
+    let token = cache.get(PATIENCE).await.expect("a token");
+    assert!(!format!("{cache:?} {token:?}").contains("same"));
+}

@@ -1,0 +1,80 @@
+//! The one verb: `connect`.
+//!
+//! SeaORM keeps a user's `map_sqlx_postgres_opts` closure in a single slot that nobody else can read; setting ours would
+//! discard theirs. So the options are first used for a lazy pool that never connects, and what it would have connected
+//! with, the user's closure applied, is what ours goes on from.
+
+use entra_pg_sqlx::{
+    core::{Database, Entra, Error, ErrorKind, Login, Target, chain},
+    rotate, seal,
+};
+use sea_orm::{
+    ConnectOptions, DatabaseConnection, DbErr, RuntimeErr,
+    sqlx::{self, postgres::PgConnectOptions},
+};
+
+/// Connects with the options' URL, and rotates tokens until the connection is closed.
+///
+/// The token is waited for at most for the URL's `connect_timeout`, the first connection for the options' own
+/// `connect_timeout`. Cancelling leaves nothing behind.
+///
+/// # Errors
+/// What is wrong with the URL, the token endpoint's own error, or why the first connection failed. An error of
+/// `after_connect` is its [`source`](std::error::Error::source).
+pub async fn connect(
+    options: impl Into<ConnectOptions>,
+    entra: &Entra,
+) -> Result<DatabaseConnection, Error> {
+    connect_with(options, entra, Ok).await
+}
+
+/// As [`connect`], with a function that changes what was read from the URL: the scope, or root certificates from memory.
+/// Host, port and database are the URL's.
+///
+/// # Errors
+/// As [`connect`], and those of `change`.
+pub async fn connect_with(
+    options: impl Into<ConnectOptions>,
+    entra: &Entra,
+    change: impl FnOnce(Target) -> Result<Target, Error>,
+) -> Result<DatabaseConnection, Error> {
+    let options = options.into();
+    let database = entra.database(change(Target::parse(options.get_url())?)?)?;
+    let login = database.login().await?;
+    let sealed = seal(user_options(&options).await?, &database, &login)?;
+    open(options, sealed, &database, &login).await
+}
+
+/// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
+async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Error> {
+    let mut lazy = options.clone();
+    lazy.connect_lazy(true)
+        .min_connections(0)
+        .after_connect(|_| Box::pin(async { Ok(()) }))
+        .map_sqlx_postgres_pool_opts(|pool| pool);
+    let unconnected = sea_orm::Database::connect(lazy).await.map_err(|error| explain(error, ""))?;
+    let prepared = unconnected.get_postgres_connection_pool().connect_options();
+    Ok(prepared.as_ref().clone())
+}
+
+async fn open(
+    mut options: ConnectOptions,
+    sealed: PgConnectOptions,
+    database: &Database,
+    login: &Login,
+) -> Result<DatabaseConnection, Error> {
+    options.map_sqlx_postgres_opts(move |_| sealed.clone());
+    let connection = sea_orm::Database::connect(options)
+        .await
+        .map_err(|error| explain(error, login.user()))?;
+    rotate(connection.get_postgres_connection_pool(), database, login).detach();
+    Ok(connection)
+}
+
+fn explain(error: DbErr, user: &str) -> Error {
+    match &error {
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => entra_pg_sqlx::explain(cause, user),
+        DbErr::ConnectionAcquire(_) => entra_pg_sqlx::explain(&sqlx::Error::PoolTimedOut, user),
+        other => Error::new(ErrorKind::Connect, chain(other)).with_source(error),
+    }
+}

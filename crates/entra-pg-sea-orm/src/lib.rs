@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod connect;
+
+pub use entra_pg_sqlx::core;
+pub use sea_orm;
+
+pub use self::connect::{connect, connect_with};

@@ -1,0 +1,55 @@
+//! From a target to sqlx's connect options, and what of them is not the user's to change.
+
+use entra_pg_core::{Database, Error, ErrorKind, Login, Target};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+/// Connect options for a target, without user and password. Password files are not read.
+pub fn base(target: &Target) -> PgConnectOptions {
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(target.host())
+        .port(target.port())
+        .options(target.settings().iter().map(|(name, value)| (name, value)));
+    if let Some(database) = target.database() {
+        options = options.database(database);
+    }
+    if let Some(name) = target.application_name() {
+        options = options.application_name(name);
+    }
+    options
+}
+
+/// Puts name and token into options that a user may have changed, and verification back to where it must be. Everything
+/// else (host, port, database, logging, statement cache, settings, …) stays as the user left it; so do root certificates
+/// that the target does not name.
+///
+/// # Errors
+/// [`ErrorKind::InvalidTarget`] if the options lead to a Unix-domain socket: it has no certificate to check.
+pub fn seal(
+    options: PgConnectOptions,
+    database: &Database,
+    login: &Login,
+) -> Result<PgConnectOptions, Error> {
+    let target = database.target();
+    if options.get_socket().is_some() || options.get_host().starts_with('/') {
+        return Err(Error::new(
+            ErrorKind::InvalidTarget,
+            "the connect options lead to a Unix-domain socket, which has no TLS",
+        )
+        .with_hint("do not set a socket; give the server's name as the host"));
+    }
+    let mode = if target.uses_tls() {
+        PgSslMode::VerifyFull
+    } else {
+        PgSslMode::Disable
+    };
+    let options = options
+        .ssl_mode(mode)
+        .username(login.user())
+        .password(login.token().secret());
+    Ok(match target.roots().pem() {
+        Some(pem) => options.ssl_root_cert_from_pem(pem.to_vec()),
+        // sqlx has read `sslrootcert=system` as the name of a file; no certificates of our own is what it means.
+        None if target.roots_were_given() => options.ssl_root_cert_from_pem(Vec::new()),
+        None => options,
+    })
+}
