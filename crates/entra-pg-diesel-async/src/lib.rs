@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod manager;
+
+pub use diesel;
+pub use diesel_async;
+pub use entra_pg_tokio_postgres::{Connector, core};
+
+pub use self::manager::connect;
+#[cfg(any(feature = "bb8", feature = "deadpool"))]
+pub use self::manager::{manager, manager_with};

@@ -1,0 +1,210 @@
+//! Opens connections: a fresh token, TCP, verified TLS and authentication, within one deadline.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use entra_pg_core::{Database, Entra, Error, ErrorKind, IntoTarget, Login, Target};
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::{
+    Client, Config, Socket,
+    config::{ChannelBinding, SslMode},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::{
+    failure::explain,
+    progress::{Progress, Tls, TlsStream},
+};
+
+/// The half of a connection that does its I/O. Spawn it; it ends when the client is dropped.
+pub type Connection = tokio_postgres::Connection<Socket, TlsStream>;
+
+type Change = dyn Fn(&mut Config) + Send + Sync;
+
+/// Opens connections to one database. Cheap to clone; with the features `bb8` and `deadpool` it is a pool's manager.
+#[derive(Clone)]
+pub struct Connector(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    change: Option<Box<Change>>,
+    tls: MakeRustlsConnect,
+    last_error: Mutex<Option<Error>>,
+}
+
+/// Opens one connection and spawns the task that does its I/O. The task ends when the client is dropped.
+///
+/// # Errors
+/// As [`Connector::new`] and [`Connector::connect`].
+pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<Client, Error> {
+    Connector::new(target, entra)?.connect_and_spawn().await
+}
+
+impl Connector {
+    /// A connector for a URL or a [`Target`].
+    ///
+    /// # Errors
+    /// What is wrong with the target. Nothing is requested or connected yet.
+    pub fn new(target: impl IntoTarget, entra: &Entra) -> Result<Self, Error> {
+        Self::build(target, entra, None)
+    }
+
+    /// As [`new`](Self::new), with a function that changes each connection's configuration: keepalives, target session
+    /// attributes, further startup settings. User, password and TLS mode are set after it; another host is refused.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_config(
+        target: impl IntoTarget,
+        entra: &Entra,
+        change: impl Fn(&mut Config) + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        Self::build(target, entra, Some(Box::new(change)))
+    }
+
+    fn build(
+        target: impl IntoTarget,
+        entra: &Entra,
+        change: Option<Box<Change>>,
+    ) -> Result<Self, Error> {
+        let database = entra.database(target)?;
+        let tls = database.target().roots().client_config()?;
+        Ok(Self(Arc::new(Inner {
+            database,
+            change,
+            tls: MakeRustlsConnect::new((*tls).clone()),
+            last_error: Mutex::default(),
+        })))
+    }
+
+    /// Where it connects to.
+    pub fn target(&self) -> &Target {
+        self.0.database.target()
+    }
+
+    /// Opens a connection, within the target's `connect_timeout`. A token that the server refuses is replaced and tried
+    /// once more, if that can help. Cancelling closes what was opened.
+    ///
+    /// # Errors
+    /// The token endpoint's own error, or why the connection failed. The last one is kept for
+    /// [`last_error`](Self::last_error), and logged as a warning, since pools tend to hide it.
+    pub async fn connect(&self) -> Result<(Client, Connection), Error> {
+        let result = self.0.connect().await;
+        if let Err(error) = &result {
+            tracing::warn!(host = self.target().host(), %error, "connect failed");
+        }
+        self.0.remember(result.as_ref().err());
+        result
+    }
+
+    /// As [`connect`](Self::connect), and spawns the task that does the connection's I/O.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_and_spawn(&self) -> Result<Client, Error> {
+        let (client, connection) = self.connect().await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(error = %entra_pg_core::chain(&error), "connection lost");
+            }
+        });
+        Ok(client)
+    }
+
+    /// Why the latest connect failed; `None` once one has succeeded. For a pool that only says that time is up.
+    pub fn last_error(&self) -> Option<Error> {
+        self.0.memory().clone()
+    }
+}
+
+impl Inner {
+    async fn connect(&self) -> Result<(Client, Connection), Error> {
+        let deadline = Instant::now() + self.database.target().connect_timeout();
+        let login = self.database.login().await?;
+        match self.open(&login, deadline).await {
+            Err(refused) => match self.login_after(&refused, &login, deadline).await {
+                Some(newer) => self.open(&newer, deadline).await,
+                None => Err(refused),
+            },
+            opened => opened,
+        }
+    }
+
+    async fn login_after(&self, error: &Error, refused: &Login, deadline: Instant) -> Option<Login> {
+        let ErrorKind::Rejected(rejection) = error.kind() else {
+            return None;
+        };
+        let patience = deadline.saturating_duration_since(Instant::now());
+        self.database.login_after(refused, rejection, patience).await
+    }
+
+    async fn open(&self, login: &Login, deadline: Instant) -> Result<(Client, Connection), Error> {
+        let config = self.config(login)?;
+        let progress = Progress::default();
+        let tls = Tls::new(self.tls.clone(), progress.clone());
+        match timeout_at(deadline, config.connect(tls)).await {
+            Ok(Ok(opened)) => Ok(opened),
+            Ok(Err(error)) => Err(explain(error, login.user(), progress.step())),
+            Err(_) => Err(progress
+                .step()
+                .timed_out(self.database.target().connect_timeout())),
+        }
+    }
+
+    fn config(&self, login: &Login) -> Result<Config, Error> {
+        let mut config = base(self.database.target());
+        if let Some(change) = &self.change {
+            change(&mut config);
+        }
+        if config.get_hosts().len() != 1 || !config.get_hostaddrs().is_empty() {
+            return Err(
+                Error::new(ErrorKind::InvalidTarget, "the configuration was given another host")
+                    .with_hint("give the host in the URL"),
+            );
+        }
+        config
+            .user(login.user())
+            .password(login.token().secret())
+            // A cleartext password has nothing to bind a channel to.
+            .channel_binding(ChannelBinding::Disable)
+            .ssl_mode(if self.database.target().uses_tls() {
+                SslMode::Require
+            } else {
+                SslMode::Disable
+            });
+        Ok(config)
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Option<Error>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, error: Option<&Error>) {
+        *self.memory() = error.cloned();
+    }
+}
+
+fn base(target: &Target) -> Config {
+    let mut config = Config::new();
+    config.host(target.host()).port(target.port());
+    if let Some(database) = target.database() {
+        config.dbname(database);
+    }
+    if let Some(name) = target.application_name() {
+        config.application_name(name);
+    }
+    if let Some(options) = target.options() {
+        config.options(options);
+    }
+    config
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connector").field(&self.0.database).finish()
+    }
+}

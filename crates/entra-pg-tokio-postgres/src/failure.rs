@@ -1,0 +1,53 @@
+//! What a failed connect means, in the words of the core's error.
+
+use entra_pg_core::{Error, ErrorKind, Rejection, chain};
+
+use crate::progress::Step;
+
+const UNREACHABLE: &str =
+    "check the host's name and port, and that the server's firewall lets this machine in";
+const UNVERIFIED: &str =
+    "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
+
+pub(crate) fn explain(error: tokio_postgres::Error, user: &str, step: Step) -> Error {
+    classify(&error, user, step).with_source(error)
+}
+
+fn classify(error: &tokio_postgres::Error, user: &str, step: Step) -> Error {
+    let reason = chain(error);
+    if let Some(refusal) = error.as_db_error() {
+        let sqlstate = refusal.code().code();
+        return match Rejection::classify(sqlstate, refusal.message()) {
+            Some(rejection) => rejection.into_error(user, refusal.message()),
+            None => Error::new(
+                ErrorKind::Connect,
+                format!("the server refused the connection: {reason} (SQLSTATE {sqlstate})"),
+            )
+            .transient(is_transient(sqlstate)),
+        };
+    }
+    match step {
+        // The driver's own word for a server that answers the request for TLS with no.
+        Step::Reaching if reason.contains("TLS") => {
+            Error::new(ErrorKind::Tls, reason).with_hint("the server offers no TLS, so the token was not sent")
+        }
+        Step::Reaching => Error::new(ErrorKind::Connect, reason)
+            .with_hint(UNREACHABLE)
+            .transient(true),
+        Step::Handshake => Error::new(
+            ErrorKind::Tls,
+            format!("the server's identity could not be verified: {reason}"),
+        )
+        .with_hint(UNVERIFIED),
+        Step::Authentication => Error::new(
+            ErrorKind::Connect,
+            format!("the connection broke during authentication: {reason}"),
+        )
+        .transient(true),
+    }
+}
+
+/// Too many connections, and the server starting or stopping.
+fn is_transient(sqlstate: &str) -> bool {
+    matches!(sqlstate, "53300" | "57P01" | "57P02" | "57P03")
+}

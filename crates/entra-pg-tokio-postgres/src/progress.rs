@@ -1,0 +1,109 @@
+//! How far a connect has come, so that an error and a timeout can say where it stopped: the driver does it all in one call.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use entra_pg_core::{Error, ErrorKind};
+use tokio_postgres::{
+    Socket,
+    tls::{MakeTlsConnect, TlsConnect},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// The encrypted stream under a connection.
+pub type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Reaching,
+    Handshake,
+    Authentication,
+}
+
+impl Step {
+    pub(crate) fn timed_out(self, limit: Duration) -> Error {
+        let (during, hint) = match self {
+            Self::Reaching => (
+                "reaching the server",
+                "check the host's name and port, and that the server's firewall lets this machine in",
+            ),
+            Self::Handshake => ("the TLS handshake", "the server, or something in between, stalls"),
+            Self::Authentication => ("authentication", "the server accepts connections but stalls: check its health"),
+        };
+        Error::new(
+            ErrorKind::ConnectTimeout,
+            format!("{during} was not done within {} s", limit.as_secs_f64()),
+        )
+        .with_hint(hint)
+        .transient(true)
+    }
+}
+
+/// Shared between the connect and its TLS connector, which alone sees the steps go by.
+#[derive(Clone, Default)]
+pub(crate) struct Progress(Arc<AtomicU8>);
+
+impl Progress {
+    fn reach(&self, step: Step) {
+        self.0.store(step as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn step(&self) -> Step {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Step::Reaching,
+            1 => Step::Handshake,
+            _ => Step::Authentication,
+        }
+    }
+}
+
+/// rustls, noting the steps.
+pub(crate) struct Tls<T> {
+    inner: T,
+    progress: Progress,
+}
+
+impl<T> Tls<T> {
+    pub(crate) fn new(inner: T, progress: Progress) -> Self {
+        Self { inner, progress }
+    }
+}
+
+impl MakeTlsConnect<Socket> for Tls<MakeRustlsConnect> {
+    type Stream = TlsStream;
+    type TlsConnect = Tls<<MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect>;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        let inner = MakeTlsConnect::<Socket>::make_tls_connect(&mut self.inner, host)?;
+        Ok(Tls::new(inner, self.progress.clone()))
+    }
+}
+
+impl<C> TlsConnect<Socket> for Tls<C>
+where
+    C: TlsConnect<Socket, Stream = TlsStream, Error = io::Error, Future: Send + 'static>,
+{
+    type Stream = TlsStream;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TlsStream>> + Send>>;
+
+    fn connect(self, stream: Socket) -> Self::Future {
+        self.progress.reach(Step::Handshake);
+        let handshake = self.inner.connect(stream);
+        let progress = self.progress;
+        Box::pin(async move {
+            let stream = handshake.await?;
+            progress.reach(Step::Authentication);
+            Ok(stream)
+        })
+    }
+}
