@@ -1,0 +1,61 @@
+# Every workflow of this project. `./dev RECIPE` installs what is missing first.
+
+# Other packages' tests call the command, so it has to be built before they run.
+emulator := "target/debug/entra-pg-emulator"
+
+# List the recipes
+default:
+    @just --list
+
+# Build all, as the tests use it
+build:
+    cargo build --workspace --bins
+
+# All four adapters outlive their tokens, side by side; a pasted token does not
+[arg('lifetimes', long)]
+[arg('token-lifetime', long)]
+demo lifetimes='5' token-lifetime='4s': (_build "entra-pg-emulator" "entra-pg-demo")
+    {{emulator}} run --token-lifetime {{token-lifetime}} -- target/debug/entra-pg-demo --lifetimes {{lifetimes}} --token-lifetime {{token-lifetime}}
+
+# Run an example against the emulator: just example sea-orm-quickstart
+example name *args: (_build "entra-pg-emulator" name)
+    {{emulator}} run --role app -- target/debug/{{name}} {{args}}
+
+# Run every example against the emulator
+examples:
+    just example sea-orm-quickstart
+    just example diesel-async-quickstart
+
+# All tests. `just test NAME` runs those whose name holds NAME
+test *filter: build
+    cargo test --workspace --all-features --quiet -- --test-threads 8 {{filter}}
+
+# Formatting, lints, documentation, dependencies
+check: fmt-check lint doc deny
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all --check
+
+lint:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+
+# Which crates may depend on which, licenses, sources
+deny: (_tool "cargo-deny")
+    cargo deny --all-features check bans licenses sources
+
+# Known vulnerabilities in dependencies; fetches the advisory database
+advisories: (_tool "cargo-deny")
+    cargo deny --all-features check advisories
+
+_build +packages:
+    cargo build --quiet {{prepend("-p ", packages)}}
+
+_tool name:
+    @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, some minutes)"; cargo install --locked --quiet {{name}}; }
