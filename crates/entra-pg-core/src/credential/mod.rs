@@ -21,7 +21,7 @@ pub(crate) struct Credential(Arc<Source>);
 enum Source {
     /// The user's own. It is asked as it is, caching and all.
     Given(Arc<dyn TokenCredential>),
-    /// One that we build. It is built anew for every request: `azure_identity` caches too, and until 300 s before expiry
+    /// One that we build. It is built anew for every request: the Azure SDK caches too, and until 300 s before expiry
     /// would only repeat the token that a server has just refused.
     Azure(Azure),
 }

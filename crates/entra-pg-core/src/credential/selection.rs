@@ -16,7 +16,7 @@ pub enum ManagedIdentity {
     ClientId(String),
     /// The user-assigned identity with this object (principal) id.
     ObjectId(String),
-    /// The user-assigned identity with this Azure resource id. App Service does not take these through `azure_identity`.
+    /// The user-assigned identity with this Azure resource id. The Azure SDK cannot use these on App Service.
     ResourceId(String),
 }
 

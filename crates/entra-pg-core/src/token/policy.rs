@@ -28,7 +28,7 @@ pub struct RefreshPolicy {
     /// of what remains.
     pub floor_wait: Duration,
     /// After which one request for a token is given up. Default 75 s: the metadata service of a virtual machine is
-    /// retried for 72 s by `azure_identity`.
+    /// retried for 72 s by the Azure SDK.
     pub fetch_timeout: Duration,
     /// Between two attempts while a token lives. Default 30 s ± 10 %; never more than a tenth of what remains.
     pub retry_interval: Duration,

@@ -1,0 +1,48 @@
+//! diesel-async on bb8, each connection opened with a Microsoft Entra token that is fresh at that moment. `DATABASE_URL`
+//! holds no password; the identity comes from the environment.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, pooled_connection::bb8::Pool};
+use entra_pg_diesel_async::core::Entra;
+
+diesel::table! {
+    quickstart_parcels (id) {
+        id -> Int4,
+        article -> Text,
+    }
+}
+
+#[derive(Debug, Queryable)]
+#[allow(dead_code, reason = "shown by Debug")]
+struct Parcel {
+    id: i32,
+    article: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_env_filter("entra_pg=info").init();
+
+    // README begins
+    let url = std::env::var("DATABASE_URL")?; // postgres://app@myserver.postgres.database.azure.com/orders
+    let entra = Entra::from_env()?; // managed identity, workload identity, az login, …
+
+    let manager = entra_pg_diesel_async::manager(url, &entra)?;
+    let pool: Pool<AsyncPgConnection> = Pool::builder().max_size(10).build(manager).await?;
+
+    let mut connection = pool.get().await?;
+    create_table(&mut connection).await?;
+    let found: Parcel = diesel::insert_into(quickstart_parcels::table)
+        .values(quickstart_parcels::article.eq("tea"))
+        .get_result(&mut connection)
+        .await?;
+    println!("saved and found: {found:?}");
+    // README ends
+    Ok(())
+}
+
+async fn create_table(connection: &mut AsyncPgConnection) -> QueryResult<usize> {
+    diesel::sql_query("CREATE TABLE IF NOT EXISTS quickstart_parcels (id serial PRIMARY KEY, article text NOT NULL)")
+        .execute(connection)
+        .await
+}

@@ -1,0 +1,85 @@
+//! The arrows between the crates, and no others.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Each published crate, and the crates of this workspace that it may depend on.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("entra-pg-core", &[]),
+    ("entra-pg-sqlx", &["entra-pg-core"]),
+    ("entra-pg-sea-orm", &["entra-pg-sqlx"]),
+    ("entra-pg-tokio-postgres", &["entra-pg-core"]),
+    ("entra-pg-diesel-async", &["entra-pg-tokio-postgres"]),
+    ("entra-pg-emulator", &[]),
+];
+
+/// What the core may not know.
+const ORMS: [&str; 8] = [
+    "sqlx", "sea-orm", "diesel", "diesel-async", "tokio-postgres", "bb8", "deadpool", "mobc",
+];
+
+/// The dependencies of each crate under `crates/`, those for development aside.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(ROOT)
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("metadata");
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages
+        .iter()
+        .filter(|package| package["manifest_path"].as_str().is_some_and(|path| path.contains("/crates/")))
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().expect("dependencies");
+            let names = dependencies
+                .iter()
+                .filter(|dependency| dependency["kind"] != "dev")
+                .filter_map(|dependency| dependency["name"].as_str().map(str::to_owned));
+            (package["name"].as_str().unwrap_or_default().to_owned(), names.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn no_crate_depends_on_one_that_it_should_not_know() {
+    let actual = dependencies();
+    let expected: Vec<_> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut names: Vec<_> = actual.keys().cloned().collect();
+    let mut sorted = expected.clone();
+    names.sort();
+    sorted.sort();
+    assert_eq!(names, sorted, "a new crate has to say here what it depends on");
+    for (name, allowed) in ARROWS {
+        let own: Vec<_> = actual[name].iter().filter(|d| d.starts_with("entra-pg-")).collect();
+        assert_eq!(own, allowed.iter().collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[test]
+fn the_core_knows_no_orm_driver_or_pool() {
+    let core = &dependencies()["entra-pg-core"];
+    let known: Vec<_> = core.iter().filter(|name| ORMS.contains(&name.as_str())).collect();
+    assert!(known.is_empty(), "{known:?}");
+}
+
+#[test]
+fn one_file_names_azure_identity() {
+    let mut naming = Vec::new();
+    for package in fs::read_dir(Path::new(ROOT).join("crates")).expect("crates") {
+        naming_files(&package.expect("an entry").path().join("src"), &mut naming);
+    }
+    assert_eq!(naming.len(), 1, "{naming:?}");
+}
+
+fn naming_files(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            naming_files(&path, found);
+        } else if fs::read_to_string(&path).is_ok_and(|text| text.contains("azure_identity")) {
+            found.push(path.display().to_string());
+        }
+    }
+}

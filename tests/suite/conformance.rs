@@ -1,0 +1,201 @@
+//! What every adapter must do. Each test is named by the failure it holds off.
+
+use std::time::Duration;
+
+use entra_pg_core::{Entra, ErrorKind, Phase, Roots, Target};
+use tokio::{runtime::Handle, time::Instant};
+
+use crate::{
+    adapters::{
+        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, Sqlx, TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool,
+    },
+    tap::tap,
+    world::{
+        SHORT_LIFETIME, connections, entra, eventually, shared, short_lived, target, unique, url, without_tls,
+    },
+};
+
+/// Runs a check for every adapter, each as a test of its own.
+macro_rules! every_adapter {
+    ($($check:ident),* $(,)?) => {$(
+        mod $check {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlx() { super::$check(&Sqlx).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sea_orm() { super::$check(&SeaOrm).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn tokio_postgres() { super::$check(&TokioPostgres).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn tokio_postgres_bb8() { super::$check(&TokioPostgresBb8).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn tokio_postgres_deadpool() { super::$check(&TokioPostgresDeadpool).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn diesel_bb8() { super::$check(&DieselBb8).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn diesel_deadpool() { super::$check(&DieselOverDeadpool).await; }
+        }
+    )*};
+}
+
+every_adapter! {
+    the_first_connect_logs_in_as_the_role,
+    new_connections_outlive_the_token_and_old_ones_stay,
+    another_ca_is_refused,
+    another_host_name_is_refused,
+    a_server_without_tls_hears_no_token,
+    a_password_in_the_url_is_refused,
+    session_options_survive,
+    close_leaves_no_task_and_no_connection,
+    an_unknown_role_is_named_with_its_cure,
+}
+
+const PID: &str = "SELECT pg_backend_pid()::text";
+
+async fn the_first_connect_logs_in_as_the_role(adapter: &dyn Adapter) {
+    let (emulator, name) = (shared(), unique("first"));
+    let opened = adapter
+        .open(&url(emulator, &name), target(emulator, &name), &entra(emulator))
+        .await
+        .expect("connects");
+    let mut connection = opened.hold().await.expect("a connection");
+    assert_eq!(connection.ask("SELECT current_user::text").await.as_deref(), Ok("app"));
+    let encrypted = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert_eq!(connection.ask(encrypted).await.as_deref(), Ok("true"));
+    drop(connection);
+    opened.close().await;
+}
+
+async fn new_connections_outlive_the_token_and_old_ones_stay(adapter: &dyn Adapter) {
+    let (emulator, name) = (short_lived(), unique("rollover"));
+    let entra = entra(emulator);
+    let opened = adapter
+        .open(&url(emulator, &name), target(emulator, &name), &entra)
+        .await
+        .expect("connects");
+    let mut held = vec![opened.hold().await.expect("a connection")];
+    let mut pids = vec![held[0].ask(PID).await.expect("an answer")];
+    let mut expiry = first_expiry(&entra).await;
+    for lifetime in 1..=3 {
+        tokio::time::sleep_until(expiry).await;
+        expiry += SHORT_LIFETIME;
+        let mut new = opened.hold().await.unwrap_or_else(|error| panic!("lifetime {lifetime}: {error}"));
+        let pid = new.ask(PID).await.expect("an answer");
+        assert!(!pids.contains(&pid), "a new physical connection");
+        pids.push(pid);
+        held.push(new);
+        for (connection, pid) in held.iter_mut().zip(&pids) {
+            assert_eq!(connection.ask(PID).await.as_ref(), Ok(pid), "older connections stay usable");
+        }
+    }
+    drop(held);
+    opened.close().await;
+}
+
+/// When the token that the first connection was opened with has expired.
+async fn first_expiry(entra: &Entra) -> Instant {
+    let tokens = entra.tokens(&entra_pg_core::Scope::for_host("localhost"));
+    let token = tokens.get(Duration::from_secs(15)).await.expect("a token");
+    let left = token.expires_on().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+    Instant::now() + left + Duration::from_millis(100)
+}
+
+async fn another_ca_is_refused(adapter: &dyn Adapter) {
+    let (emulator, name) = (shared(), unique("ca"));
+    let other_ca = Roots::from_pem(short_lived().ca_pem()).expect("certificates");
+    let url = format!("{}?application_name={name}", emulator.url());
+    let target = Target::parse(&url).expect("a URL").with_roots(other_ca).with_connect_timeout(Duration::from_secs(5));
+    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+    assert!(error.to_string().contains("sslrootcert"), "{error}");
+}
+
+async fn another_host_name_is_refused(adapter: &dyn Adapter) {
+    let (emulator, name) = (shared(), unique("name"));
+    let url = url(emulator, &name).replace("localhost", "127.0.0.1");
+    let target = Target::parse(&url).expect("a URL").with_connect_timeout(Duration::from_secs(5));
+    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+}
+
+async fn a_server_without_tls_hears_no_token(adapter: &dyn Adapter) {
+    let emulator = without_tls();
+    let (port, heard) = tap(emulator.port()).await;
+    let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=5");
+    let target = Target::parse(&url).expect("a URL");
+    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    assert_eq!(error.phase(), Phase::Connection, "{error}");
+    let bytes = heard.bytes();
+    // SSLRequest, and nothing after the answer to it. https://www.postgresql.org/docs/current/protocol-message-formats.html
+    let request = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+    assert!(!bytes.is_empty(), "the server was never reached: {error}");
+    assert!(bytes.chunks(8).all(|chunk| chunk == request), "{bytes:?}");
+}
+
+async fn a_password_in_the_url_is_refused(adapter: &dyn Adapter) {
+    let emulator = shared();
+    let url = url(emulator, "password").replace("app@", "app:hunter2@");
+    let error = Target::parse(&url).map(drop).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::PasswordInUrl);
+    // The adapters that are given the URL itself refuse it too.
+    let opened = adapter.open(&url, target(emulator, "password"), &entra(emulator)).await;
+    if let Err(error) = opened.map(|_| ()) {
+        assert_eq!(error.kind(), ErrorKind::PasswordInUrl);
+        assert!(!error.to_string().contains("hunter2"));
+    }
+}
+
+async fn session_options_survive(adapter: &dyn Adapter) {
+    let (emulator, name) = (shared(), unique("options"));
+    let url = format!("{}&options[statement_timeout]=4321ms&options=-c%20search_path%3Dpg_catalog", url(emulator, &name));
+    let target = Target::parse(&url).expect("a URL");
+    assert_eq!(target.port(), emulator.port());
+    let opened = adapter.open(&url, target, &entra(emulator)).await.expect("connects");
+    let mut connection = opened.hold().await.expect("a connection");
+    for (setting, expected) in [
+        ("statement_timeout", "4321ms"),
+        ("search_path", "pg_catalog"),
+        ("application_name", name.as_str()),
+    ] {
+        let sql = format!("SELECT current_setting('{setting}')");
+        assert_eq!(connection.ask(&sql).await.as_deref(), Ok(expected));
+    }
+    drop(connection);
+    opened.close().await;
+}
+
+async fn close_leaves_no_task_and_no_connection(adapter: &dyn Adapter) {
+    let (emulator, name) = (shared(), unique("close"));
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let entra = entra(emulator);
+    let opened = adapter
+        .open(&url(emulator, &name), target(emulator, &name), &entra)
+        .await
+        .expect("connects");
+    let held = [opened.hold().await.expect("a connection"), opened.hold().await.expect("a connection")];
+    assert!(connections(emulator, &name).await >= 2);
+    drop(held);
+    opened.close().await;
+    // The credential's HTTP client keeps its own connection for a while; it goes with the last handle.
+    drop(entra);
+    eventually("no connection is left", || async { connections(emulator, &name).await == 0 }).await;
+    eventually("no task is left", || async { tasks() == before }).await;
+}
+
+async fn an_unknown_role_is_named_with_its_cure(adapter: &dyn Adapter) {
+    let (emulator, name) = (shared(), unique("role"));
+    let url = url(emulator, &name).replace("app@", "App@") + "&connect_timeout=5";
+    let target = Target::parse(&url).expect("a URL");
+    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    assert!(matches!(error.kind(), ErrorKind::Rejected(_)), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("\"App\"") && text.contains("pgaadauth_create_principal_with_oid('App'"), "{text}");
+}

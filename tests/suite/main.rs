@@ -1,0 +1,14 @@
+//! End-to-end tests over real PostgreSQL, real TLS and the real credentials of azure_identity.
+//!
+//! `conformance` is the suite that every adapter passes; `adapters` is what an adapter has to say for itself to take part.
+
+mod adapters;
+mod architecture;
+mod conformance;
+mod credentials;
+mod endpoint_faults;
+mod options;
+mod probe;
+mod readme;
+mod tap;
+mod world;

@@ -1,0 +1,55 @@
+//! Runs the probe, a program of its own, in an environment that the emulator prepares.
+
+use std::{
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use entra_pg_emulator::{CredentialSource, Emulator};
+use tokio::process::Command;
+
+pub struct Outcome {
+    pub success: bool,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+/// The emulator's own command, which the stand-in for `az` calls. `just test` builds it.
+pub fn emulator_command() -> PathBuf {
+    let test = std::env::current_exe().expect("a path");
+    let built = test.ancestors().nth(2).expect("target/debug").join("entra-pg-emulator");
+    assert!(built.is_file(), "{} is missing: run `just test`, which builds it", built.display());
+    built
+}
+
+pub async fn probe(
+    emulator: &Emulator,
+    source: CredentialSource,
+    change: &[(&str, &str)],
+    arguments: &[&str],
+) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-probe"));
+    for name in emulator.removed_environment(source) {
+        command.env_remove(name);
+    }
+    let started = Instant::now();
+    let output = command
+        .args(arguments)
+        .envs(emulator.environment(source))
+        .envs(change.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(120), output)
+        .await
+        .expect("the probe ends")
+        .expect("the probe starts");
+    Outcome {
+        success: output.status.success(),
+        stdout: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        took: started.elapsed(),
+    }
+}
