@@ -7,7 +7,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use entra_pg_core::{Entra, Error, Target};
 use entra_pg_diesel_async::diesel_async;
 use entra_pg_sea_orm::sea_orm::{
-    self, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement, TransactionTrait,
+    self, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
+    TransactionTrait,
 };
 use entra_pg_sqlx::{
     ConnectEntra,
@@ -21,7 +22,12 @@ pub const POOL_SIZE: u32 = 8;
 /// Opens whatever it is that the adapter gives its users, with room for [`POOL_SIZE`] connections.
 #[async_trait]
 pub trait Adapter: Send + Sync {
-    async fn open(&self, url: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error>;
+    async fn open(
+        &self,
+        url: &str,
+        target: Target,
+        entra: &Entra,
+    ) -> Result<Box<dyn Opened>, Error>;
 }
 
 #[async_trait]
@@ -85,7 +91,12 @@ pub struct SeaOrm;
 
 #[async_trait]
 impl Adapter for SeaOrm {
-    async fn open(&self, url: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+    async fn open(
+        &self,
+        url: &str,
+        target: Target,
+        entra: &Entra,
+    ) -> Result<Box<dyn Opened>, Error> {
         let mut options = sea_orm::ConnectOptions::new(url);
         options.max_connections(POOL_SIZE);
         let db = entra_pg_sea_orm::connect_with(options, entra, |_| Ok(target)).await?;
@@ -235,16 +246,21 @@ impl Adapter for DieselBb8 {
         let pool: DieselBb8Pool = bb8::Pool::builder()
             .max_size(POOL_SIZE)
             .connection_timeout(Duration::from_secs(20))
-            .build_unchecked(entra_pg_diesel_async::manager_with(connector.clone(), Default::default()));
+            .build_unchecked(entra_pg_diesel_async::manager_with(
+                connector.clone(),
+                Default::default(),
+            ));
         checked(pool.get().await.map(drop), &connector)?;
         Ok(Box::new(pool))
     }
 }
 
 type DieselBb8Pool = diesel_async::pooled_connection::bb8::Pool<AsyncPgConnection>;
-type DieselBb8Connection = diesel_async::pooled_connection::bb8::PooledConnection<'static, AsyncPgConnection>;
+type DieselBb8Connection =
+    diesel_async::pooled_connection::bb8::PooledConnection<'static, AsyncPgConnection>;
 type DieselDeadpool = diesel_async::pooled_connection::deadpool::Pool<AsyncPgConnection>;
-type DieselDeadpoolConnection = diesel_async::pooled_connection::deadpool::Object<AsyncPgConnection>;
+type DieselDeadpoolConnection =
+    diesel_async::pooled_connection::deadpool::Object<AsyncPgConnection>;
 
 #[async_trait]
 impl Opened for DieselBb8Pool {
@@ -303,9 +319,11 @@ struct Answer {
 }
 
 async fn ask_diesel(connection: &mut AsyncPgConnection, sql: &str) -> Result<String, String> {
-    diesel::sql_query(format!("SELECT answer::text FROM ({sql}) AS asked (answer)"))
-        .get_result::<Answer>(connection)
-        .await
-        .map(|row| row.answer)
-        .map_err(text)
+    diesel::sql_query(format!(
+        "SELECT answer::text FROM ({sql}) AS asked (answer)"
+    ))
+    .get_result::<Answer>(connection)
+    .await
+    .map(|row| row.answer)
+    .map_err(text)
 }

@@ -16,13 +16,26 @@ const ARROWS: [(&str, &[&str]); 6] = [
 
 /// What the core may not know.
 const ORMS: [&str; 8] = [
-    "sqlx", "sea-orm", "diesel", "diesel-async", "tokio-postgres", "bb8", "deadpool", "mobc",
+    "sqlx",
+    "sea-orm",
+    "diesel",
+    "diesel-async",
+    "tokio-postgres",
+    "bb8",
+    "deadpool",
+    "mobc",
 ];
 
 /// The dependencies of each crate under `crates/`, those for development aside.
 fn dependencies() -> BTreeMap<String, Vec<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(ROOT)
         .output()
         .expect("cargo runs");
@@ -30,14 +43,21 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
     let packages = metadata["packages"].as_array().expect("packages");
     packages
         .iter()
-        .filter(|package| package["manifest_path"].as_str().is_some_and(|path| path.contains("/crates/")))
+        .filter(|package| {
+            package["manifest_path"]
+                .as_str()
+                .is_some_and(|path| path.contains("/crates/"))
+        })
         .map(|package| {
             let dependencies = package["dependencies"].as_array().expect("dependencies");
             let names = dependencies
                 .iter()
                 .filter(|dependency| dependency["kind"] != "dev")
                 .filter_map(|dependency| dependency["name"].as_str().map(str::to_owned));
-            (package["name"].as_str().unwrap_or_default().to_owned(), names.collect())
+            (
+                package["name"].as_str().unwrap_or_default().to_owned(),
+                names.collect(),
+            )
         })
         .collect()
 }
@@ -50,9 +70,15 @@ fn no_crate_depends_on_one_that_it_should_not_know() {
     let mut sorted = expected.clone();
     names.sort();
     sorted.sort();
-    assert_eq!(names, sorted, "a new crate has to say here what it depends on");
+    assert_eq!(
+        names, sorted,
+        "a new crate has to say here what it depends on"
+    );
     for (name, allowed) in ARROWS {
-        let own: Vec<_> = actual[name].iter().filter(|d| d.starts_with("entra-pg-")).collect();
+        let own: Vec<_> = actual[name]
+            .iter()
+            .filter(|d| d.starts_with("entra-pg-"))
+            .collect();
         assert_eq!(own, allowed.iter().collect::<Vec<_>>(), "{name}");
     }
 }
@@ -60,7 +86,10 @@ fn no_crate_depends_on_one_that_it_should_not_know() {
 #[test]
 fn the_core_knows_no_orm_driver_or_pool() {
     let core = &dependencies()["entra-pg-core"];
-    let known: Vec<_> = core.iter().filter(|name| ORMS.contains(&name.as_str())).collect();
+    let known: Vec<_> = core
+        .iter()
+        .filter(|name| ORMS.contains(&name.as_str()))
+        .collect();
     assert!(known.is_empty(), "{known:?}");
 }
 

@@ -7,11 +7,13 @@ use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
     adapters::{
-        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, Sqlx, TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool,
+        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, Sqlx, TokioPostgres, TokioPostgresBb8,
+        TokioPostgresDeadpool,
     },
     tap::tap,
     world::{
-        SHORT_LIFETIME, connections, entra, eventually, shared, short_lived, target, unique, url, without_tls,
+        SHORT_LIFETIME, connections, entra, eventually, shared, short_lived, target, unique, url,
+        without_tls,
     },
 };
 
@@ -62,11 +64,18 @@ const PID: &str = "SELECT pg_backend_pid()::text";
 async fn the_first_connect_logs_in_as_the_role(adapter: &dyn Adapter) {
     let (emulator, name) = (shared(), unique("first"));
     let opened = adapter
-        .open(&url(emulator, &name), target(emulator, &name), &entra(emulator))
+        .open(
+            &url(emulator, &name),
+            target(emulator, &name),
+            &entra(emulator),
+        )
         .await
         .expect("connects");
     let mut connection = opened.hold().await.expect("a connection");
-    assert_eq!(connection.ask("SELECT current_user::text").await.as_deref(), Ok("app"));
+    assert_eq!(
+        connection.ask("SELECT current_user::text").await.as_deref(),
+        Ok("app")
+    );
     let encrypted = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     assert_eq!(connection.ask(encrypted).await.as_deref(), Ok("true"));
     drop(connection);
@@ -86,13 +95,20 @@ async fn new_connections_outlive_the_token_and_old_ones_stay(adapter: &dyn Adapt
     for lifetime in 1..=3 {
         tokio::time::sleep_until(expiry).await;
         expiry += SHORT_LIFETIME;
-        let mut new = opened.hold().await.unwrap_or_else(|error| panic!("lifetime {lifetime}: {error}"));
+        let mut new = opened
+            .hold()
+            .await
+            .unwrap_or_else(|error| panic!("lifetime {lifetime}: {error}"));
         let pid = new.ask(PID).await.expect("an answer");
         assert!(!pids.contains(&pid), "a new physical connection");
         pids.push(pid);
         held.push(new);
         for (connection, pid) in held.iter_mut().zip(&pids) {
-            assert_eq!(connection.ask(PID).await.as_ref(), Ok(pid), "older connections stay usable");
+            assert_eq!(
+                connection.ask(PID).await.as_ref(),
+                Ok(pid),
+                "older connections stay usable"
+            );
         }
     }
     drop(held);
@@ -103,7 +119,10 @@ async fn new_connections_outlive_the_token_and_old_ones_stay(adapter: &dyn Adapt
 async fn first_expiry(entra: &Entra) -> Instant {
     let tokens = entra.tokens(&entra_pg_core::Scope::for_host("localhost"));
     let token = tokens.get(Duration::from_secs(15)).await.expect("a token");
-    let left = token.expires_on().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+    let left = token
+        .expires_on()
+        .duration_since(std::time::SystemTime::now())
+        .unwrap_or_default();
     Instant::now() + left + Duration::from_millis(100)
 }
 
@@ -111,8 +130,15 @@ async fn another_ca_is_refused(adapter: &dyn Adapter) {
     let (emulator, name) = (shared(), unique("ca"));
     let other_ca = Roots::from_pem(short_lived().ca_pem()).expect("certificates");
     let url = format!("{}?application_name={name}", emulator.url());
-    let target = Target::parse(&url).expect("a URL").with_roots(other_ca).with_connect_timeout(Duration::from_secs(5));
-    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    let target = Target::parse(&url)
+        .expect("a URL")
+        .with_roots(other_ca)
+        .with_connect_timeout(Duration::from_secs(5));
+    let error = adapter
+        .open(&url, target, &entra(emulator))
+        .await
+        .err()
+        .expect("refused");
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
     assert!(error.to_string().contains("sslrootcert"), "{error}");
 }
@@ -120,8 +146,14 @@ async fn another_ca_is_refused(adapter: &dyn Adapter) {
 async fn another_host_name_is_refused(adapter: &dyn Adapter) {
     let (emulator, name) = (shared(), unique("name"));
     let url = url(emulator, &name).replace("localhost", "127.0.0.1");
-    let target = Target::parse(&url).expect("a URL").with_connect_timeout(Duration::from_secs(5));
-    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    let target = Target::parse(&url)
+        .expect("a URL")
+        .with_connect_timeout(Duration::from_secs(5));
+    let error = adapter
+        .open(&url, target, &entra(emulator))
+        .await
+        .err()
+        .expect("refused");
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
 }
 
@@ -130,7 +162,11 @@ async fn a_server_without_tls_hears_no_token(adapter: &dyn Adapter) {
     let (port, heard) = tap(emulator.port()).await;
     let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=5");
     let target = Target::parse(&url).expect("a URL");
-    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    let error = adapter
+        .open(&url, target, &entra(emulator))
+        .await
+        .err()
+        .expect("refused");
     assert_eq!(error.phase(), Phase::Connection, "{error}");
     let bytes = heard.bytes();
     // SSLRequest, and nothing after the answer to it. https://www.postgresql.org/docs/current/protocol-message-formats.html
@@ -145,7 +181,9 @@ async fn a_password_in_the_url_is_refused(adapter: &dyn Adapter) {
     let error = Target::parse(&url).map(drop).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::PasswordInUrl);
     // The adapters that are given the URL itself refuse it too.
-    let opened = adapter.open(&url, target(emulator, "password"), &entra(emulator)).await;
+    let opened = adapter
+        .open(&url, target(emulator, "password"), &entra(emulator))
+        .await;
     if let Err(error) = opened.map(|_| ()) {
         assert_eq!(error.kind(), ErrorKind::PasswordInUrl);
         assert!(!error.to_string().contains("hunter2"));
@@ -154,10 +192,16 @@ async fn a_password_in_the_url_is_refused(adapter: &dyn Adapter) {
 
 async fn session_options_survive(adapter: &dyn Adapter) {
     let (emulator, name) = (shared(), unique("options"));
-    let url = format!("{}&options[statement_timeout]=4321ms&options=-c%20search_path%3Dpg_catalog", url(emulator, &name));
+    let url = format!(
+        "{}&options[statement_timeout]=4321ms&options=-c%20search_path%3Dpg_catalog",
+        url(emulator, &name)
+    );
     let target = Target::parse(&url).expect("a URL");
     assert_eq!(target.port(), emulator.port());
-    let opened = adapter.open(&url, target, &entra(emulator)).await.expect("connects");
+    let opened = adapter
+        .open(&url, target, &entra(emulator))
+        .await
+        .expect("connects");
     let mut connection = opened.hold().await.expect("a connection");
     for (setting, expected) in [
         ("statement_timeout", "4321ms"),
@@ -180,13 +224,19 @@ async fn close_leaves_no_task_and_no_connection(adapter: &dyn Adapter) {
         .open(&url(emulator, &name), target(emulator, &name), &entra)
         .await
         .expect("connects");
-    let held = [opened.hold().await.expect("a connection"), opened.hold().await.expect("a connection")];
+    let held = [
+        opened.hold().await.expect("a connection"),
+        opened.hold().await.expect("a connection"),
+    ];
     assert!(connections(emulator, &name).await >= 2);
     drop(held);
     opened.close().await;
     // The credential's HTTP client keeps its own connection for a while; it goes with the last handle.
     drop(entra);
-    eventually("no connection is left", || async { connections(emulator, &name).await == 0 }).await;
+    eventually("no connection is left", || async {
+        connections(emulator, &name).await == 0
+    })
+    .await;
     eventually("no task is left", || async { tasks() == before }).await;
 }
 
@@ -194,8 +244,15 @@ async fn an_unknown_role_is_named_with_its_cure(adapter: &dyn Adapter) {
     let (emulator, name) = (shared(), unique("role"));
     let url = url(emulator, &name).replace("app@", "App@") + "&connect_timeout=5";
     let target = Target::parse(&url).expect("a URL");
-    let error = adapter.open(&url, target, &entra(emulator)).await.err().expect("refused");
+    let error = adapter
+        .open(&url, target, &entra(emulator))
+        .await
+        .err()
+        .expect("refused");
     assert!(matches!(error.kind(), ErrorKind::Rejected(_)), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("\"App\"") && text.contains("pgaadauth_create_principal_with_oid('App'"), "{text}");
+    assert!(
+        text.contains("\"App\"") && text.contains("pgaadauth_create_principal_with_oid('App'"),
+        "{text}"
+    );
 }

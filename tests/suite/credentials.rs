@@ -9,14 +9,24 @@ use crate::{
 };
 
 #[rstest]
-#[case::app_service(CredentialSource::ManagedIdentity, "managed identity (system-assigned)")]
+#[case::app_service(
+    CredentialSource::ManagedIdentity,
+    "managed identity (system-assigned)"
+)]
 #[case::workload_identity(CredentialSource::WorkloadIdentity, "workload identity (client id ")]
 #[case::client_secret(CredentialSource::ClientSecret, "client secret (client id ")]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_environment_of_each_host_logs_in(#[case] source: CredentialSource, #[case] credential: &str) {
+async fn the_environment_of_each_host_logs_in(
+    #[case] source: CredentialSource,
+    #[case] credential: &str,
+) {
     let outcome = probe(shared(), source, &[], &[]).await;
     assert!(outcome.success, "{}", outcome.stderr);
-    assert!(outcome.stdout.starts_with(&format!("app by {credential}")), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.starts_with(&format!("app by {credential}")),
+        "{}",
+        outcome.stdout
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +40,9 @@ async fn the_azure_cli_logs_in() {
     let outcome = probe(&emulator, CredentialSource::AzureCli, &[], &[]).await;
     assert_eq!(outcome.stdout, "app by Azure CLI", "{}", outcome.stderr);
 
-    emulator.control().set_fault(Some(entra_pg_emulator::Fault::InternalServerError));
+    emulator
+        .control()
+        .set_fault(Some(entra_pg_emulator::Fault::InternalServerError));
     let outcome = probe(&emulator, CredentialSource::AzureCli, &[], &[]).await;
     assert!(!outcome.success);
     assert!(outcome.stderr.contains("az login"), "{}", outcome.stderr);
@@ -58,18 +70,41 @@ async fn a_managed_identity_is_not_mixed_up_with_another(
     // Without a role in the URL, the login is named by the token: it shows whose it is.
     let url = format!("postgres://localhost:{}/postgres", emulator.port());
     let change = [("DATABASE_URL", url.as_str()), ("PGUSER", "")];
-    let outcome = probe(emulator, CredentialSource::ManagedIdentity, &change, &arguments).await;
-    assert_eq!(outcome.stdout, format!("{role} by {}", fill(credential)), "{}", outcome.stderr);
+    let outcome = probe(
+        emulator,
+        CredentialSource::ManagedIdentity,
+        &change,
+        &arguments,
+    )
+    .await;
+    assert_eq!(
+        outcome.stdout,
+        format!("{role} by {}", fill(credential)),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn azure_client_id_names_the_user_assigned_identity() {
     let emulator = shared();
-    let id = emulator.identity("other").expect("a role").client_id.to_string();
+    let id = emulator
+        .identity("other")
+        .expect("a role")
+        .client_id
+        .to_string();
     let url = emulator.url_for("other");
-    let change = [("AZURE_CLIENT_ID", id.as_str()), ("DATABASE_URL", url.as_str())];
+    let change = [
+        ("AZURE_CLIENT_ID", id.as_str()),
+        ("DATABASE_URL", url.as_str()),
+    ];
     let outcome = probe(emulator, CredentialSource::ManagedIdentity, &change, &[]).await;
-    assert_eq!(outcome.stdout, format!("other by managed identity (client id {id})"), "{}", outcome.stderr);
+    assert_eq!(
+        outcome.stdout,
+        format!("other by managed identity (client id {id})"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,8 +112,17 @@ async fn an_identity_that_is_not_assigned_is_named_with_its_cure() {
     let change = [("AZURE_CLIENT_ID", "00000000-0000-0000-0000-00000000dead")];
     let outcome = probe(shared(), CredentialSource::ManagedIdentity, &change, &[]).await;
     assert!(!outcome.success);
-    for part in ["token failed", "HTTP 400", "00000000dead", "assign the identity"] {
-        assert!(outcome.stderr.contains(part), "{part:?} is missing in {}", outcome.stderr);
+    for part in [
+        "token failed",
+        "HTTP 400",
+        "00000000dead",
+        "assign the identity",
+    ] {
+        assert!(
+            outcome.stderr.contains(part),
+            "{part:?} is missing in {}",
+            outcome.stderr
+        );
     }
 }
 
@@ -87,7 +131,11 @@ async fn a_wrong_client_secret_is_named_and_not_printed() {
     let change = [("AZURE_CLIENT_SECRET", "hunter2-hunter2")];
     let outcome = probe(shared(), CredentialSource::ClientSecret, &change, &[]).await;
     assert!(!outcome.success);
-    assert!(outcome.stderr.contains("AZURE_CLIENT_SECRET"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("AZURE_CLIENT_SECRET"),
+        "{}",
+        outcome.stderr
+    );
     assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
 }
 
@@ -96,23 +144,38 @@ async fn a_wrong_client_secret_is_named_and_not_printed() {
 #[case::unknown_name(&[("AZURE_TOKEN_CREDENTIALS", "Nobody")], "AZURE_TOKEN_CREDENTIALS is Nobody")]
 #[case::half_an_app_service(&[("IDENTITY_HEADER", "")], "IDENTITY_HEADER is not")]
 #[tokio::test(flavor = "multi_thread")]
-async fn no_credential_is_an_error_before_any_connection(#[case] change: &[(&str, &str)], #[case] cause: &str) {
+async fn no_credential_is_an_error_before_any_connection(
+    #[case] change: &[(&str, &str)],
+    #[case] cause: &str,
+) {
     let outcome = probe(shared(), CredentialSource::ManagedIdentity, change, &[]).await;
     assert!(!outcome.success);
-    assert!(outcome.stderr.starts_with("configuration failed: "), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.starts_with("configuration failed: "),
+        "{}",
+        outcome.stderr
+    );
     assert!(outcome.stderr.contains(cause), "{}", outcome.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_principal_without_a_role_in_the_url_is_told_so() {
     let emulator = Emulator::builder()
-        .identity(entra_pg_emulator::Identity::new("robot", entra_pg_emulator::IdentityKind::ServicePrincipal))
+        .identity(entra_pg_emulator::Identity::new(
+            "robot",
+            entra_pg_emulator::IdentityKind::ServicePrincipal,
+        ))
         .start()
         .await
         .expect("starts");
     let url = format!("postgres://localhost:{}/postgres", emulator.port());
     let change = [("DATABASE_URL", url.as_str()), ("PGUSER", "")];
     let outcome = probe(&emulator, CredentialSource::ClientSecret, &change, &[]).await;
-    assert!(outcome.stderr.contains("postgres://ROLE@HOST"), "{} {}", outcome.stdout, outcome.stderr);
+    assert!(
+        outcome.stderr.contains("postgres://ROLE@HOST"),
+        "{} {}",
+        outcome.stdout,
+        outcome.stderr
+    );
     emulator.stop().await.expect("stops");
 }

@@ -7,17 +7,24 @@ use entra_pg_emulator::{CredentialSource, Emulator, Fault};
 
 use crate::{
     adapters::{
-        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, Sqlx, TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool,
+        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, Sqlx, TokioPostgres, TokioPostgresBb8,
+        TokioPostgresDeadpool,
     },
     probe::probe,
     world::{credential, target, url},
 };
 
-const RETRY: Fault = Fault::TooManyRequests { retry_after: Duration::from_secs(60) };
+const RETRY: Fault = Fault::TooManyRequests {
+    retry_after: Duration::from_secs(60),
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
-    let emulator = Emulator::builder().role("app").start().await.expect("starts");
+    let emulator = Emulator::builder()
+        .role("app")
+        .start()
+        .await
+        .expect("starts");
     let url = format!("{}?connect_timeout=3", emulator.url());
     for (fault, parts) in [
         (Fault::BadRequest, ["HTTP 400", "assign the identity"]),
@@ -26,8 +33,14 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
         (RETRY, ["429", "token endpoint"]),
         (Fault::Html, ["no token", "another service or a proxy"]),
         (Fault::Garbage, ["no token", "another service or a proxy"]),
-        (Fault::EmptyToken, ["an empty token", "the endpoint is at fault"]),
-        (Fault::NoExpiry, ["expires_on", "another service or a proxy"]),
+        (
+            Fault::EmptyToken,
+            ["an empty token", "the endpoint is at fault"],
+        ),
+        (
+            Fault::NoExpiry,
+            ["expires_on", "another service or a proxy"],
+        ),
         (Fault::Hang, ["within 3 s", "can be reached"]),
         (Fault::Reset, ["msi/token", "can be reached"]),
     ] {
@@ -35,20 +48,40 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
         let change = [("DATABASE_URL", url.as_str())];
         let outcome = probe(&emulator, CredentialSource::ManagedIdentity, &change, &[]).await;
         assert!(!outcome.success, "{fault:?}");
-        assert!(outcome.stderr.starts_with("token failed: "), "{fault:?}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.starts_with("token failed: "),
+            "{fault:?}: {}",
+            outcome.stderr
+        );
         for part in parts {
-            assert!(outcome.stderr.contains(part), "{fault:?}: {part:?} is missing in {}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains(part),
+                "{fault:?}: {part:?} is missing in {}",
+                outcome.stderr
+            );
         }
-        assert!(outcome.took < Duration::from_secs(30), "{fault:?} took {:?}", outcome.took);
+        assert!(
+            outcome.took < Duration::from_secs(30),
+            "{fault:?} took {:?}",
+            outcome.took
+        );
     }
     let logins = emulator.control().logins();
-    assert_eq!((logins.accepted, logins.rejected), (0, 0), "the database was not contacted");
+    assert_eq!(
+        (logins.accepted, logins.rejected),
+        (0, 0),
+        "the database was not contacted"
+    );
     emulator.stop().await.expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_down_at_start_gives_its_own_error_in_every_adapter() {
-    let emulator = Emulator::builder().role("app").start().await.expect("starts");
+    let emulator = Emulator::builder()
+        .role("app")
+        .start()
+        .await
+        .expect("starts");
     emulator.control().set_fault(Some(Fault::BadRequest));
     let adapters: [(&str, &dyn Adapter); 7] = [
         ("sqlx", &Sqlx),

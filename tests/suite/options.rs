@@ -9,7 +9,9 @@ use std::{
 };
 
 use entra_pg_core::{ErrorKind, Target};
-use entra_pg_sea_orm::sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use entra_pg_sea_orm::sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement,
+};
 use entra_pg_sqlx::{
     ConnectEntra,
     sqlx::{self, Row, postgres::PgPoolOptions},
@@ -20,14 +22,22 @@ use crate::world::{entra, shared, short_lived, target, unique, url};
 
 async fn sea_orm_setting(db: &DatabaseConnection, setting: &str) -> String {
     let sql = format!("SELECT current_setting('{setting}')");
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
-    row.expect("an answer").expect("a row").try_get_by_index(0).expect("a text")
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
+        .await;
+    row.expect("an answer")
+        .expect("a row")
+        .try_get_by_index(0)
+        .expect("a text")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sea_orms_own_options_and_closures_survive() {
     let emulator = shared();
-    let (closure_runs, callback_ran) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+    let (closure_runs, callback_ran) = (
+        Arc::new(AtomicU32::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let mut options = ConnectOptions::new(url(emulator, "from-url"));
     let (runs, ran) = (closure_runs.clone(), callback_ran.clone());
     options
@@ -40,7 +50,8 @@ async fn sea_orms_own_options_and_closures_survive() {
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(move |opts| {
             runs.fetch_add(1, Ordering::SeqCst);
-            opts.statement_cache_capacity(7).options([("lock_timeout", "1234ms")])
+            opts.statement_cache_capacity(7)
+                .options([("lock_timeout", "1234ms")])
         })
         .map_sqlx_postgres_pool_opts(|pool| pool.max_lifetime(Duration::from_secs(99)))
         .after_connect(move |db| {
@@ -51,7 +62,9 @@ async fn sea_orms_own_options_and_closures_survive() {
                 Ok(())
             })
         });
-    let db = entra_pg_sea_orm::connect(options, &entra(emulator)).await.expect("connects");
+    let db = entra_pg_sea_orm::connect(options, &entra(emulator))
+        .await
+        .expect("connects");
 
     for (setting, expected) in [
         ("application_name", "from-options"),
@@ -64,13 +77,32 @@ async fn sea_orms_own_options_and_closures_survive() {
     let pool = db.get_postgres_connection_pool();
     assert_eq!(pool.options().get_max_connections(), 3);
     assert_eq!(pool.options().get_min_connections(), 2);
-    assert_eq!(pool.options().get_idle_timeout(), Some(Duration::from_secs(77)));
-    assert_eq!(pool.options().get_max_lifetime(), Some(Duration::from_secs(99)));
+    assert_eq!(
+        pool.options().get_idle_timeout(),
+        Some(Duration::from_secs(77))
+    );
+    assert_eq!(
+        pool.options().get_max_lifetime(),
+        Some(Duration::from_secs(99))
+    );
     let debug = format!("{:?}", pool.connect_options());
-    assert!(debug.contains("statement_cache_capacity: 7"), "the closure's effect");
-    assert!(debug.contains("statements_level: Off"), "sqlx_logging(false)");
-    assert_eq!(closure_runs.load(Ordering::SeqCst), 1, "the closure ran once");
-    assert!(callback_ran.load(Ordering::SeqCst), "after_connect ran, logged in");
+    assert!(
+        debug.contains("statement_cache_capacity: 7"),
+        "the closure's effect"
+    );
+    assert!(
+        debug.contains("statements_level: Off"),
+        "sqlx_logging(false)"
+    );
+    assert_eq!(
+        closure_runs.load(Ordering::SeqCst),
+        1,
+        "the closure ran once"
+    );
+    assert!(
+        callback_ran.load(Ordering::SeqCst),
+        "after_connect ran, logged in"
+    );
     db.close().await.expect("closes");
 }
 
@@ -79,7 +111,9 @@ async fn a_lazy_sea_orm_connection_stays_lazy() {
     let (emulator, name) = (shared(), unique("lazy"));
     let mut options = ConnectOptions::new(url(emulator, &name));
     options.connect_lazy(true);
-    let db = entra_pg_sea_orm::connect(options, &entra(emulator)).await.expect("connects");
+    let db = entra_pg_sea_orm::connect(options, &entra(emulator))
+        .await
+        .expect("connects");
     assert_eq!(crate::world::connections(emulator, &name).await, 0);
     assert_eq!(sea_orm_setting(&db, "application_name").await, name);
     db.close().await.expect("closes");
@@ -91,24 +125,39 @@ async fn options_survive_the_rotation_of_a_token() {
     let pool = PgPoolOptions::new()
         .max_connections(2)
         .connect_entra_with(target(emulator, &name), &entra(emulator), |options| {
-            options.statement_cache_capacity(7).options([("lock_timeout", "1234ms")])
+            options
+                .statement_cache_capacity(7)
+                .options([("lock_timeout", "1234ms")])
         })
         .await
         .expect("connects");
     let password = |pool: &sqlx::PgPool| format!("{:?}", pool.connect_options());
     let first = password(&pool);
-    crate::world::eventually("the token is rotated", || async { password(&pool) != first }).await;
+    crate::world::eventually("the token is rotated", || async {
+        password(&pool) != first
+    })
+    .await;
     let held = pool.acquire().await.expect("the old connection");
     let mut new = pool.acquire().await.expect("a new connection");
-    let row = sqlx::query("SELECT current_setting('lock_timeout'), current_setting('application_name')")
-        .fetch_one(&mut *new)
-        .await
-        .expect("an answer");
-    assert_eq!((row.get::<&str, _>(0), row.get::<&str, _>(1)), ("1234ms", name.as_str()));
+    let row =
+        sqlx::query("SELECT current_setting('lock_timeout'), current_setting('application_name')")
+            .fetch_one(&mut *new)
+            .await
+            .expect("an answer");
+    assert_eq!(
+        (row.get::<&str, _>(0), row.get::<&str, _>(1)),
+        ("1234ms", name.as_str())
+    );
     let options = pool.connect_options();
-    assert_eq!((options.get_host(), options.get_port()), ("localhost", emulator.port()));
+    assert_eq!(
+        (options.get_host(), options.get_port()),
+        ("localhost", emulator.port())
+    );
     assert!(format!("{options:?}").contains("statement_cache_capacity: 7"));
-    assert!(matches!(options.get_ssl_mode(), sqlx::postgres::PgSslMode::VerifyFull));
+    assert!(matches!(
+        options.get_ssl_mode(),
+        sqlx::postgres::PgSslMode::VerifyFull
+    ));
     drop((held, new));
     pool.close().await;
 }
@@ -116,12 +165,17 @@ async fn options_survive_the_rotation_of_a_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn verification_cannot_be_switched_off_by_a_closure() {
     let emulator = shared();
-    let plain = |options: sqlx::postgres::PgConnectOptions| options.ssl_mode(sqlx::postgres::PgSslMode::Disable);
+    let plain = |options: sqlx::postgres::PgConnectOptions| {
+        options.ssl_mode(sqlx::postgres::PgSslMode::Disable)
+    };
     let pool = PgPoolOptions::new()
         .connect_entra_with(target(emulator, "closure"), &entra(emulator), plain)
         .await
         .expect("connects");
-    assert!(matches!(pool.connect_options().get_ssl_mode(), sqlx::postgres::PgSslMode::VerifyFull));
+    assert!(matches!(
+        pool.connect_options().get_ssl_mode(),
+        sqlx::postgres::PgSslMode::VerifyFull
+    ));
     pool.close().await;
 
     let socket = |options: sqlx::postgres::PgConnectOptions| options.socket("/var/run/postgresql");
@@ -135,21 +189,33 @@ async fn verification_cannot_be_switched_off_by_a_closure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
     let emulator = shared();
-    let connector = Connector::with_config(target(emulator, "config"), &entra(emulator), |config| {
-        config.options("-c lock_timeout=1234ms").ssl_mode(entra_pg_tokio_postgres::tokio_postgres::config::SslMode::Disable);
-    })
-    .expect("a connector");
+    let connector =
+        Connector::with_config(target(emulator, "config"), &entra(emulator), |config| {
+            config
+                .options("-c lock_timeout=1234ms")
+                .ssl_mode(entra_pg_tokio_postgres::tokio_postgres::config::SslMode::Disable);
+        })
+        .expect("a connector");
     let client = connector.connect_and_spawn().await.expect("connects");
     let row = client
         .query_one("SELECT current_setting('lock_timeout'), ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", &[])
         .await
         .expect("an answer");
-    assert_eq!((row.get::<_, &str>(0), row.get::<_, bool>(1)), ("1234ms", true));
+    assert_eq!(
+        (row.get::<_, &str>(0), row.get::<_, bool>(1)),
+        ("1234ms", true)
+    );
 
-    let elsewhere = Connector::with_config(target(emulator, "config"), &entra(emulator), |config| {
-        config.host("evil.example");
-    });
-    let error = elsewhere.expect("a connector").connect().await.map(drop).expect_err("refused");
+    let elsewhere =
+        Connector::with_config(target(emulator, "config"), &entra(emulator), |config| {
+            config.host("evil.example");
+        });
+    let error = elsewhere
+        .expect("a connector")
+        .connect()
+        .await
+        .map(drop)
+        .expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::InvalidTarget);
 }
 
@@ -159,9 +225,16 @@ async fn the_platforms_roots_can_be_asked_for_by_name_in_every_adapter() {
     let url = format!("{}?sslrootcert=system&connect_timeout=5", emulator.url());
     let target = Target::parse(&url).expect("a URL");
     let errors = [
-        PgPoolOptions::new().connect_entra(&target, &entra(emulator)).await.map(drop),
-        entra_pg_sea_orm::connect(url.as_str(), &entra(emulator)).await.map(drop),
-        entra_pg_tokio_postgres::connect(&target, &entra(emulator)).await.map(drop),
+        PgPoolOptions::new()
+            .connect_entra(&target, &entra(emulator))
+            .await
+            .map(drop),
+        entra_pg_sea_orm::connect(url.as_str(), &entra(emulator))
+            .await
+            .map(drop),
+        entra_pg_tokio_postgres::connect(&target, &entra(emulator))
+            .await
+            .map(drop),
     ];
     for error in errors {
         // The emulator's own authority is in no platform's store; a file named "system" would be an I/O error.

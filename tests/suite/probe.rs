@@ -19,8 +19,16 @@ pub struct Outcome {
 /// The emulator's own command, which the stand-in for `az` calls. `just test` builds it.
 pub fn emulator_command() -> PathBuf {
     let test = std::env::current_exe().expect("a path");
-    let built = test.ancestors().nth(2).expect("target/debug").join("entra-pg-emulator");
-    assert!(built.is_file(), "{} is missing: run `just test`, which builds it", built.display());
+    let built = test
+        .ancestors()
+        .nth(2)
+        .expect("target/debug")
+        .join("entra-pg-emulator");
+    assert!(
+        built.is_file(),
+        "{} is missing: run `just test`, which builds it",
+        built.display()
+    );
     built
 }
 

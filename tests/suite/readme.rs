@@ -11,12 +11,16 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 #[case("diesel-async-quickstart")]
 fn the_readme_shows_what_the_example_runs(#[case] example: &str) {
     let readme = fs::read_to_string(format!("{ROOT}/README.md")).expect("the README");
-    let main = fs::read_to_string(format!("{ROOT}/examples/{example}/src/main.rs")).expect("the example");
+    let main =
+        fs::read_to_string(format!("{ROOT}/examples/{example}/src/main.rs")).expect("the example");
     let shown = main
         .split_once("// README begins\n")
         .and_then(|(_, rest)| rest.split_once("// README ends\n"))
         .map(|(shown, _)| shown.trim())
         .expect("the example marks what the README shows");
-    assert!(readme.contains(shown), "README.md lacks this part of {example}:\n{shown}");
+    assert!(
+        readme.contains(shown),
+        "README.md lacks this part of {example}:\n{shown}"
+    );
     assert!((8..=18).contains(&shown.lines().count()), "{example}");
 }

@@ -16,7 +16,10 @@ impl Heard {
     }
 
     fn add(&self, bytes: &[u8]) {
-        self.0.lock().expect("no panic under this lock").extend_from_slice(bytes);
+        self.0
+            .lock()
+            .expect("no panic under this lock")
+            .extend_from_slice(bytes);
     }
 }
 
@@ -28,7 +31,9 @@ pub async fn tap(port: u16) -> (u16, Heard) {
     let ear = heard.clone();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let server = TcpStream::connect(("127.0.0.1", port)).await.expect("the server listens");
+            let server = TcpStream::connect(("127.0.0.1", port))
+                .await
+                .expect("the server listens");
             tokio::spawn(forward(client, server, ear.clone()));
         }
     });

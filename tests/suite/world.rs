@@ -33,7 +33,13 @@ pub fn shared() -> &'static Emulator {
 /// Tokens of a few seconds. Change nothing in it.
 pub fn short_lived() -> &'static Emulator {
     static SHORT: OnceLock<Emulator> = OnceLock::new();
-    SHORT.get_or_init(|| start_aside(Emulator::builder().role("app").token_lifetime(SHORT_LIFETIME)))
+    SHORT.get_or_init(|| {
+        start_aside(
+            Emulator::builder()
+                .role("app")
+                .token_lifetime(SHORT_LIFETIME),
+        )
+    })
 }
 
 /// A server without TLS. Change nothing in it.
@@ -117,8 +123,13 @@ pub fn unique(prefix: &str) -> String {
 }
 
 pub async fn connections(emulator: &Emulator, application: &str) -> u32 {
-    let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}'");
-    let count = emulator.control().execute(&sql).await.expect("the server answers");
+    let sql =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}'");
+    let count = emulator
+        .control()
+        .execute(&sql)
+        .await
+        .expect("the server answers");
     count.trim().parse().expect("a number")
 }
 
@@ -130,5 +141,8 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut done: impl FnM
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    assert!(tokio::time::timeout(limit, wait).await.is_ok(), "not within {limit:?}: {what}");
+    assert!(
+        tokio::time::timeout(limit, wait).await.is_ok(),
+        "not within {limit:?}: {what}"
+    );
 }

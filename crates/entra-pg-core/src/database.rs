@@ -49,7 +49,11 @@ impl Database {
     pub fn login_with(&self, token: Token) -> Result<Login, Error> {
         let user = match self.target.user() {
             Some(user) => user.to_owned(),
-            None => token.claims().role_name().map(str::to_owned).ok_or_else(no_user)?,
+            None => token
+                .claims()
+                .role_name()
+                .map(str::to_owned)
+                .ok_or_else(no_user)?,
         };
         Ok(Login { user, token })
     }

@@ -68,11 +68,7 @@ impl Entra {
 
     /// The token cache for a scope. The same one at every call.
     pub fn tokens(&self, scope: &Scope) -> TokenCache {
-        let mut caches = self
-            .0
-            .caches
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut caches = self.0.caches.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cache) = caches.get(scope) {
             return cache.clone();
         }
@@ -83,7 +79,9 @@ impl Entra {
             self.0.clock.clone(),
         );
         if self.0.keep_warm && cache.keep_warm().is_err() {
-            tracing::warn!("tokens are not kept warm: this call was made outside of a Tokio runtime");
+            tracing::warn!(
+                "tokens are not kept warm: this call was made outside of a Tokio runtime"
+            );
         }
         caches.insert(scope.clone(), cache.clone());
         cache
@@ -173,10 +171,7 @@ impl Builder {
 
     /// Reads the wall clock through this function. For tests of clocks that jump.
     #[must_use]
-    pub fn wall_clock(
-        mut self,
-        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
-    ) -> Self {
+    pub fn wall_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(clock);
         self
     }
@@ -204,8 +199,15 @@ impl Surroundings for Process {
 
     fn has_program(&self, name: &str) -> bool {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let suffixes: &[&str] = if cfg!(windows) { &[".cmd", ".exe"] } else { &[""] };
-        std::env::split_paths(&path)
-            .any(|folder| suffixes.iter().any(|suffix| folder.join(format!("{name}{suffix}")).is_file()))
+        let suffixes: &[&str] = if cfg!(windows) {
+            &[".cmd", ".exe"]
+        } else {
+            &[""]
+        };
+        std::env::split_paths(&path).any(|folder| {
+            suffixes
+                .iter()
+                .any(|suffix| folder.join(format!("{name}{suffix}")).is_file())
+        })
     }
 }

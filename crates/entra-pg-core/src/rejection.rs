@@ -107,7 +107,11 @@ mod tests {
         "password authentication failed for user \"app\"",
         Some(Rejection::Other)
     )]
-    #[case("08P01", "server login failed: FATAL password authentication failed", Some(Rejection::Other))]
+    #[case(
+        "08P01",
+        "server login failed: FATAL password authentication failed",
+        Some(Rejection::Other)
+    )]
     #[case("08P01", "unsupported startup parameter: search_path", None)]
     #[case("53300", "too many connections: token expired", None)]
     fn server_messages_are_not_misread(
@@ -123,7 +127,10 @@ mod tests {
     #[case(Rejection::Other, true)]
     #[case(Rejection::Audience, false)]
     #[case(Rejection::TokenType, false)]
-    fn only_a_curable_rejection_asks_for_another_token(#[case] cause: Rejection, #[case] helps: bool) {
+    fn only_a_curable_rejection_asks_for_another_token(
+        #[case] cause: Rejection,
+        #[case] helps: bool,
+    ) {
         assert_eq!(cause.new_token_may_help(), helps);
     }
 }

@@ -58,13 +58,20 @@ async fn establish(connector: &Connector) -> Result<AsyncPgConnection, Error> {
     let limit = connector.target().connect_timeout();
     let (client, connection) = connector.connect().await?;
     // diesel sends queries of its own before it calls a connection ready.
-    match timeout(limit, AsyncPgConnection::try_from_client_and_connection(client, connection)).await {
-        Ok(ready) => ready.map_err(|error| {
-            Error::new(ErrorKind::Connect, error.to_string()).with_source(error)
-        }),
+    match timeout(
+        limit,
+        AsyncPgConnection::try_from_client_and_connection(client, connection),
+    )
+    .await
+    {
+        Ok(ready) => ready
+            .map_err(|error| Error::new(ErrorKind::Connect, error.to_string()).with_source(error)),
         Err(_) => Err(Error::new(
             ErrorKind::ConnectTimeout,
-            format!("the session was not set up within {} s", limit.as_secs_f64()),
+            format!(
+                "the session was not set up within {} s",
+                limit.as_secs_f64()
+            ),
         )
         .with_hint("the server accepts connections but stalls: check its health")
         .transient(true)),

@@ -52,7 +52,9 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
         .min_connections(0)
         .after_connect(|_| Box::pin(async { Ok(()) }))
         .map_sqlx_postgres_pool_opts(|pool| pool);
-    let unconnected = sea_orm::Database::connect(lazy).await.map_err(|error| explain(error, ""))?;
+    let unconnected = sea_orm::Database::connect(lazy)
+        .await
+        .map_err(|error| explain(error, ""))?;
     let prepared = unconnected.get_postgres_connection_pool().connect_options();
     Ok(prepared.as_ref().clone())
 }

@@ -17,11 +17,9 @@ pub fn explain(error: &sqlx::Error, user: &str) -> Error {
                 .transient(refusal.is_transient_in_connect_phase()),
             }
         }
-        sqlx::Error::Tls(_) => Error::new(
-            ErrorKind::Tls,
-            format!("the server's identity could not be verified: {reason}"),
-        )
-        .with_hint("check that the host is the name in the server's certificate, and that sslrootcert holds its root"),
+        sqlx::Error::Tls(_) => unverified(&reason),
+        // What rustls finds wrong with a certificate comes as an I/O error about invalid data.
+        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => unverified(&reason),
         sqlx::Error::PoolTimedOut => Error::new(
             ErrorKind::ConnectTimeout,
             "the connection was not ready within the pool's acquire_timeout",
@@ -32,4 +30,12 @@ pub fn explain(error: &sqlx::Error, user: &str) -> Error {
             .with_hint("check the host's name and port, and that the server's firewall lets this machine in")
             .transient(matches!(error, sqlx::Error::Io(_))),
     }
+}
+
+fn unverified(reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Tls,
+        format!("the server's identity could not be verified: {reason}"),
+    )
+    .with_hint("check that the host is the name in the server's certificate, and that sslrootcert holds its root")
 }

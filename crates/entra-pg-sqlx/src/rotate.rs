@@ -58,7 +58,11 @@ async fn run(pool: PgPool, database: Database, mut current: u64) {
             let options = pool.connect_options().as_ref().clone();
             pool.set_connect_options(options.password(token.secret()));
             current = token.generation();
-            tracing::debug!(host = database.target().host(), generation = current, "pool has the new token");
+            tracing::debug!(
+                host = database.target().host(),
+                generation = current,
+                "pool has the new token"
+            );
         }
         let pause = tokens.idle_for().clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
         tokio::select! {

@@ -132,12 +132,19 @@ impl Inner {
         }
     }
 
-    async fn login_after(&self, error: &Error, refused: &Login, deadline: Instant) -> Option<Login> {
+    async fn login_after(
+        &self,
+        error: &Error,
+        refused: &Login,
+        deadline: Instant,
+    ) -> Option<Login> {
         let ErrorKind::Rejected(rejection) = error.kind() else {
             return None;
         };
         let patience = deadline.saturating_duration_since(Instant::now());
-        self.database.login_after(refused, rejection, patience).await
+        self.database
+            .login_after(refused, rejection, patience)
+            .await
     }
 
     async fn open(&self, login: &Login, deadline: Instant) -> Result<(Client, Connection), Error> {
@@ -159,10 +166,11 @@ impl Inner {
             change(&mut config);
         }
         if config.get_hosts().len() != 1 || !config.get_hostaddrs().is_empty() {
-            return Err(
-                Error::new(ErrorKind::InvalidTarget, "the configuration was given another host")
-                    .with_hint("give the host in the URL"),
-            );
+            return Err(Error::new(
+                ErrorKind::InvalidTarget,
+                "the configuration was given another host",
+            )
+            .with_hint("give the host in the URL"));
         }
         config
             .user(login.user())

@@ -6,8 +6,7 @@ use crate::progress::Step;
 
 const UNREACHABLE: &str =
     "check the host's name and port, and that the server's firewall lets this machine in";
-const UNVERIFIED: &str =
-    "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
+const UNVERIFIED: &str = "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
 
 pub(crate) fn explain(error: tokio_postgres::Error, user: &str, step: Step) -> Error {
     classify(&error, user, step).with_source(error)
@@ -28,9 +27,8 @@ fn classify(error: &tokio_postgres::Error, user: &str, step: Step) -> Error {
     }
     match step {
         // The driver's own word for a server that answers the request for TLS with no.
-        Step::Reaching if reason.contains("TLS") => {
-            Error::new(ErrorKind::Tls, reason).with_hint("the server offers no TLS, so the token was not sent")
-        }
+        Step::Reaching if reason.contains("TLS") => Error::new(ErrorKind::Tls, reason)
+            .with_hint("the server offers no TLS, so the token was not sent"),
         Step::Reaching => Error::new(ErrorKind::Connect, reason)
             .with_hint(UNREACHABLE)
             .transient(true),

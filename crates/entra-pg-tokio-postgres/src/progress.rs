@@ -35,8 +35,14 @@ impl Step {
                 "reaching the server",
                 "check the host's name and port, and that the server's firewall lets this machine in",
             ),
-            Self::Handshake => ("the TLS handshake", "the server, or something in between, stalls"),
-            Self::Authentication => ("authentication", "the server accepts connections but stalls: check its health"),
+            Self::Handshake => (
+                "the TLS handshake",
+                "the server, or something in between, stalls",
+            ),
+            Self::Authentication => (
+                "authentication",
+                "the server accepts connections but stalls: check its health",
+            ),
         };
         Error::new(
             ErrorKind::ConnectTimeout,

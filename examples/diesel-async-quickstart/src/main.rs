@@ -21,7 +21,9 @@ struct Parcel {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().with_env_filter("entra_pg=info").init();
+    tracing_subscriber::fmt()
+        .with_env_filter("entra_pg=info")
+        .init();
 
     // README begins
     let url = std::env::var("DATABASE_URL")?; // postgres://app@myserver.postgres.database.azure.com/orders

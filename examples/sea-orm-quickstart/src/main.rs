@@ -1,7 +1,9 @@
 //! SeaORM, logged in with a Microsoft Entra token. `DATABASE_URL` holds no password; the identity comes from the environment.
 
 use entra_pg_sea_orm::core::Entra;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectOptions, ConnectionTrait, EntityTrait, Schema};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectOptions, ConnectionTrait, EntityTrait, Schema,
+};
 
 mod order {
     use sea_orm::entity::prelude::*;
@@ -22,7 +24,9 @@ mod order {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().with_env_filter("entra_pg=info").init();
+    tracing_subscriber::fmt()
+        .with_env_filter("entra_pg=info")
+        .init();
 
     // README begins
     let url = std::env::var("DATABASE_URL")?; // postgres://app@myserver.postgres.database.azure.com/orders
@@ -33,7 +37,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let db = entra_pg_sea_orm::connect(options, &entra).await?;
 
     create_table(&db).await?;
-    let tea = order::ActiveModel { article: Set("tea".into()), ..Default::default() };
+    let tea = order::ActiveModel {
+        article: Set("tea".into()),
+        ..Default::default()
+    };
     let saved = tea.insert(&db).await?;
     let found = order::Entity::find_by_id(saved.id).one(&db).await?;
     println!("saved and found: {found:?}");

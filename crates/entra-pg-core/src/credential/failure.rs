@@ -14,7 +14,10 @@ use crate::{Error, ErrorKind, error::chain};
 
 pub(super) fn explain(credential: &Credential, error: &azure_core::Error) -> Error {
     let answer = HttpAnswer::find(error);
-    let reason = chain(error).split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = chain(error)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     let message = match (&answer, credential.last_answer()) {
         (Some(answer), _) => format!(
             "{credential} got HTTP {} from the token endpoint: {reason}",
@@ -116,12 +119,16 @@ fn hint(selection: Option<&Selection>, cause: Cause) -> String {
         (_, Cause::Nonsense) => {
             "the answer is no token: another service or a proxy may answer at this address".into()
         }
-        (Some(Selection::ManagedIdentity(_)), _) => "assign the identity to this resource, and if it is user-assigned set \
+        (Some(Selection::ManagedIdentity(_)), _) => {
+            "assign the identity to this resource, and if it is user-assigned set \
             AZURE_CLIENT_ID to its client id"
-            .into(),
-        (Some(Selection::WorkloadIdentity { .. }), _) => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the federated credential \
+                .into()
+        }
+        (Some(Selection::WorkloadIdentity { .. }), _) => {
+            "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the federated credential \
             of the identity for this service account"
-            .into(),
+                .into()
+        }
         (Some(Selection::ClientSecret { .. }), _) => {
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET".into()
         }
@@ -155,8 +162,10 @@ mod tests {
     }
 
     fn managed() -> Credential {
-        Credential::azure(Selection::ManagedIdentity(super::super::ManagedIdentity::SystemAssigned))
-            .expect("a managed identity needs no settings")
+        Credential::azure(Selection::ManagedIdentity(
+            super::super::ManagedIdentity::SystemAssigned,
+        ))
+        .expect("a managed identity needs no settings")
     }
 
     #[rstest]
@@ -173,7 +182,10 @@ mod tests {
         let error = explain(&managed(), &http_error(status, None));
         assert_eq!(error.is_transient(), transient);
         let text = error.to_string();
-        assert!(text.contains(&format!("HTTP {status}")) && text.contains(cure), "{text}");
+        assert!(
+            text.contains(&format!("HTTP {status}")) && text.contains(cure),
+            "{text}"
+        );
         assert!(!format!("{text}{error:?}").contains("eyJ"), "{text}");
     }
 

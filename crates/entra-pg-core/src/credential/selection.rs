@@ -122,7 +122,10 @@ fn deployed(from: &impl Surroundings) -> Result<Option<(Selection, String)>, Err
     let set = |name| from.variable(name).is_some();
     let because = |name: &str| format!("{name} is set");
     Ok(if set("AZURE_FEDERATED_TOKEN_FILE") {
-        Some((workload_identity(from)?, because("AZURE_FEDERATED_TOKEN_FILE")))
+        Some((
+            workload_identity(from)?,
+            because("AZURE_FEDERATED_TOKEN_FILE"),
+        ))
     } else if set("AZURE_CLIENT_SECRET") {
         Some((client_secret(from)?, because("AZURE_CLIENT_SECRET")))
     } else if set("IDENTITY_ENDPOINT") {
@@ -142,14 +145,13 @@ fn refuse_unsupported_host(from: &impl Surroundings) -> Result<(), Error> {
     } else if set("IMDS_ENDPOINT") {
         "Azure Arc"
     } else {
-        return Err(
-            none("IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not").with_hint(
-                "App Service and Container Apps set both; pass both on to this process",
-            ),
-        );
+        return Err(none("IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not")
+            .with_hint("App Service and Container Apps set both; pass both on to this process"));
     };
-    Err(none(&format!("managed identity on {host} is not supported"))
-        .with_hint("set AZURE_TOKEN_CREDENTIALS to another credential"))
+    Err(
+        none(&format!("managed identity on {host} is not supported"))
+            .with_hint("set AZURE_TOKEN_CREDENTIALS to another credential"),
+    )
 }
 
 fn developer_tool(from: &impl Surroundings) -> Option<(Selection, String)> {
@@ -178,7 +180,11 @@ fn workload_identity(from: &impl Surroundings) -> Result<Selection, Error> {
     let [tenant_id, client_id, token_file] = all(
         from,
         "workload identity",
-        ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"],
+        [
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_ID",
+            "AZURE_FEDERATED_TOKEN_FILE",
+        ],
     )?;
     Ok(Selection::WorkloadIdentity {
         tenant_id,

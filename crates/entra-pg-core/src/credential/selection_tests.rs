@@ -26,7 +26,11 @@ const FEDERATED: [&str; 3] = [
     "AZURE_TENANT_ID=t",
     "AZURE_CLIENT_ID=c",
 ];
-const SECRET: [&str; 3] = ["AZURE_CLIENT_SECRET=s", "AZURE_TENANT_ID=t", "AZURE_CLIENT_ID=c"];
+const SECRET: [&str; 3] = [
+    "AZURE_CLIENT_SECRET=s",
+    "AZURE_TENANT_ID=t",
+    "AZURE_CLIENT_ID=c",
+];
 const APP_SERVICE: [&str; 2] = ["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h"];
 
 fn described(variables: &[&'static str], programs: &[&'static str]) -> String {

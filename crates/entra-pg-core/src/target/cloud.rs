@@ -43,7 +43,8 @@ impl Scope {
     pub fn new(resource: &str) -> Result<Self, Error> {
         let resource = resource.strip_suffix("/.default").unwrap_or(resource);
         let resource = resource.trim_end_matches('/');
-        let valid = url::Url::parse(resource).is_ok_and(|url| url.scheme() == "https" && url.has_host());
+        let valid =
+            url::Url::parse(resource).is_ok_and(|url| url.scheme() == "https" && url.has_host());
         if !valid {
             return Err(Error::new(
                 ErrorKind::InvalidTarget,
@@ -98,7 +99,10 @@ mod tests {
     #[case("my.postgres.database.azure.com.evil.example", "windows.net")]
     fn no_cloud_gets_the_token_of_another(#[case] host: &str, #[case] expected: &str) {
         let scope = Scope::for_host(host);
-        assert!(scope.as_str().ends_with(&format!("{expected}/.default")), "{scope}");
+        assert!(
+            scope.as_str().ends_with(&format!("{expected}/.default")),
+            "{scope}"
+        );
     }
 
     #[rstest]

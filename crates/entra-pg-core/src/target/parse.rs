@@ -69,7 +69,9 @@ impl Given {
                 .with_hint("write postgres://ROLE@HOST/DATABASE")
         })?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(invalid("the URL is not for PostgreSQL").with_hint("it begins with postgres://"));
+            return Err(
+                invalid("the URL is not for PostgreSQL").with_hint("it begins with postgres://")
+            );
         }
         if url.password().is_some() {
             return Err(password("the URL holds a password"));
@@ -83,7 +85,10 @@ impl Given {
         };
         given.set("host", &decode("host", url.host_str().unwrap_or_default())?);
         given.set("user", &decode("role", url.username())?);
-        given.set("dbname", &decode("database", url.path().trim_start_matches('/'))?);
+        given.set(
+            "dbname",
+            &decode("database", url.path().trim_start_matches('/'))?,
+        );
         if let Some(port) = url.port() {
             given.set("port", &port.to_string());
         }
@@ -103,7 +108,9 @@ impl Given {
     }
 
     fn parameter(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let setting = name.strip_prefix("options[").and_then(|n| n.strip_suffix(']'));
+        let setting = name
+            .strip_prefix("options[")
+            .and_then(|n| n.strip_suffix(']'));
         if let Some(setting) = setting {
             self.settings.push((setting.to_owned(), value.to_owned()));
         } else if name == "options" {
@@ -117,16 +124,21 @@ impl Given {
             self.set(name, value);
         } else {
             let known = PARAMETERS.map(|(known, _)| known).join(", ");
-            return Err(invalid(&format!("the URL holds an unknown parameter {name:?}"))
-                .with_hint(format!("known are: {known}")));
+            return Err(
+                invalid(&format!("the URL holds an unknown parameter {name:?}"))
+                    .with_hint(format!("known are: {known}")),
+            );
         }
         Ok(())
     }
 
     fn fill_from(&mut self, variable: Lookup) -> Result<(), Error> {
         if variable("PGHOSTADDR").is_some() {
-            return Err(invalid("PGHOSTADDR is set, but not every driver can use it")
-                .with_hint("unset it; map the server's name to the address in /etc/hosts or in DNS"));
+            return Err(
+                invalid("PGHOSTADDR is set, but not every driver can use it").with_hint(
+                    "unset it; map the server's name to the address in /etc/hosts or in DNS",
+                ),
+            );
         }
         for (name, fallback) in PARAMETERS {
             if let Some(value) = fallback.and_then(variable) {
@@ -194,8 +206,10 @@ fn port(text: &str) -> Result<u16, Error> {
 fn connect_timeout(text: &str) -> Result<Duration, Error> {
     match text.parse() {
         Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
-        _ => Err(invalid("connect_timeout is not a positive number of seconds")
-            .with_hint("every wait has an end here; leave it out for 15 s")),
+        _ => Err(
+            invalid("connect_timeout is not a positive number of seconds")
+                .with_hint("every wait has an end here; leave it out for 15 s"),
+        ),
     }
 }
 

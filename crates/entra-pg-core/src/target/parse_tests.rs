@@ -13,15 +13,25 @@ fn with(url: &str, variables: &[(&str, &str)]) -> Result<Target, Error> {
 }
 
 fn refused(url: &str, variables: &[(&str, &str)]) -> Error {
-    with(url, variables).map(|_| ()).expect_err("must be refused")
+    with(url, variables)
+        .map(|_| ())
+        .expect_err("must be refused")
 }
 
 #[test]
 fn a_plain_url_is_read_as_libpq_reads_it() {
-    let target = with("postgres://app@server.example:6432/orders?application_name=web&connect_timeout=3", &[])
-        .expect("a valid URL");
+    let target = with(
+        "postgres://app@server.example:6432/orders?application_name=web&connect_timeout=3",
+        &[],
+    )
+    .expect("a valid URL");
     assert_eq!(
-        (target.host(), target.port(), target.user(), target.database()),
+        (
+            target.host(),
+            target.port(),
+            target.user(),
+            target.database()
+        ),
         ("server.example", 6432, Some("app"), Some("orders"))
     );
     assert_eq!(target.application_name(), Some("web"));
@@ -40,9 +50,18 @@ fn variables_fill_gaps_and_never_overrule_the_url() {
         ("PGCONNECT_TIMEOUT", "7"),
         ("PGOPTIONS", "-c a=1"),
     ];
-    let target = with("postgresql://app@server.example:5433?options[b]=2", &variables).expect("a valid URL");
+    let target = with(
+        "postgresql://app@server.example:5433?options[b]=2",
+        &variables,
+    )
+    .expect("a valid URL");
     assert_eq!(
-        (target.host(), target.port(), target.user(), target.database()),
+        (
+            target.host(),
+            target.port(),
+            target.user(),
+            target.database()
+        ),
         ("server.example", 5433, Some("app"), Some("filled"))
     );
     assert_eq!(target.application_name(), Some("from-env"));
@@ -53,13 +72,19 @@ fn variables_fill_gaps_and_never_overrule_the_url() {
 #[test]
 fn an_empty_url_is_filled_from_variables() {
     let target = with("postgres://", &[("PGHOST", "h.example"), ("PGUSER", "u")]).expect("valid");
-    assert_eq!((target.host(), target.user(), target.port()), ("h.example", Some("u"), 5432));
+    assert_eq!(
+        (target.host(), target.user(), target.port()),
+        ("h.example", Some("u"), 5432)
+    );
 }
 
 #[rstest]
 #[case::upn("alice@contoso.com", "postgres://alice%40contoso.com@h.example/db")]
 #[case::upn_unencoded("alice@contoso.com", "postgres://alice@contoso.com@h.example/db")]
-#[case::guest("alice_outlook.com#EXT#@c.onmicrosoft.com", "postgres://alice_outlook.com%23EXT%23%40c.onmicrosoft.com@h.example/db")]
+#[case::guest(
+    "alice_outlook.com#EXT#@c.onmicrosoft.com",
+    "postgres://alice_outlook.com%23EXT%23%40c.onmicrosoft.com@h.example/db"
+)]
 #[case::group("My Group", "postgres://My%20Group@h.example/db")]
 #[case::unicode("Jörg", "postgres://J%C3%B6rg@h.example/db")]
 fn role_names_survive_the_url(#[case] role: &str, #[case] url: &str) {
@@ -76,33 +101,89 @@ fn hosts_are_taken_from_address_or_parameter(#[case] url: &str, #[case] host: &s
 }
 
 #[rstest]
-#[case::password("postgres://u:hunter2@h.example/db", ErrorKind::PasswordInUrl, "remove it")]
-#[case::empty_password("postgres://u:@h.example/db?password=", ErrorKind::PasswordInUrl, "remove it")]
-#[case::password_parameter("postgres://u@h.example/db?password=hunter2", ErrorKind::PasswordInUrl, "remove it")]
-#[case::disable("postgres://u@h.example/db?sslmode=disable", ErrorKind::InsecureTls, "verify-full")]
-#[case::allow("postgres://u@h.example/db?sslmode=allow", ErrorKind::InsecureTls, "verify-full")]
-#[case::prefer("postgres://u@h.example/db?sslmode=prefer", ErrorKind::InsecureTls, "verify-full")]
-#[case::sslmode_typo("postgres://u@h.example/db?sslmode=verify_full", ErrorKind::InvalidTarget, "verify-full")]
-#[case::unknown("postgres://u@h.example/db?sslmod=require", ErrorKind::InvalidTarget, "known are: application_name")]
+#[case::password(
+    "postgres://u:hunter2@h.example/db",
+    ErrorKind::PasswordInUrl,
+    "remove it"
+)]
+#[case::empty_password(
+    "postgres://u:@h.example/db?password=",
+    ErrorKind::PasswordInUrl,
+    "remove it"
+)]
+#[case::password_parameter(
+    "postgres://u@h.example/db?password=hunter2",
+    ErrorKind::PasswordInUrl,
+    "remove it"
+)]
+#[case::disable(
+    "postgres://u@h.example/db?sslmode=disable",
+    ErrorKind::InsecureTls,
+    "verify-full"
+)]
+#[case::allow(
+    "postgres://u@h.example/db?sslmode=allow",
+    ErrorKind::InsecureTls,
+    "verify-full"
+)]
+#[case::prefer(
+    "postgres://u@h.example/db?sslmode=prefer",
+    ErrorKind::InsecureTls,
+    "verify-full"
+)]
+#[case::sslmode_typo(
+    "postgres://u@h.example/db?sslmode=verify_full",
+    ErrorKind::InvalidTarget,
+    "verify-full"
+)]
+#[case::unknown(
+    "postgres://u@h.example/db?sslmod=require",
+    ErrorKind::InvalidTarget,
+    "known are: application_name"
+)]
 #[case::no_host("postgres:///db", ErrorKind::InvalidTarget, "full name")]
 #[case::empty_host("postgres://u@/db?host=", ErrorKind::InvalidTarget, "ROLE@HOST")]
 #[case::empty_host_parameter("postgres:///db?host=", ErrorKind::InvalidTarget, "full name")]
 #[case::socket("postgres://u@%2Fvar%2Frun/db", ErrorKind::InvalidTarget, "no TLS")]
 #[case::relative_path("postgres:///db?host=./sockets", ErrorKind::InvalidTarget, "path")]
 #[case::relative_name("postgres:///db?host=.example", ErrorKind::InvalidTarget, "full name")]
-#[case::two_hosts("postgres:///db?host=a.example,b.example", ErrorKind::InvalidTarget, "several hosts")]
+#[case::two_hosts(
+    "postgres:///db?host=a.example,b.example",
+    ErrorKind::InvalidTarget,
+    "several hosts"
+)]
 #[case::spaces("postgres:///db?host=a%20b", ErrorKind::InvalidTarget, "full name")]
-#[case::missing_file("postgres://u@h.example/db?sslrootcert=/nonexistent", ErrorKind::RootCertificates, "/nonexistent")]
-#[case::empty_file("postgres://u@h.example/db?sslrootcert=/dev/null", ErrorKind::RootCertificates, "no certificate")]
+#[case::missing_file(
+    "postgres://u@h.example/db?sslrootcert=/nonexistent",
+    ErrorKind::RootCertificates,
+    "/nonexistent"
+)]
+#[case::empty_file(
+    "postgres://u@h.example/db?sslrootcert=/dev/null",
+    ErrorKind::RootCertificates,
+    "no certificate"
+)]
 #[case::port("postgres://u@h.example/db?port=0", ErrorKind::InvalidTarget, "5432")]
-#[case::timeout("postgres://u@h.example/db?connect_timeout=0", ErrorKind::InvalidTarget, "15 s")]
-#[case::channel_binding("postgres://u@h.example/db?channel_binding=require", ErrorKind::InvalidTarget, "leave")]
+#[case::timeout(
+    "postgres://u@h.example/db?connect_timeout=0",
+    ErrorKind::InvalidTarget,
+    "15 s"
+)]
+#[case::channel_binding(
+    "postgres://u@h.example/db?channel_binding=require",
+    ErrorKind::InvalidTarget,
+    "leave"
+)]
 #[case::hash("postgres://a#b@h.example/db", ErrorKind::InvalidTarget, "")]
 #[case::mysql("mysql://u@h.example/db", ErrorKind::InvalidTarget, "postgres://")]
 #[case::nonsense("hunter2", ErrorKind::InvalidTarget, "postgres://ROLE@HOST/DATABASE")]
 fn bad_urls_name_cause_and_cure(#[case] url: &str, #[case] kind: ErrorKind, #[case] cure: &str) {
     let error = refused(url, &[]);
-    assert_eq!((error.kind(), error.phase()), (kind, Phase::Configuration), "{error}");
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (kind, Phase::Configuration),
+        "{error}"
+    );
     let text = error.to_string();
     assert!(text.contains(cure) && !text.contains("hunter2"), "{text}");
 }
@@ -114,8 +195,15 @@ fn bad_urls_name_cause_and_cure(#[case] url: &str, #[case] kind: ErrorKind, #[ca
 #[case("PGHOSTADDR", "10.0.0.1", ErrorKind::InvalidTarget)]
 #[case("PGPORT", "none", ErrorKind::InvalidTarget)]
 #[case("PGOPTIONS", "nonsense", ErrorKind::InvalidTarget)]
-fn bad_variables_are_refused_like_parameters(#[case] name: &str, #[case] value: &str, #[case] kind: ErrorKind) {
-    assert_eq!(refused("postgres://u@h.example/db", &[(name, value)]).kind(), kind);
+fn bad_variables_are_refused_like_parameters(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] kind: ErrorKind,
+) {
+    assert_eq!(
+        refused("postgres://u@h.example/db", &[(name, value)]).kind(),
+        kind
+    );
 }
 
 #[rstest]

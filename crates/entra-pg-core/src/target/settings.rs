@@ -46,7 +46,8 @@ pub(super) fn split(text: &str) -> Result<Vec<(String, String)>, Error> {
 
 pub(super) fn join(settings: &[(String, String)]) -> Option<String> {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace(' ', "\\ ");
-    let join = |(name, value): &(String, String)| format!("-c {}={}", escaped(name), escaped(value));
+    let join =
+        |(name, value): &(String, String)| format!("-c {}={}", escaped(name), escaped(value));
     let all: Vec<_> = settings.iter().map(join).collect();
     (!all.is_empty()).then(|| all.join(" "))
 }

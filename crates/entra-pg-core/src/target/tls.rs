@@ -44,8 +44,9 @@ impl Roots {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let pem = fs::read(path).map_err(|error| {
-            unusable(&format!("cannot read {}: {error}", path.display()))
-                .with_hint("check sslrootcert or PGSSLROOTCERT; sslrootcert=system uses the platform's store")
+            unusable(&format!("cannot read {}: {error}", path.display())).with_hint(
+                "check sslrootcert or PGSSLROOTCERT; sslrootcert=system uses the platform's store",
+            )
         })?;
         Self::read(pem, &path.display().to_string())
     }
@@ -60,15 +61,16 @@ impl Roots {
 
     fn read(pem: Vec<u8>, origin: &str) -> Result<Self, Error> {
         let bad = |reason: &str| {
-            unusable(&format!("{origin} {reason}"))
-                .with_hint("it must hold certificates between BEGIN CERTIFICATE and END CERTIFICATE lines")
+            unusable(&format!("{origin} {reason}")).with_hint(
+                "it must hold certificates between BEGIN CERTIFICATE and END CERTIFICATE lines",
+            )
         };
         let mut store = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(|_| bad("is not valid PEM"))?;
-            store
-                .add(certificate)
-                .map_err(|error| bad(&format!("holds a certificate that cannot be used: {error}")))?;
+            store.add(certificate).map_err(|error| {
+                bad(&format!("holds a certificate that cannot be used: {error}"))
+            })?;
         }
         if store.is_empty() {
             return Err(bad("holds no certificate"));
@@ -157,7 +159,10 @@ mod tests {
     #[test]
     fn an_unreadable_file_is_named() {
         let text = message(Roots::from_file("/nonexistent/root.crt"));
-        assert!(text.contains("/nonexistent/root.crt") && text.contains("sslrootcert"), "{text}");
+        assert!(
+            text.contains("/nonexistent/root.crt") && text.contains("sslrootcert"),
+            "{text}"
+        );
     }
 
     #[test]

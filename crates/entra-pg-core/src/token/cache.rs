@@ -423,7 +423,12 @@ impl Inner {
         let so_far = self
             .credential
             .last_answer()
-            .or_else(|| self.ledger().last_error.as_ref().map(|e| e.message().to_owned()))
+            .or_else(|| {
+                self.ledger()
+                    .last_error
+                    .as_ref()
+                    .map(|e| e.message().to_owned())
+            })
             .unwrap_or_else(|| "nothing was answered so far".to_owned());
         Error::new(
             ErrorKind::TokenTimeout,

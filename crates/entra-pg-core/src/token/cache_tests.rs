@@ -68,10 +68,7 @@ impl Script {
     }
 
     fn token(&self, name: &str, lifetime: Duration) -> AccessToken {
-        AccessToken::new(
-            Secret::new(name.to_owned()),
-            (self.now() + lifetime).into(),
-        )
+        AccessToken::new(Secret::new(name.to_owned()), (self.now() + lifetime).into())
     }
 }
 
@@ -154,11 +151,17 @@ async fn no_caller_waits_for_a_slow_refresh() {
     advance(s(3_400)).await;
     let before = Instant::now();
     for _ in 0..50 {
-        assert_eq!(cache.get(PATIENCE).await.expect("a token").secret(), "token-1");
+        assert_eq!(
+            cache.get(PATIENCE).await.expect("a token").secret(),
+            "token-1"
+        );
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
     sleep(s(11)).await;
-    assert_eq!(cache.get(PATIENCE).await.expect("a token").secret(), "token-2");
+    assert_eq!(
+        cache.get(PATIENCE).await.expect("a token").secret(),
+        "token-2"
+    );
     assert_eq!(script.requests(), 2);
 }
 
@@ -178,7 +181,10 @@ async fn a_failed_refresh_never_surfaces_while_the_token_lives(#[case] fault: An
         sleep(Duration::from_millis(500)).await;
     }
     let failures = script.requests() - 1;
-    assert!((3..=120).contains(&failures), "{failures} retries in the last five minutes");
+    assert!(
+        (3..=120).contains(&failures),
+        "{failures} retries in the last five minutes"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +208,11 @@ async fn recovery_takes_one_backoff_step() {
         sleep(Duration::from_millis(100)).await;
     }
     let limit = s(1 + 2 + 4 + 8 + 10 + 10 + 1);
-    assert!(script.started.elapsed() < limit, "{:?}", script.started.elapsed());
+    assert!(
+        script.started.elapsed() < limit,
+        "{:?}",
+        script.started.elapsed()
+    );
     assert_eq!(script.requests(), 7);
 }
 
@@ -270,7 +280,11 @@ async fn a_repeated_token_makes_no_hot_loop() {
         assert_eq!(cache.get(PATIENCE).await.expect("a token").generation(), 1);
         sleep(Duration::from_millis(100)).await;
     }
-    assert!((20..=80).contains(&script.requests()), "{}", script.requests());
+    assert!(
+        (20..=80).contains(&script.requests()),
+        "{}",
+        script.requests()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,8 +347,16 @@ async fn keep_warm_refreshes_unasked_and_ends_with_the_last_handle() {
     let cache = script.cache();
     cache.keep_warm().expect("in a runtime");
     sleep(s(3_600 * 5)).await;
-    assert!((5..=6).contains(&script.requests()), "{}", script.requests());
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert!(
+        (5..=6).contains(&script.requests()),
+        "{}",
+        script.requests()
+    );
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
     assert_eq!(tasks(), 1);
     drop(cache);
     settle().await;
@@ -349,7 +371,12 @@ async fn a_request_ends_with_the_last_handle() {
     settle().await;
     drop(cache);
     settle().await;
-    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+    assert_eq!(
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks(),
+        0
+    );
 }
 
 #[test]

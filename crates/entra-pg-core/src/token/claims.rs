@@ -74,7 +74,10 @@ impl Claims {
     }
 
     fn managed_identity_name(&self) -> Option<&str> {
-        let (parent, name) = self.managed_identity_resource_id.as_deref()?.rsplit_once('/')?;
+        let (parent, name) = self
+            .managed_identity_resource_id
+            .as_deref()?
+            .rsplit_once('/')?;
         (!parent.is_empty() && !name.is_empty()).then_some(name)
     }
 }
@@ -104,12 +107,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case::user(r#"{"upn":"alice@contoso.com","unique_name":"x"}"#, Some("alice@contoso.com"))]
-    #[case::guest(r#"{"unique_name":"live.com#alice@outlook.com"}"#, Some("live.com#alice@outlook.com"))]
+    #[case::user(
+        r#"{"upn":"alice@contoso.com","unique_name":"x"}"#,
+        Some("alice@contoso.com")
+    )]
+    #[case::guest(
+        r#"{"unique_name":"live.com#alice@outlook.com"}"#,
+        Some("live.com#alice@outlook.com")
+    )]
     #[case::v2(r#"{"preferred_username":"bob@contoso.com"}"#, Some("bob@contoso.com"))]
     #[case::managed(&format!(r#"{{"xms_mirid":"{MANAGED}","appid":"a","oid":"o"}}"#), Some("orders-app"))]
     #[case::service_principal(r#"{"appid":"a","oid":"o"}"#, None)]
-    #[case::wrong_type_hides_no_other(r#"{"upn":7,"xms_mirid":[],"unique_name":"carol"}"#, Some("carol"))]
+    #[case::wrong_type_hides_no_other(
+        r#"{"upn":7,"xms_mirid":[],"unique_name":"carol"}"#,
+        Some("carol")
+    )]
     #[case::unusable_resource_id(r#"{"xms_mirid":"nonsense"}"#, None)]
     #[case::empty(r#"{"upn":""}"#, None)]
     #[case::not_an_object("[]", None)]

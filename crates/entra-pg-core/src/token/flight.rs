@@ -70,13 +70,18 @@ impl Landing {
                     ErrorKind::TokenRequest,
                     format!("{credential} panicked"),
                 )
-                .with_hint("this is a defect of the credential; its panic message is on standard error")),
+                .with_hint(
+                    "this is a defect of the credential; its panic message is on standard error",
+                )),
                 Err(_) => Err(Error::new(
                     ErrorKind::TokenRequest,
                     format!(
                         "{credential} did not answer within {} s{}",
                         limit.as_secs_f64(),
-                        credential.last_answer().map(|a| format!(": {a}")).unwrap_or_default()
+                        credential
+                            .last_answer()
+                            .map(|a| format!(": {a}"))
+                            .unwrap_or_default()
                     ),
                 )
                 .with_hint("check that the token endpoint can be reached from here")

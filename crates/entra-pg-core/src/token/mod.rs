@@ -15,9 +15,9 @@ use std::{
 
 use zeroize::Zeroizing;
 
-pub use self::{cache::TokenCache, claims::Claims, policy::RefreshPolicy};
 pub(crate) use self::clock::Clock;
 use self::clock::Validity;
+pub use self::{cache::TokenCache, claims::Claims, policy::RefreshPolicy};
 
 /// An access token, and how long it lives. Cheap to clone; its memory is cleared when the last clone goes.
 ///

@@ -258,12 +258,8 @@ mod tests {
         #[case] random: Random,
         #[case] expected: Duration,
     ) {
-        let pause = RefreshPolicy::default().pause_after_failure(
-            remaining,
-            failures,
-            retry_after,
-            random,
-        );
+        let pause =
+            RefreshPolicy::default().pause_after_failure(remaining, failures, retry_after, random);
         assert_eq!(pause.as_millis(), expected.as_millis());
     }
 
@@ -284,7 +280,17 @@ mod tests {
         let mut budget = RejectionBudget::new(start);
         let mut take = |seconds| budget.take(after(start, s(seconds)), s(30));
         assert_eq!(
-            [take(0), take(0), take(0), take(29), take(30), take(31), take(3_600), take(3_600), take(3_600)],
+            [
+                take(0),
+                take(0),
+                take(0),
+                take(29),
+                take(30),
+                take(31),
+                take(3_600),
+                take(3_600),
+                take(3_600)
+            ],
             [true, true, false, false, true, false, true, true, false]
         );
     }
