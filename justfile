@@ -7,18 +7,16 @@ emulator := "target/debug/entra-pg-emulator"
 default:
     @just --list
 
-# Build all, as the tests use it
+# Build all programs. The same features everywhere, so that nothing is compiled twice
 build:
-    cargo build --workspace --bins
+    @cargo build --workspace --all-features --bins
 
-# All four adapters outlive their tokens, side by side; a pasted token does not
-[arg('lifetimes', long)]
-[arg('token-lifetime', long)]
-demo lifetimes='5' token-lifetime='4s': (_build "entra-pg-emulator" "entra-pg-demo")
-    {{emulator}} run --token-lifetime {{token-lifetime}} -- target/debug/entra-pg-demo --lifetimes {{lifetimes}} --token-lifetime {{token-lifetime}}
+# All four adapters outlive their tokens, side by side; a pasted token does not. Takes --lifetimes N, --token-lifetime 4s
+demo *args: build
+    {{emulator}} run -- target/debug/entra-pg-demo {{args}}
 
 # Run an example against the emulator: just example sea-orm-quickstart
-example name *args: (_build "entra-pg-emulator" name)
+example name *args: build
     {{emulator}} run --role app -- target/debug/{{name}} {{args}}
 
 # Run every example against the emulator
@@ -53,9 +51,6 @@ deny: (_tool "cargo-deny")
 # Known vulnerabilities in dependencies; fetches the advisory database
 advisories: (_tool "cargo-deny")
     cargo deny --all-features check advisories
-
-_build +packages:
-    cargo build --quiet {{prepend("-p ", packages)}}
 
 _tool name:
     @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, some minutes)"; cargo install --locked --quiet {{name}}; }

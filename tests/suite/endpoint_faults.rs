@@ -44,7 +44,7 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
         (Fault::Hang, ["within 3 s", "can be reached"]),
         (Fault::Reset, ["msi/token", "can be reached"]),
     ] {
-        emulator.control().set_fault(Some(fault.clone()));
+        emulator.control().set_fault(Some(fault));
         let change = [("DATABASE_URL", url.as_str())];
         let outcome = probe(&emulator, CredentialSource::ManagedIdentity, &change, &[]).await;
         assert!(!outcome.success, "{fault:?}");

@@ -22,6 +22,7 @@ struct Parcel {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
+        .with_ansi(false)
         .with_env_filter("entra_pg=info")
         .init();
 

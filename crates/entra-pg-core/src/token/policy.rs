@@ -294,4 +294,62 @@ mod tests {
             [true, true, false, false, true, false, true, true, false]
         );
     }
+
+    /// Lives through a lifetime of random failures, and counts.
+    fn simulate(lifetime: u64, randoms: &[f64], retry_after: Option<u64>) -> (u32, bool) {
+        let policy = RefreshPolicy::default();
+        let begin = start();
+        let lifetime = s(lifetime);
+        let validity = Validity::new(
+            begin.wall + lifetime,
+            begin,
+            policy.refresh_margin(lifetime, randoms[0]),
+        );
+        let (mut age, mut requests, mut withheld) = (Duration::ZERO, 0, false);
+        for random in randoms.iter().cycle() {
+            let now = after(begin, age);
+            let remaining = validity.remaining(now);
+            let freshness = policy.freshness(&validity, now, s(15));
+            withheld |= (freshness == Freshness::Expired) != remaining.is_zero();
+            if remaining.is_zero() {
+                break;
+            }
+            age += if freshness == Freshness::Fresh {
+                remaining
+                    .saturating_sub(validity.refresh_margin())
+                    .max(SHORTEST_WAIT)
+            } else {
+                requests += 1;
+                policy.pause_after_failure(remaining, requests, retry_after.map(s), *random)
+            };
+        }
+        (requests, withheld)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_fails_a_living_token_is_not_withheld_and_requests_are_bounded(
+            lifetime in 1_u64..=90_000,
+            randoms in proptest::collection::vec(0.0..=1.0, 1..20),
+            retry_after in proptest::option::of(0_u64..=3_600),
+        ) {
+            let (requests, withheld) = simulate(lifetime, &randoms, retry_after);
+            proptest::prop_assert!(!withheld);
+            // 300 s at a tenth of what remains each, down to the shortest wait: about 90 steps.
+            proptest::prop_assert!(requests <= 120, "{requests}");
+        }
+
+        #[test]
+        fn no_pause_is_shorter_than_the_shortest(
+            remaining in 0_u64..=90_000,
+            failures in proptest::num::u32::ANY,
+            retry_after in proptest::option::of(proptest::num::u64::ANY),
+            random in 0.0..=1.0,
+        ) {
+            let policy = RefreshPolicy::default();
+            let pause = policy.pause_after_failure(s(remaining), failures, retry_after.map(s), random);
+            proptest::prop_assert!(pause >= SHORTEST_WAIT);
+            proptest::prop_assert!(pause <= s(remaining).max(LONGEST_RETRY_AFTER));
+        }
+    }
 }
