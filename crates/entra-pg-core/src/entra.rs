@@ -10,7 +10,7 @@ use std::{
 use azure_core::credentials::TokenCredential;
 
 use crate::{
-    Database, Error, IntoTarget, ManagedIdentity, RefreshPolicy, Scope, TokenCache,
+    Database, Error, IntoTarget, ManagedIdentity, RefreshPolicy, Scope, Status, TokenCache,
     credential::{Credential, Selection, Surroundings, select},
     token::Clock,
 };
@@ -95,6 +95,12 @@ impl Entra {
         let target = target.into_target()?;
         let tokens = self.tokens(target.scope());
         Ok(Database::new(target, tokens))
+    }
+
+    /// How the tokens are, a [`Status`] per scope in use. For health checks; requests nothing.
+    pub fn status(&self) -> Vec<Status> {
+        let caches = self.0.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        caches.values().map(TokenCache::status).collect()
     }
 
     /// Which credential this is, for logs.

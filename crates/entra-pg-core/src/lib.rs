@@ -20,5 +20,5 @@ pub use self::{
     redact::redact,
     rejection::Rejection,
     target::{IntoTarget, Roots, Scope, Target},
-    token::{Claims, RefreshPolicy, Token, TokenCache},
+    token::{Claims, RefreshPolicy, Status, Token, TokenCache},
 };

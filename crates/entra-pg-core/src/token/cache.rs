@@ -11,7 +11,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwapOption;
@@ -48,13 +48,14 @@ pub(super) struct Inner {
 }
 
 /// What is in flight, and when the next request may be sent.
-struct Ledger {
-    flight: Option<Flight>,
+pub(super) struct Ledger {
+    pub(super) flight: Option<Flight>,
     flights: u64,
     generation: u64,
-    failures: u32,
+    pub(super) failures: u32,
     next_attempt: Instant,
-    last_error: Option<Error>,
+    pub(super) last_error: Option<Error>,
+    pub(super) last_refresh: Option<SystemTime>,
     /// The generation for which a rejection has already forced a request.
     forced_for: Option<u64>,
     rejections: RejectionBudget,
@@ -91,6 +92,7 @@ impl TokenCache {
                 failures: 0,
                 next_attempt: now.monotonic,
                 last_error: None,
+                last_refresh: None,
                 forced_for: None,
                 rejections: RejectionBudget::new(now),
             }),
@@ -118,10 +120,9 @@ impl TokenCache {
         }
         match timeout(patience, self.0.obtain(patience)).await {
             Ok(result) => result,
-            Err(_) => match self.0.look(patience) {
-                Some((token, freshness)) if freshness != Freshness::Expired => Ok(token),
-                _ => Err(self.0.out_of_patience(patience)),
-            },
+            Err(_) => self
+                .living()
+                .ok_or_else(|| self.0.out_of_patience(patience)),
         }
     }
 
@@ -129,11 +130,16 @@ impl TokenCache {
     ///
     /// Outside of a Tokio runtime no refresh is started.
     pub fn poll(&self) -> Option<Token> {
-        let seen = self.0.look(Duration::ZERO);
-        if !matches!(seen, Some((_, Freshness::Fresh))) {
+        if !matches!(self.0.look(Duration::ZERO), Some((_, Freshness::Fresh))) {
             self.0.start_if_allowed();
         }
-        seen.and_then(|(token, freshness)| (freshness != Freshness::Expired).then_some(token))
+        self.living()
+    }
+
+    /// The current token, if it lives. Changes nothing.
+    pub(super) fn living(&self) -> Option<Token> {
+        let (token, freshness) = self.0.look(Duration::ZERO)?;
+        (freshness != Freshness::Expired).then_some(token)
     }
 
     /// Another token than `rejected`, which the server refused: the current one if it is newer, else the result of one
@@ -194,7 +200,7 @@ impl fmt::Debug for TokenCache {
 }
 
 impl Inner {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // Nothing that panics runs under this lock; were it to, the ledger's fields would still each be valid.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -396,6 +402,7 @@ impl Inner {
         }
         let margin = self.policy.refresh_margin(remaining, fastrand::f64());
         ledger.generation += 1;
+        ledger.last_refresh = Some(self.clock.now().wall);
         let token = Token::new(
             secret,
             Validity::new(expires_on, requested, margin),

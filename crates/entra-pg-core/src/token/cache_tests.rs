@@ -413,3 +413,24 @@ async fn debug_output_holds_no_token() {
     let token = cache.get(PATIENCE).await.expect("a token");
     assert!(!format!("{cache:?} {token:?}").contains("same"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_health_check_sees_the_error_behind_a_token_that_still_lives() {
+    let script = Script::new([Answer::Token(HOUR)], Answer::Failure);
+    let cache = script.cache();
+    assert!(cache.status().valid_until.is_none());
+    cache.get(PATIENCE).await.expect("a token");
+    let healthy = cache.status();
+    assert_eq!(healthy.valid_until, Some(script.wall + HOUR));
+    assert_eq!(healthy.last_refresh, Some(script.wall));
+    assert!(healthy.last_error.is_none());
+    advance(s(3_400)).await;
+    cache.get(PATIENCE).await.expect("a token");
+    settle().await;
+    let ailing = cache.status();
+    assert!(ailing.valid_until.is_some() && ailing.last_error.is_some());
+    assert_eq!(ailing.failures, 1);
+    advance(HOUR).await;
+    assert!(cache.status().valid_until.is_none());
+    assert_eq!(script.requests(), 2, "looking requests nothing");
+}

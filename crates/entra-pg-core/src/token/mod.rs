@@ -6,6 +6,7 @@ mod clock;
 mod flight;
 mod keep_warm;
 mod policy;
+mod status;
 
 use std::{
     fmt,
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::clock::Clock;
 use self::clock::Validity;
-pub use self::{cache::TokenCache, claims::Claims, policy::RefreshPolicy};
+pub use self::{cache::TokenCache, claims::Claims, policy::RefreshPolicy, status::Status};
 
 /// An access token, and how long it lives. Cheap to clone; its memory is cleared when the last clone goes.
 ///

@@ -1,0 +1,58 @@
+//! What a health check wants to know.
+
+use std::time::SystemTime;
+
+use super::{TokenCache, cache::Ledger};
+use crate::{Error, Scope};
+
+/// The state of one [`TokenCache`] at one moment.
+///
+/// Healthy is: [`valid_until`](Self::valid_until) lies in the future. A `last_error` beside it is a warning; it has harmed
+/// nobody yet.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Which credential is asked.
+    pub credential: String,
+    /// What its tokens are for.
+    pub scope: Scope,
+    /// When the current token expires, if there is one that lives.
+    pub valid_until: Option<SystemTime>,
+    /// When the current token was published.
+    pub last_refresh: Option<SystemTime>,
+    /// Why the latest request failed; `None` once one has succeeded.
+    pub last_error: Option<Error>,
+    /// How many requests in a row have failed.
+    pub failures: u32,
+    /// Whether a request is under way.
+    pub refreshing: bool,
+}
+
+impl TokenCache {
+    /// How this cache is. Requests nothing and waits for nobody.
+    ///
+    /// ```no_run
+    /// # fn health(entra: entra_pg_core::Entra) -> bool {
+    /// entra.status().iter().all(|cache| cache.valid_until.is_some())
+    /// # }
+    /// ```
+    pub fn status(&self) -> Status {
+        let valid_until = self.living().map(|token| token.expires_on());
+        let Ledger {
+            last_refresh,
+            last_error,
+            failures,
+            flight,
+            ..
+        } = &*self.0.ledger();
+        Status {
+            credential: self.0.credential.to_string(),
+            scope: self.0.scope.clone(),
+            valid_until,
+            last_refresh: *last_refresh,
+            last_error: last_error.clone(),
+            failures: *failures,
+            refreshing: flight.is_some(),
+        }
+    }
+}
