@@ -28,6 +28,10 @@ examples:
 test *filter: build
     cargo test --workspace --all-features --quiet -- --test-threads 8 {{filter}}
 
+# The Azure SDK for Python, psycopg and psql against the emulator. Needs python3 with venv, and psql
+interop: build
+    tests/interop/run {{emulator}}
+
 # Formatting, lints, documentation, dependencies
 check: fmt-check lint doc deny
 
