@@ -1,0 +1,121 @@
+//! The stand-in for the Azure CLI: `az account get-access-token`, as SDKs call it.
+
+use std::{io::Write, path::Path, process::ExitCode};
+
+use serde_json::Value;
+use time::UtcOffset;
+use url::Url;
+
+use crate::{clock, http::client, shell};
+
+/// What the real one says when nobody is signed in.
+const NOT_SIGNED_IN: &str = "ERROR: Please run 'az login' to setup account.";
+
+/// The script that takes the real command's place in `PATH`.
+pub(crate) fn script(executable: &Path, control: &str) -> String {
+    format!(
+        "#!/bin/sh\nEMULATOR_CONTROL={}\nexport EMULATOR_CONTROL\nexec {} az \"$@\"\n",
+        shell::quote(control),
+        shell::quote(&executable.display().to_string())
+    )
+}
+
+/// Does what `az` would do with these arguments.
+pub(crate) fn main(control: &Url, arguments: &[String]) -> ExitCode {
+    let answer = resource(arguments).and_then(|resource| ask(control, &resource));
+    match answer {
+        Ok(answer) => {
+            _ = writeln!(std::io::stdout(), "{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            _ = writeln!(std::io::stderr(), "{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The resource that is asked for. Other options are accepted and ignored.
+fn resource(arguments: &[String]) -> Result<String, String> {
+    let [group, command, options @ ..] = arguments else {
+        return Err("ERROR: the stand-in az knows `account get-access-token` only".into());
+    };
+    if (group.as_str(), command.as_str()) != ("account", "get-access-token") {
+        return Err(format!(
+            "ERROR: '{group} {command}' is not in the stand-in az, which knows `account get-access-token` only"
+        ));
+    }
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let (name, value) = match option.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (option.as_str(), None),
+        };
+        if name == "--scope" || name == "--resource" {
+            let value = value
+                .or_else(|| options.next().cloned())
+                .ok_or(format!("ERROR: {name} expects a value"))?;
+            return Ok(value.strip_suffix("/.default").unwrap_or(&value).to_owned());
+        }
+    }
+    Ok("https://management.core.windows.net/".into())
+}
+
+fn ask(control: &Url, resource: &str) -> Result<String, String> {
+    let mut url = control
+        .join("/control/az")
+        .map_err(|error| format!("ERROR: {error}"))?;
+    url.query_pairs_mut().append_pair("resource", resource);
+    match client::send("GET", &url, "") {
+        Ok((200, body)) => Ok(with_local_time(body)),
+        _ => Err(NOT_SIGNED_IN.into()),
+    }
+}
+
+/// Adds `expiresOn`, which the real one gives in local time. An answer that is not JSON passes unchanged.
+fn with_local_time(body: String) -> String {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(&body) else {
+        return body;
+    };
+    if let Some(expires_on) = fields.get("expires_on").and_then(Value::as_i64) {
+        let zone = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
+        fields.insert(
+            "expiresOn".into(),
+            format!("{}.000000", clock::format(expires_on, zone)).into(),
+        );
+    }
+    serde_json::to_string_pretty(&fields).unwrap_or(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resource_is_found_however_an_sdk_writes_it() {
+        let parse = |line: &str| resource(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        for line in [
+            "account get-access-token -o json --scope https://r/.default",
+            "account get-access-token --output json --resource https://r --tenant t",
+            "account get-access-token --scope=https://r/.default --subscription s",
+        ] {
+            assert_eq!(parse(line).as_deref(), Ok("https://r"), "{line}");
+        }
+        assert!(parse("account show").unwrap_err().contains("account show"));
+        assert!(
+            parse("account get-access-token --scope")
+                .unwrap_err()
+                .contains("--scope")
+        );
+    }
+
+    #[test]
+    fn the_answer_carries_the_expiry_in_both_forms() {
+        let answer = with_local_time(r#"{"accessToken":"x","expires_on":1893553445}"#.into());
+        assert!(
+            answer.contains("1893553445") && answer.contains(r#""expiresOn": "2030-01-0"#),
+            "{answer}"
+        );
+        assert_eq!(with_local_time("<html>".into()), "<html>");
+    }
+}

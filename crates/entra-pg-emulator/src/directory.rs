@@ -1,0 +1,134 @@
+//! The emulator's private directory: mode 0700, short enough for a Unix socket, gone at the end.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use crate::{Error, postgres::Account};
+
+/// Unix socket paths are cut off at 104 bytes on macOS; this leaves room for `s/.s.PGSQL.12345.lock`.
+const LONGEST: usize = 75;
+
+/// Paths within the directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.root.join("s")
+    }
+    pub(crate) fn bin(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("postgres.log")
+    }
+    pub(crate) fn initdb_log(&self) -> PathBuf {
+        self.root.join("initdb.log")
+    }
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.root.join("ca.pem")
+    }
+    pub(crate) fn ca_bundle(&self) -> PathBuf {
+        self.root.join("ca-bundle.pem")
+    }
+    pub(crate) fn server_certificate(&self) -> PathBuf {
+        self.root.join("server.crt")
+    }
+    pub(crate) fn server_key(&self) -> PathBuf {
+        self.root.join("server.key")
+    }
+    pub(crate) fn federated_token(&self) -> PathBuf {
+        self.root.join("federated-token")
+    }
+}
+
+/// Creates the directory and its subdirectories, for the account PostgreSQL will run as.
+pub(crate) fn create(account: Option<Account>) -> Result<TempDir, Error> {
+    let parent = parent(&std::env::temp_dir(), account.is_some());
+    let directory = tempfile::Builder::new()
+        .prefix("epg-")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(&parent)
+        .map_err(Error::io(format!(
+            "create a directory in {}",
+            parent.display()
+        )))?;
+    let layout = Layout {
+        root: directory.path().to_owned(),
+    };
+    for path in [layout.socket(), layout.bin()] {
+        fs::create_dir(&path).map_err(Error::io(format!("create {}", path.display())))?;
+        give(&path, account)?;
+    }
+    give(&layout.root, account)?;
+    Ok(directory)
+}
+
+/// Hands a path to the account, so that it can remove everything even if we no longer can.
+pub(crate) fn give(path: &Path, account: Option<Account>) -> Result<(), Error> {
+    let Some(account) = account else {
+        return Ok(());
+    };
+    chown(path, Some(account.uid), Some(account.gid))
+        .map_err(Error::io(format!("change the owner of {}", path.display())))
+}
+
+/// Writes a file with the given permissions.
+pub(crate) fn write(path: &Path, content: &str, mode: u32) -> Result<(), Error> {
+    let failed = || Error::io(format!("write {}", path.display()));
+    fs::write(path, content).map_err(failed())?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed())
+}
+
+/// `TMPDIR`, unless its path is too long for a socket, or another account could not reach or remove
+/// what is in it.
+fn parent(preferred: &Path, other_account: bool) -> PathBuf {
+    let fits = preferred.as_os_str().len() + "/epg-abcdef".len() <= LONGEST;
+    let allows = |path: &Path, mode: u32| {
+        path.metadata()
+            .is_ok_and(|found| found.permissions().mode() & mode == mode)
+    };
+    let open = allows(preferred, 0o003) && preferred.ancestors().all(|path| allows(path, 0o001));
+    if fits && (open || !other_account) {
+        preferred.to_owned()
+    } else {
+        PathBuf::from("/tmp")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_can_look_inside() {
+        let directory = create(None).unwrap();
+        let mode = directory.path().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_long_or_closed_temporary_directory_is_not_used() {
+        let short = tempfile::Builder::new()
+            .prefix("t")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in("/tmp")
+            .unwrap();
+        assert_eq!(parent(short.path(), false), short.path());
+        assert_eq!(parent(short.path(), true), Path::new("/tmp"), "mode 0700");
+        assert_eq!(
+            parent(&short.path().join("x".repeat(80)), false),
+            Path::new("/tmp")
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! What can go wrong, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+/// Why the emulator could not start, or could not do what it was asked. Never contains a token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No usable `initdb` and `postgres` on this machine.
+    #[error(
+        "PostgreSQL's server programs (initdb and postgres, version 14 or newer) were not found; looked in {looked_in}. \
+         Install them (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; \
+         Alpine: apk add postgresql; macOS: brew install postgresql@17), \
+         or name their directory in ENTRA_PG_EMULATOR_PGBIN"
+    )]
+    PostgresNotFound {
+        /// The places that were searched, in order.
+        looked_in: String,
+    },
+
+    /// PostgreSQL was built without the authentication method the emulator relies on.
+    #[error(
+        "the PostgreSQL in {} was built without LDAP support, through which it asks the emulator about each token. \
+         Use your distribution's own packages, or name another directory in ENTRA_PG_EMULATOR_PGBIN",
+        directory.display()
+    )]
+    PostgresWithoutLdap {
+        /// Where its programs are.
+        directory: PathBuf,
+    },
+
+    /// PostgreSQL did not start.
+    #[error("PostgreSQL did not start: {reason}. The end of its log:\n{log}")]
+    PostgresStart {
+        /// What was being waited for.
+        reason: String,
+        /// The last lines of its log.
+        log: String,
+    },
+
+    /// The builder was given something that cannot work.
+    #[error("{0}")]
+    Configuration(String),
+
+    /// The operating system refused something.
+    #[error("could not {what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+
+    /// A key or a certificate could not be made.
+    #[error("could not {what}: {source}")]
+    Crypto {
+        /// What was attempted.
+        what: &'static str,
+        /// The library's answer.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// PostgreSQL refused a statement, or the connection to it failed.
+    #[error("PostgreSQL: {source}")]
+    Sql {
+        /// What PostgreSQL said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The emulator was asked for something after it had been stopped.
+    #[error("the emulator has been stopped")]
+    Stopped,
+
+    /// The directory could not be removed.
+    #[error("the directory {} could not be removed; remove it by hand", .0.display())]
+    LeftBehind(PathBuf),
+}
+
+impl Error {
+    /// For `map_err`: says what was attempted.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    pub(crate) fn crypto<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::Crypto {
+            what,
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn sql(error: &tokio_postgres::Error) -> Self {
+        // Its Display hides the server's message behind "db error".
+        let text = error
+            .as_db_error()
+            .map_or_else(|| error.to_string(), ToString::to_string);
+        Self::Sql {
+            source: text.into(),
+        }
+    }
+}

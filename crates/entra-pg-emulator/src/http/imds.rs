@@ -1,0 +1,64 @@
+//! The metadata endpoint of virtual machines.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde_json::json;
+
+use super::{error, outage};
+use crate::{identity::find_managed, state::State as Emulator, token::Flow};
+
+pub(super) async fn token(
+    State(state): State<Arc<Emulator>>,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    if let Some(fault) = outage::strikes(&state).await {
+        return fault;
+    }
+    let refusal =
+        |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);
+    // SDKs probe without the header and take this answer for a sign of life.
+    if !headers
+        .get("metadata")
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+    {
+        return refusal("Required metadata header not specified");
+    }
+    if !query.contains_key("api-version") {
+        return refusal("Required query variable 'api-version' is missing");
+    }
+    let Some(resource) = query
+        .get("resource")
+        .filter(|resource| !resource.is_empty())
+    else {
+        return refusal("Required audience parameter not specified");
+    };
+    let Some(identity) = find_managed(&state.identities, |name| query.get(name).cloned()) else {
+        return refusal("Identity not found");
+    };
+    match state.issue(identity, resource, Flow::ManagedIdentity) {
+        Ok(issued) => outage::answer(
+            &state,
+            json!({
+                "access_token": issued.token,
+                "client_id": identity.client_id,
+                "expires_in": issued.expires_in.to_string(),
+                "expires_on": issued.validity.until.to_string(),
+                "ext_expires_in": issued.expires_in.to_string(),
+                "not_before": issued.validity.from.to_string(),
+                "resource": resource,
+                "token_type": "Bearer",
+            }),
+        ),
+        Err(failure) => error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "server_error",
+            &failure.to_string(),
+        ),
+    }
+}

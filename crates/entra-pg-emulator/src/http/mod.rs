@@ -1,0 +1,174 @@
+//! The emulator's HTTP: a plain listener (App Service, IMDS, control) and a secure one (Entra).
+
+mod app_service;
+pub(crate) mod client;
+pub(crate) mod control;
+mod entra;
+mod imds;
+mod outage;
+
+use std::{io, net::SocketAddr, os::fd::AsFd, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    http::{Request, StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use socket2::Socket;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
+
+use crate::state::State;
+
+/// The one host the plain listener is a proxy for.
+const METADATA_HOST: &str = "169.254.169.254";
+
+/// Marks a response that is to be a connection reset.
+#[derive(Clone, Copy)]
+struct Reset;
+
+/// Everything on the plain listener.
+pub(crate) fn plain(state: &Arc<State>) -> Router {
+    Router::new()
+        .route("/msi/token", get(app_service::token))
+        .route("/metadata/identity/oauth2/token", get(imds::token))
+        // MSAL for JavaScript ends the path with a slash.
+        .route("/metadata/identity/oauth2/token/", get(imds::token))
+        .nest("/control", control::routes())
+        .fallback(not_found)
+        .with_state(Arc::clone(state))
+}
+
+/// Everything on the secure listener.
+pub(crate) fn secure(state: &Arc<State>) -> Router {
+    entra::routes()
+        .fallback(not_found)
+        .with_state(Arc::clone(state))
+}
+
+/// Accepts connections until the task is aborted.
+pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                tokio::spawn(connection(stream, peer, tls.clone(), router.clone()));
+            }
+            Err(error) => pause_after(&error).await,
+        }
+    }
+}
+
+/// Accepting fails for want of file descriptors, most likely; waiting may help.
+pub(crate) async fn pause_after(error: &io::Error) {
+    tracing::warn!(target: "entra_pg_emulator", "accept: {error}");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router) {
+    let result = async {
+        // A second handle to the socket, to reset it while hyper owns the first.
+        let socket = Socket::from(stream.as_fd().try_clone_to_owned()?);
+        match tls {
+            Some(tls) => converse(tls.accept(stream).await?, socket, router).await,
+            None => converse(stream, socket, router).await,
+        }
+    };
+    if let Err(error) = result.await {
+        tracing::debug!(target: "entra_pg_emulator", %peer, "HTTP: {error}");
+    }
+}
+
+async fn converse<T>(stream: T, socket: Socket, router: Router) -> io::Result<()>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let socket = Arc::new(socket);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (mut router, socket) = (router.clone(), Arc::clone(&socket));
+        async move {
+            let response = if serves(request.uri()) {
+                Service::call(&mut router, request.map(Body::new))
+                    .await
+                    .unwrap_or_else(|never| match never {})
+            } else {
+                no_proxy(request.uri())
+            };
+            if response.extensions().get::<Reset>().is_some() {
+                socket.set_linger(Some(Duration::ZERO))?;
+                return Err(io::Error::from(io::ErrorKind::ConnectionReset));
+            }
+            Ok(response)
+        }
+    });
+    http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .map_err(io::Error::other)
+}
+
+/// Requests with an absolute address are meant for a proxy, which this is for the metadata endpoint alone.
+fn serves(uri: &Uri) -> bool {
+    let metadata = uri.scheme_str() == Some("http")
+        && uri.host() == Some(METADATA_HOST)
+        && uri.port_u16().is_none_or(|port| port == 80)
+        && uri.path().starts_with("/metadata/");
+    uri.authority().is_none() || metadata
+}
+
+fn no_proxy(uri: &Uri) -> Response {
+    let host = uri.host().unwrap_or_default();
+    let message = format!(
+        "entra-pg-emulator is a proxy for http://{METADATA_HOST}/metadata/ only, not for {host}\n"
+    );
+    (StatusCode::FORBIDDEN, message).into_response()
+}
+
+async fn not_found(uri: Uri) -> Response {
+    error(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        &format!("entra-pg-emulator serves nothing at {}", uri.path()),
+    )
+}
+
+/// An error in the shape OAuth gives it.
+fn error(status: StatusCode, code: &str, description: &str) -> Response {
+    (
+        status,
+        Json(json!({ "error": code, "error_description": description })),
+    )
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_a_proxy_for_the_metadata_endpoint_and_nothing_else() {
+        for (uri, expected) in [
+            ("/control/status", true),
+            (
+                "http://169.254.169.254/metadata/identity/oauth2/token?resource=x",
+                true,
+            ),
+            ("http://169.254.169.254:80/metadata/instance", true),
+            ("http://169.254.169.254:8080/metadata/instance", false),
+            ("http://169.254.169.254/control/status", false),
+            ("https://169.254.169.254/metadata/instance", false),
+            ("http://example.org/metadata/instance", false),
+            ("example.org:443", false),
+        ] {
+            assert_eq!(serves(&uri.parse().unwrap()), expected, "{uri}");
+        }
+    }
+}

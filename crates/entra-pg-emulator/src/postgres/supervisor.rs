@@ -1,0 +1,155 @@
+//! The process that stands between us and PostgreSQL.
+//!
+//! It is a shell whose standard input is a pipe that only we hold. However this process ends, the pipe
+//! closes, and the shell stops PostgreSQL and removes the directory. It runs as PostgreSQL's account and
+//! in a process group of its own: a Ctrl-C in the terminal reaches us first.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::process::CommandExt,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use super::{Account, Binaries, SUPERUSER};
+use crate::{Error, directory};
+
+/// PostgreSQL itself kills its children after 5 s of an immediate shutdown.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// A running supervisor. Dropping it stops PostgreSQL and removes the directory.
+pub(crate) struct Supervisor {
+    directory: Mutex<Option<TempDir>>,
+    stdin: Mutex<Option<ChildStdin>>,
+    stdout: Mutex<BufReader<ChildStdout>>,
+    child: Mutex<Child>,
+}
+
+impl Supervisor {
+    /// Creates the directory and starts the supervisor, which runs `initdb` first.
+    pub(crate) fn start(binaries: &Binaries, account: Option<Account>) -> Result<Self, Error> {
+        let directory = directory::create(account)?;
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", include_str!("supervisor.sh"), "entra-pg-emulator"])
+            .arg(directory.path())
+            .arg(&binaries.directory)
+            .arg(SUPERUSER)
+            .current_dir("/")
+            .env_clear()
+            .envs(std::env::var_os("LD_LIBRARY_PATH").map(|value| ("LD_LIBRARY_PATH", value)))
+            // LDAPNOINIT: the machine's ldap.conf must not redirect or slow the verdict.
+            .envs([
+                ("PATH", "/usr/bin:/bin:/usr/sbin:/sbin"),
+                ("LC_ALL", "C"),
+                ("LDAPNOINIT", "1"),
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0);
+        if let Some(account) = account {
+            command.uid(account.uid).gid(account.gid);
+        }
+        let mut child = command.spawn().map_err(Error::io("start /bin/sh"))?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::Stopped);
+        };
+        Ok(Self {
+            directory: Mutex::new(Some(directory)),
+            stdin: Mutex::new(Some(stdin)),
+            stdout: Mutex::new(BufReader::new(stdout)),
+            child: Mutex::new(child),
+        })
+    }
+
+    pub(crate) fn directory(&self) -> Result<directory::Layout, Error> {
+        let guard = self
+            .directory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        guard
+            .as_ref()
+            .map(|directory| directory::Layout {
+                root: directory.path().to_owned(),
+            })
+            .ok_or(Error::Stopped)
+    }
+
+    /// Gives a command; its answer is read by [`Self::answer`].
+    pub(crate) fn command(&self, command: &str) -> Result<(), Error> {
+        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        let stdin = stdin.as_mut().ok_or(Error::Stopped)?;
+        writeln!(stdin, "{command}").map_err(Error::io("reach PostgreSQL's supervisor"))
+    }
+
+    /// Waits for the next answer, an exit status. Blocks; [`Self::shutdown`] from elsewhere ends it.
+    pub(crate) fn answer(&self) -> Result<i32, Error> {
+        let mut line = String::new();
+        let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        stdout
+            .read_line(&mut line)
+            .map_err(Error::io("hear from PostgreSQL's supervisor"))?;
+        line.trim().parse().map_err(|_| Error::Stopped)
+    }
+
+    /// Stops PostgreSQL and removes the directory. Blocks for at most some seconds; later calls do nothing.
+    pub(crate) fn shutdown(&self) -> Result<(), Error> {
+        drop(
+            self.stdin
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let Some(directory) = self
+            .directory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        else {
+            return Ok(());
+        };
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if !exits_within(&mut child, PATIENCE) {
+            tracing::warn!(target: "entra_pg_emulator", "PostgreSQL's supervisor does not end; killing it");
+            if let Ok(group) = i32::try_from(child.id()) {
+                _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            }
+            _ = child.wait();
+        }
+        let path = directory.path().to_owned();
+        drop(directory);
+        if path.exists() {
+            Err(Error::LeftBehind(path))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Err(error) = self.shutdown() {
+            tracing::warn!(target: "entra_pg_emulator", "{error}");
+        }
+    }
+}
+
+fn exits_within(child: &mut Child, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        match child.try_wait() {
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+            Ok(status) => return status.is_some(),
+            Err(_) => return false,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+# Keeps PostgreSQL from outliving the emulator. $1: the private directory, $2: PostgreSQL's programs, $3: superuser.
+# Commands come on standard input. When it closes, for whatever reason, everything is stopped and removed.
+directory=$1 programs=$2 superuser=$3 server=
+cd /
+
+start() {
+    "$programs/postgres" -D "$directory/data" </dev/null >>"$directory/postgres.log" 2>&1 &
+    server=$!
+}
+
+stop() {
+    [ -n "$server" ] || return 0
+    # A shell starts its background processes deaf to INT and QUIT. TERM ends a server that is not listening
+    # yet, and asks one that is to wait for its clients; the second signal makes that quicker.
+    kill -TERM "$server" 2>/dev/null
+    kill "-$1" "$server" 2>/dev/null
+    # A signal to this shell ends `wait` early.
+    while kill -0 "$server" 2>/dev/null; do wait "$server"; done
+    server=
+}
+
+trap : HUP INT TERM
+# The reader may be gone before the last answer.
+trap '' PIPE
+
+"$programs/initdb" -D "$directory/data" -U "$superuser" -A trust -E UTF8 --locale=C --no-sync --no-instructions \
+    </dev/null >"$directory/initdb.log" 2>&1
+echo "$?"
+
+while read -r command; do
+    case $command in
+    start) start ;;
+    stop) stop INT ;;
+    esac
+    echo 0
+done
+
+stop QUIT
+rm -rf "$directory"

@@ -1,0 +1,245 @@
+//! What an access token says: the claims of Entra's v1 tokens, which Azure Database for PostgreSQL receives.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Identity, IdentityKind};
+
+/// The Azure CLI's own application id, which signed-in users' tokens carry.
+const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+
+/// How long before its expiry a token with a negative lifetime claims to have been issued, in seconds.
+const PAST_LIFETIME: i64 = 3600;
+
+/// Through which endpoint a token was obtained; it shows in the claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Flow {
+    ManagedIdentity,
+    WorkloadIdentity,
+    ClientSecret,
+    AzureCli,
+}
+
+/// A token to mint: a good one, or one that is bad in chosen ways.
+///
+/// ```
+/// use entra_pg_emulator::TokenSpec;
+/// let bad = TokenSpec::new("app").expired().audience("https://vault.azure.net").signed_by_other_key();
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenSpec {
+    /// Name of the role whose identity the token is for. An unknown name gives the token of a stranger.
+    pub identity: String,
+    /// The `aud` claim; by default the audience PostgreSQL accepts.
+    pub audience: Option<String>,
+    /// Seconds from the start of validity to expiry, negative for an expired token; by default the emulator's token lifetime.
+    pub lifetime: Option<i64>,
+    /// Seconds from now until the token becomes valid; 0 by default.
+    pub valid_after: i64,
+    /// Signed by a key PostgreSQL's verdict does not know.
+    pub other_key: bool,
+}
+
+impl TokenSpec {
+    /// A good token for a role.
+    pub fn new(role: impl Into<String>) -> Self {
+        Self {
+            identity: role.into(),
+            audience: None,
+            lifetime: None,
+            valid_after: 0,
+            other_key: false,
+        }
+    }
+
+    /// Expired a minute ago.
+    #[must_use]
+    pub fn expired(self) -> Self {
+        self.lifetime(-60)
+    }
+
+    /// Lives this many seconds; negative means that it expired that long ago.
+    #[must_use]
+    pub fn lifetime(mut self, seconds: i64) -> Self {
+        self.lifetime = Some(seconds);
+        self
+    }
+
+    /// Becomes valid only in this many seconds.
+    #[must_use]
+    pub fn valid_after(mut self, seconds: i64) -> Self {
+        self.valid_after = seconds;
+        self
+    }
+
+    /// For another audience.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// Signed by a key that is not the emulator's.
+    #[must_use]
+    pub fn signed_by_other_key(mut self) -> Self {
+        self.other_key = true;
+        self
+    }
+}
+
+/// When a token starts and stops being valid, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+}
+
+impl Validity {
+    pub(crate) fn new(start: i64, lifetime: i64) -> Self {
+        let until = start.saturating_add(lifetime);
+        Self {
+            from: if lifetime < 0 {
+                until - PAST_LIFETIME
+            } else {
+                start
+            },
+            until,
+        }
+    }
+}
+
+/// Everything a token's claims are made of.
+pub(crate) struct Subject<'a> {
+    pub(crate) identity: &'a Identity,
+    pub(crate) audience: &'a str,
+    pub(crate) tenant: Uuid,
+    pub(crate) flow: Flow,
+    pub(crate) validity: Validity,
+    /// Counts the tokens of this emulator.
+    pub(crate) serial: u64,
+}
+
+/// The issuer of v1 tokens.
+pub(crate) fn issuer(tenant: Uuid) -> String {
+    format!("https://sts.windows.net/{tenant}/")
+}
+
+/// The claims, in the shape of Entra's.
+pub(crate) fn claims(subject: &Subject<'_>) -> Value {
+    let Subject {
+        identity,
+        audience,
+        tenant,
+        flow,
+        validity,
+        serial,
+    } = *subject;
+    let mut claims = json!({
+        "aud": audience,
+        "iss": issuer(tenant),
+        "iat": validity.from,
+        "nbf": validity.from,
+        "exp": validity.until,
+        "oid": identity.object_id,
+        "sub": identity.object_id,
+        "tid": tenant,
+        "idp": issuer(tenant),
+        "uti": unique_id(serial),
+        "ver": "1.0",
+    });
+    let more = match (identity.kind, flow) {
+        (IdentityKind::User, _) => json!({
+            "idtyp": "user", "appid": AZURE_CLI, "appidacr": "0", "amr": ["pwd"], "scp": "user_impersonation",
+            "name": identity.name, "upn": identity.name, "unique_name": identity.name,
+        }),
+        (IdentityKind::ServicePrincipal, _) | (_, Flow::ClientSecret) => {
+            json!({ "idtyp": "app", "appid": identity.client_id, "appidacr": "1" })
+        }
+        (IdentityKind::ManagedIdentity, _) => json!({
+            "idtyp": "app", "appid": identity.client_id, "appidacr": "2", "xms_mirid": identity.resource_id(),
+        }),
+    };
+    if let (Value::Object(claims), Value::Object(more)) = (&mut claims, more) {
+        claims.extend(more);
+    }
+    claims
+}
+
+/// The `uti` claim: unlike any other, and telling which of two tokens was made first.
+fn unique_id(serial: u64) -> String {
+    let bytes = (u128::from(serial) << 64) | u128::from(fastrand::u64(..));
+    BASE64.encode(bytes.to_be_bytes())
+}
+
+/// The serial number in a `uti` claim.
+pub(crate) fn serial(unique_id: &str) -> Option<u64> {
+    let bytes: [u8; 16] = BASE64.decode(unique_id).ok()?.try_into().ok()?;
+    u64::try_from(u128::from_be_bytes(bytes) >> 64).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made_for(kind: IdentityKind, flow: Flow) -> Value {
+        let identity = Identity::new("app", kind);
+        let validity = Validity::new(1000, 5);
+        claims(&Subject {
+            identity: &identity,
+            audience: "aud",
+            tenant: Uuid::nil(),
+            flow,
+            validity,
+            serial: 7,
+        })
+    }
+
+    #[test]
+    fn claims_say_who_for_whom_and_how_long() {
+        let claims = made_for(IdentityKind::ManagedIdentity, Flow::ManagedIdentity);
+        let identity = Identity::new("app", IdentityKind::ManagedIdentity);
+        assert_eq!(claims["aud"], "aud");
+        assert_eq!(claims["oid"], identity.object_id.to_string());
+        assert_eq!(claims["appid"], identity.client_id.to_string());
+        assert_eq!(
+            (claims["iat"].as_i64(), claims["exp"].as_i64()),
+            (Some(1000), Some(1005))
+        );
+        assert_eq!(claims["xms_mirid"], identity.resource_id());
+        assert_eq!(serial(claims["uti"].as_str().unwrap()), Some(7));
+    }
+
+    #[test]
+    fn only_users_and_managed_identities_are_named() {
+        let app = made_for(IdentityKind::ServicePrincipal, Flow::ManagedIdentity);
+        assert!(app.get("xms_mirid").is_none() && app.get("upn").is_none());
+        let secret = made_for(IdentityKind::ManagedIdentity, Flow::ClientSecret);
+        assert!(
+            secret.get("xms_mirid").is_none(),
+            "managed identities have no secrets, so this is an application"
+        );
+        let user = made_for(IdentityKind::User, Flow::AzureCli);
+        assert_eq!(
+            (&user["upn"], &user["unique_name"], &user["idtyp"]),
+            (&json!("app"), &json!("app"), &json!("user"))
+        );
+    }
+
+    #[test]
+    fn every_token_is_distinct() {
+        assert_ne!(unique_id(1), unique_id(1));
+    }
+
+    #[test]
+    fn an_expired_token_was_valid_once() {
+        assert_eq!(
+            Validity::new(10_000, -60),
+            Validity {
+                from: 6340,
+                until: 9940
+            }
+        );
+    }
+}
