@@ -19,6 +19,20 @@ use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres};
 /// Generous: it bounds a test that would hang.
 pub const POOL_SIZE: u32 = 8;
 
+/// Every adapter. A new one adds itself here, and to `conformance`.
+pub const ALL: [(&str, &dyn Adapter); 7] = [
+    ("sqlx", &Sqlx),
+    ("SeaORM", &SeaOrm),
+    ("tokio-postgres", &TokioPostgres),
+    ("tokio-postgres on bb8", &TokioPostgresBb8),
+    ("tokio-postgres on deadpool", &TokioPostgresDeadpool),
+    ("diesel-async on bb8", &DieselBb8),
+    ("diesel-async on deadpool", &DieselOverDeadpool),
+];
+
+/// Those that fetch a token whenever a connection opens.
+pub const PER_CONNECTION: [(&str, &dyn Adapter); 5] = [ALL[2], ALL[3], ALL[4], ALL[5], ALL[6]];
+
 /// Opens whatever it is that the adapter gives its users, with room for [`POOL_SIZE`] connections.
 #[async_trait]
 pub trait Adapter: Send + Sync {

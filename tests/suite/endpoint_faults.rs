@@ -6,10 +6,7 @@ use entra_pg_core::{Builder, ErrorKind};
 use entra_pg_emulator::{CredentialSource, Emulator, Fault};
 
 use crate::{
-    adapters::{
-        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, Sqlx, TokioPostgres, TokioPostgresBb8,
-        TokioPostgresDeadpool,
-    },
+    adapters::ALL,
     probe::probe,
     world::{credential, target, url},
 };
@@ -83,16 +80,7 @@ async fn an_endpoint_that_is_down_at_start_gives_its_own_error_in_every_adapter(
         .await
         .expect("starts");
     emulator.control().set_fault(Some(Fault::BadRequest));
-    let adapters: [(&str, &dyn Adapter); 7] = [
-        ("sqlx", &Sqlx),
-        ("sea-orm", &SeaOrm),
-        ("tokio-postgres", &TokioPostgres),
-        ("tokio-postgres bb8", &TokioPostgresBb8),
-        ("tokio-postgres deadpool", &TokioPostgresDeadpool),
-        ("diesel bb8", &DieselBb8),
-        ("diesel deadpool", &DieselOverDeadpool),
-    ];
-    for (name, adapter) in adapters {
+    for (name, adapter) in ALL {
         let entra = Builder::new(credential(&emulator)).build();
         let opened = adapter
             .open(&url(&emulator, "down"), target(&emulator, "down"), &entra)

@@ -7,6 +7,7 @@ mod architecture;
 mod conformance;
 mod credentials;
 mod endpoint_faults;
+mod faults;
 mod options;
 mod probe;
 mod readme;
