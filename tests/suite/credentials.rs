@@ -13,6 +13,7 @@ use crate::{
     CredentialSource::ManagedIdentity,
     "managed identity (system-assigned)"
 )]
+#[case::virtual_machine(CredentialSource::Imds, "managed identity (system-assigned)")]
 #[case::workload_identity(CredentialSource::WorkloadIdentity, "workload identity (client id ")]
 #[case::client_secret(CredentialSource::ClientSecret, "client secret (client id ")]
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,8 @@ impl Entra {
     /// `dev`). Else workload identity (`AZURE_FEDERATED_TOKEN_FILE`), a client secret (`AZURE_CLIENT_SECRET`), the managed
     /// identity of App Service and Container Apps (`IDENTITY_ENDPOINT`), the Azure CLI if `az` is on the `PATH`, the Azure
     /// Developer CLI if `azd` is. `AZURE_CLIENT_ID` names a user-assigned identity. Nothing is probed over the network;
-    /// on a virtual machine, ask for the managed identity by name.
+    /// on a virtual machine, ask for the managed identity by name. (`AZURE_POD_IDENTITY_AUTHORITY_HOST` stands in for the
+    /// address of its metadata service, as in the other Azure SDKs.)
     ///
     /// # Errors
     /// [`ErrorKind::NoCredential`](crate::ErrorKind::NoCredential) when the environment names none, or names one incompletely.

@@ -2,15 +2,24 @@
 //! a memory of what was answered last, so that a timeout can say why nothing came.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use azure_core::http::{self, AsyncRawResponse, HttpClient, Request};
+use azure_core::http::{self, AsyncRawResponse, HttpClient, Request, Url};
+use rustls::RootCertStore;
 
-use crate::{Error, ErrorKind, error::chain, target::Roots};
+use crate::{
+    Error, ErrorKind,
+    error::chain,
+    target::{Roots, client_config},
+};
 
+/// As the Azure SDKs for Python, JavaScript and .NET read it.
+const METADATA_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
+const METADATA_ADDRESS: &str = "169.254.169.254";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -28,12 +37,17 @@ pub(super) struct Transport(Arc<Client>);
 #[derive(Debug)]
 struct Client {
     http: reqwest::Client,
+    metadata_host: Option<Url>,
     last_answer: Mutex<Option<String>>,
 }
 
 impl Transport {
     pub(super) fn new(via: Via) -> Result<Self, Error> {
-        let tls = Roots::Platform.client_config()?;
+        let tls = match via {
+            // Metadata endpoints speak plain HTTP, also in images without a certificate store.
+            Via::Direct => client_config(RootCertStore::empty())?,
+            Via::SystemProxy => Roots::Platform.client_config()?,
+        };
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -53,6 +67,9 @@ impl Transport {
         })?;
         Ok(Self(Arc::new(Client {
             http,
+            metadata_host: std::env::var(METADATA_HOST_VARIABLE)
+                .ok()
+                .and_then(|text| Url::parse(&text).ok()),
             last_answer: Mutex::default(),
         })))
     }
@@ -71,6 +88,24 @@ impl Transport {
 }
 
 impl Client {
+    /// The Azure SDKs for other languages let a variable stand in for the address of the metadata service; that for Rust
+    /// does not.
+    fn redirected<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
+        let Some(host) = &self.metadata_host else {
+            return Cow::Borrowed(request);
+        };
+        if request.url().host_str() != Some(METADATA_ADDRESS) {
+            return Cow::Borrowed(request);
+        }
+        let mut request = request.clone();
+        let url = request.url_mut();
+        // None of these can fail between two HTTP URLs.
+        let _ = url.set_scheme(host.scheme());
+        let _ = url.set_host(host.host_str());
+        let _ = url.set_port(host.port());
+        Cow::Owned(request)
+    }
+
     fn memory(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.last_answer
             .lock()
@@ -81,9 +116,10 @@ impl Client {
 #[async_trait]
 impl HttpClient for Client {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let request = self.redirected(request);
         let mut address = request.url().clone();
         address.set_query(None);
-        let result = self.http.execute_request(request).await;
+        let result = self.http.execute_request(&request).await;
         *self.memory() = Some(match &result {
             Ok(response) => format!("{address} answered HTTP {}", response.status()),
             Err(error) => format!("{address}: {}", chain(error)),

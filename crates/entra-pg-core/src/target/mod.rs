@@ -8,6 +8,7 @@ mod tls;
 
 use std::time::Duration;
 
+pub(crate) use self::tls::client_config;
 pub use self::{cloud::Scope, tls::Roots};
 use crate::{Error, ErrorKind};
 
