@@ -11,7 +11,7 @@ default:
 build:
     @cargo build --workspace --all-features --bins
 
-# All four adapters outlive their tokens, side by side; a pasted token does not. Takes --lifetimes N, --token-lifetime 4s
+# All four adapters outlive their tokens, side by side; a pasted token does not. Takes --lifetimes N, --token-lifetime 8s
 demo *args: build
     {{emulator}} run -- target/debug/entra-pg-demo {{args}}
 

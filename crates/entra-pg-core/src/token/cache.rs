@@ -251,7 +251,12 @@ impl Inner {
                         }
                     }
                     Joined::TooEarly(_, Some(error)) => return Err(error),
-                    Joined::TooEarly(until, None) => sleep_until(until).await,
+                    Joined::TooEarly(until, None) => {
+                        // Unless a token was published since we looked.
+                        if self.remaining(self.clock.now()).is_zero() {
+                            sleep_until(until).await;
+                        }
+                    }
                 },
             }
         }
