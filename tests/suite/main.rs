@@ -11,5 +11,6 @@ mod faults;
 mod options;
 mod probe;
 mod readme;
+mod secrets;
 mod tap;
 mod world;
