@@ -51,7 +51,7 @@ pub fn rotate(pool: &PgPool, database: &Database, login: &Login) -> Rotation {
 
 async fn run(pool: PgPool, database: Database, mut current: u64) {
     let tokens = database.tokens();
-    let mut changes = tokens.changes();
+    let mut landings = tokens.landings();
     let mut closed = std::pin::pin!(pool.close_event());
     loop {
         if let Some(token) = tokens.poll().filter(|token| token.generation() != current) {
@@ -68,7 +68,7 @@ async fn run(pool: PgPool, database: Database, mut current: u64) {
         tokio::select! {
             () = &mut closed => return,
             // The sender lives as long as `database` does.
-            _ = changes.changed() => {}
+            _ = landings.changed() => {}
             () = sleep(pause) => {}
         }
     }

@@ -18,7 +18,7 @@ use arc_swap::ArcSwapOption;
 use azure_core::credentials::AccessToken;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until, timeout},
+    time::{sleep, timeout},
 };
 use zeroize::Zeroizing;
 
@@ -26,7 +26,7 @@ use super::{
     Issued, Token,
     clock::{Clock, Moment, Validity, since},
     flight::{Flight, Landing},
-    policy::{Freshness, RefreshPolicy, RejectionBudget},
+    policy::{Freshness, Random, RefreshPolicy, RejectionBudget},
 };
 use crate::{Error, ErrorKind, Scope, credential::Credential};
 
@@ -44,16 +44,16 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     current: ArcSwapOption<Issued>,
     ledger: Mutex<Ledger>,
-    published: watch::Sender<u64>,
+    /// How many requests have ended, one way or another.
+    landings: watch::Sender<u64>,
 }
 
 /// What is in flight, and when the next request may be sent.
 pub(super) struct Ledger {
     pub(super) flight: Option<Flight>,
     flights: u64,
-    generation: u64,
     pub(super) failures: u32,
-    next_attempt: Instant,
+    latest: Option<Attempt>,
     pub(super) last_error: Option<Error>,
     pub(super) last_refresh: Option<SystemTime>,
     /// The generation for which a rejection has already forced a request.
@@ -61,15 +61,28 @@ pub(super) struct Ledger {
     rejections: RejectionBudget,
 }
 
+/// The latest request that ended. When the next may be sent follows from it and from what the token has left *then*.
+#[derive(Clone, Copy)]
+struct Attempt {
+    ended: Moment,
+    succeeded: bool,
+    retry_after: Option<Duration>,
+    random: Random,
+}
+
 /// What a caller that needs a request finds.
 enum Joined {
     Flight(Flight),
-    /// No request may be sent before this moment. The error is that of the last one, if it failed.
-    TooEarly(Instant, Option<Error>),
+    /// No request may be sent for so long. The error is that of the last one, if it failed.
+    TooEarly(Duration, Option<Error>),
 }
 
 /// A lost request is sent again this often by one caller; then its runtime is taken to be going down.
 const TAKEOVERS: usize = 3;
+/// Two readings of a token's end that differ by less are the same.
+const CLOCKS_AGREE: Duration = Duration::from_secs(1);
+/// After its timeout a request that is driven ends itself; one that has not by then is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 impl TokenCache {
     pub(crate) fn new(
@@ -88,15 +101,14 @@ impl TokenCache {
             ledger: Mutex::new(Ledger {
                 flight: None,
                 flights: 0,
-                generation: 0,
                 failures: 0,
-                next_attempt: now.monotonic,
+                latest: None,
                 last_error: None,
                 last_refresh: None,
                 forced_for: None,
                 rejections: RejectionBudget::new(now),
             }),
-            published: watch::Sender::new(0),
+            landings: watch::Sender::new(0),
         }))
     }
 
@@ -162,9 +174,9 @@ impl TokenCache {
         newer()
     }
 
-    /// Tells of each new token: the number is its generation.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.0.published.subscribe()
+    /// Tells whenever a request has ended, with a new token or without. The number only counts.
+    pub fn landings(&self) -> watch::Receiver<u64> {
+        self.0.landings.subscribe()
     }
 
     /// How long until [`poll`](Self::poll) has something to do, unless something changes before.
@@ -185,7 +197,7 @@ impl TokenCache {
         if ledger.flight.is_some() {
             return Duration::MAX;
         }
-        until_stale.max(ledger.next_attempt.saturating_duration_since(now.monotonic))
+        until_stale.max(self.0.pause_left(&ledger, now))
     }
 }
 
@@ -251,10 +263,10 @@ impl Inner {
                         }
                     }
                     Joined::TooEarly(_, Some(error)) => return Err(error),
-                    Joined::TooEarly(until, None) => {
+                    Joined::TooEarly(pause, None) => {
                         // Unless a token was published since we looked.
                         if self.remaining(self.clock.now()).is_zero() {
-                            sleep_until(until).await;
+                            sleep(pause).await;
                         }
                     }
                 },
@@ -273,19 +285,19 @@ impl Inner {
 
     /// Joins the request in flight, or sends one if that is allowed now (or `forced`).
     fn join(self: &Arc<Self>, forced: bool) -> Result<Joined, Error> {
+        let now = self.clock.now();
         let (landing, flight) = {
             let mut ledger = self.ledger();
+            self.drop_stuck(&mut ledger, now);
             if let Some(flight) = &ledger.flight {
                 return Ok(Joined::Flight(flight.clone()));
             }
-            if !forced && self.clock.now().monotonic < ledger.next_attempt {
-                return Ok(Joined::TooEarly(
-                    ledger.next_attempt,
-                    ledger.last_error.clone(),
-                ));
+            let pause = self.pause_left(&ledger, now);
+            if !forced && !pause.is_zero() {
+                return Ok(Joined::TooEarly(pause, ledger.last_error.clone()));
             }
             ledger.flights += 1;
-            let (landing, flight) = Landing::new(Arc::downgrade(self), ledger.flights);
+            let (landing, flight) = Landing::new(Arc::downgrade(self), ledger.flights, now);
             ledger.flight = Some(flight.clone());
             (landing, flight)
         };
@@ -297,10 +309,37 @@ impl Inner {
         Ok(Joined::Flight(flight))
     }
 
+    /// How long until the next request may be sent.
+    fn pause_left(&self, ledger: &Ledger, now: Moment) -> Duration {
+        let Some(latest) = ledger.latest else {
+            return Duration::ZERO;
+        };
+        let remaining = self.remaining(now);
+        let pause = if latest.succeeded {
+            self.policy.pause_after_success(remaining)
+        } else {
+            let (failures, retry_after) = (ledger.failures, latest.retry_after);
+            self.policy
+                .pause_after_failure(remaining, failures, retry_after, latest.random)
+        };
+        pause.saturating_sub(now.since(latest.ended))
+    }
+
+    /// Gives up a request that is older than any may get: its runtime is not driven, or the machine slept and its
+    /// connection is dead.
+    fn drop_stuck(&self, ledger: &mut Ledger, now: Moment) {
+        let limit = self.policy.fetch_timeout + STUCK_AFTER;
+        let stuck = |flight: &mut Flight| now.since(flight.requested) > limit;
+        if let Some(task) = ledger.flight.take_if(stuck).and_then(|flight| flight.task) {
+            task.abort();
+        }
+    }
+
     fn force(self: &Arc<Self>, generation: u64) -> Option<Flight> {
+        let now = self.clock.now();
         {
-            let now = self.clock.now();
             let mut ledger = self.ledger();
+            self.drop_stuck(&mut ledger, now);
             if let Some(flight) = &ledger.flight {
                 return Some(flight.clone());
             }
@@ -312,16 +351,21 @@ impl Inner {
         }
         match self.join(true) {
             Ok(Joined::Flight(flight)) => Some(flight),
-            _ => None,
+            _ => {
+                self.ledger().forced_for = None;
+                None
+            }
         }
     }
 
     /// The flight ended without a result: its task was dropped.
     pub(super) fn abandon(&self, id: u64) {
         let mut ledger = self.ledger();
-        if ledger.flight.as_ref().is_some_and(|f| f.id == id) {
-            ledger.flight = None;
+        if ledger.flight.take_if(|flight| flight.id == id).is_some() {
+            ledger.forced_for = None;
         }
+        drop(ledger);
+        self.landings.send_modify(|count| *count += 1);
     }
 
     /// The flight ended with a result. Publishes a new token, or notes the failure, and says when the next may start.
@@ -332,49 +376,50 @@ impl Inner {
         result: Result<AccessToken, Error>,
     ) -> Result<Token, Error> {
         let now = self.clock.now();
-        let mut ledger = self.ledger();
-        let outcome = result.and_then(|access| self.accept(&mut ledger, &access, requested));
-        let remaining = self.remaining(now);
-        let pause = match &outcome {
+        let outcome = {
+            let mut ledger = self.ledger();
+            let outcome =
+                result.and_then(|access| self.accept(&mut ledger, &access, requested, now));
+            match &outcome {
+                Ok(_) => {
+                    ledger.failures = 0;
+                    ledger.last_error = None;
+                }
+                Err(error) => {
+                    ledger.failures = ledger.failures.saturating_add(1);
+                    ledger.last_error = Some(error.clone());
+                    // What has failed may be forced again; the budget bounds how often.
+                    ledger.forced_for = None;
+                }
+            }
+            ledger.latest = Some(Attempt {
+                ended: now,
+                succeeded: outcome.is_ok(),
+                retry_after: outcome.as_ref().err().and_then(Error::retry_after),
+                random: fastrand::f64(),
+            });
+            ledger.flight.take_if(|flight| flight.id == id);
+            outcome
+        };
+        self.tell(&outcome, now);
+        self.landings.send_modify(|count| *count += 1);
+        outcome
+    }
+
+    /// Logs, after the lock has been released: what listens to logs may ask for our status.
+    fn tell(&self, outcome: &Result<Token, Error>, now: Moment) {
+        let remaining_s = self.remaining(now).as_secs_f64();
+        let (credential, scope) = (&self.credential, &self.scope);
+        match outcome {
             Ok(token) => {
-                ledger.failures = 0;
-                ledger.last_error = None;
-                let pause = self.policy.pause_after_success(remaining);
-                tracing::info!(
-                    credential = %self.credential,
-                    scope = %self.scope,
-                    generation = token.generation(),
-                    remaining_s = remaining.as_secs_f64(),
-                    "token obtained"
-                );
-                pause
+                let generation = token.generation();
+                tracing::info!(%credential, %scope, generation, remaining_s, "token obtained");
             }
             Err(error) => {
-                ledger.failures = ledger.failures.saturating_add(1);
-                ledger.last_error = Some(error.clone());
-                let pause = self.policy.pause_after_failure(
-                    remaining,
-                    ledger.failures,
-                    error.retry_after(),
-                    fastrand::f64(),
-                );
-                tracing::warn!(
-                    credential = %self.credential,
-                    scope = %self.scope,
-                    error = %error,
-                    failures = ledger.failures,
-                    remaining_s = remaining.as_secs_f64(),
-                    retry_in_s = pause.as_secs_f64(),
-                    "token request failed"
-                );
-                pause
+                let retry_in_s = self.pause_left(&self.ledger(), now).as_secs_f64();
+                tracing::warn!(%credential, %scope, %error, remaining_s, retry_in_s, "token request failed");
             }
-        };
-        ledger.next_attempt = now.monotonic + pause;
-        if ledger.flight.as_ref().is_some_and(|f| f.id == id) {
-            ledger.flight = None;
         }
-        outcome
     }
 
     /// Publishes what came back, unless it is what is already held.
@@ -383,6 +428,7 @@ impl Inner {
         ledger: &mut Ledger,
         access: &AccessToken,
         requested: Moment,
+        now: Moment,
     ) -> Result<Token, Error> {
         let secret = Zeroizing::new(access.token.secret().to_owned());
         let expires_on = access.expires_on.into();
@@ -397,24 +443,28 @@ impl Inner {
         if remaining.is_zero() {
             return Err(self.expired_on_arrival(since(requested.wall, expires_on)));
         }
-        if let Some(current) = self.current.load_full() {
-            let repeated = *current.secret == *secret;
-            let no_better = ledger.forced_for != Some(current.generation)
-                && current.validity.remaining(requested) > remaining;
-            if repeated || no_better {
-                return Ok(Token(current));
-            }
-        }
         let margin = self.policy.refresh_margin(remaining, fastrand::f64());
-        ledger.generation += 1;
-        ledger.last_refresh = Some(self.clock.now().wall);
-        let token = Token::new(
-            secret,
-            Validity::new(expires_on, requested, margin),
-            ledger.generation,
-        );
+        let validity = Validity::new(expires_on, requested, margin);
+        let generation = match self.current.load_full() {
+            Some(current) => {
+                let (new, held) = (validity.remaining(now), current.validity.remaining(now));
+                let repeated = *current.secret == *secret;
+                let wanted = if repeated {
+                    // The same token again, but its end was misjudged while a clock was wrong.
+                    held.is_zero() || new > held + CLOCKS_AGREE
+                } else {
+                    new > held || ledger.forced_for == Some(current.generation)
+                };
+                if !wanted {
+                    return Ok(Token(current));
+                }
+                current.generation + u64::from(!repeated)
+            }
+            None => 1,
+        };
+        ledger.last_refresh = Some(now.wall);
+        let token = Token::new(secret, validity, generation);
         self.current.store(Some(Arc::clone(&token.0)));
-        self.published.send_replace(ledger.generation);
         Ok(token)
     }
 

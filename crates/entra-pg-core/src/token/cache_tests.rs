@@ -6,7 +6,7 @@ use std::{
 
 use azure_core::credentials::{Secret, TokenCredential, TokenRequestOptions};
 use rstest::rstest;
-use tokio::time::{advance, sleep};
+use tokio::time::{Instant, advance, sleep};
 
 use super::*;
 
@@ -20,6 +20,7 @@ const PATIENCE: Duration = s(15);
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Token(Duration),
+    /// Always the same one, which lives so long from the script's beginning on.
     Same(Duration),
     Late(Duration, Duration),
     Empty,
@@ -33,6 +34,8 @@ enum Answer {
 struct Script {
     started: Instant,
     wall: SystemTime,
+    /// How far the wall clock has been moved forward, beyond what has passed.
+    jump: Mutex<Duration>,
     requests: AtomicU32,
     answers: Mutex<VecDeque<Answer>>,
     otherwise: Answer,
@@ -43,6 +46,7 @@ impl Script {
         Arc::new(Self {
             started: Instant::now(),
             wall: SystemTime::UNIX_EPOCH + s(1_000_000),
+            jump: Mutex::default(),
             requests: AtomicU32::new(0),
             answers: Mutex::new(answers.into_iter().collect()),
             otherwise,
@@ -50,7 +54,7 @@ impl Script {
     }
 
     fn now(&self) -> SystemTime {
-        self.wall + self.started.elapsed()
+        self.wall + self.started.elapsed() + *self.jump.lock().expect("no panic under this lock")
     }
 
     fn requests(&self) -> u32 {
@@ -89,7 +93,10 @@ impl TokenCredential for Script {
         let name = format!("token-{number}");
         match answer {
             Answer::Token(lifetime) => Ok(self.token(&name, lifetime)),
-            Answer::Same(lifetime) => Ok(self.token("same", lifetime)),
+            Answer::Same(lifetime) => Ok(AccessToken::new(
+                Secret::new("same"),
+                (self.wall + lifetime).into(),
+            )),
             Answer::Late(delay, lifetime) => {
                 sleep(delay).await;
                 Ok(self.token(&name, lifetime))
@@ -314,10 +321,14 @@ async fn a_rejected_token_forces_one_request_however_many_ask() {
 }
 
 #[rstest]
-#[case(Answer::Same(HOUR))]
-#[case(Answer::Failure)]
+#[case::repeats_itself(Answer::Same(HOUR), 2)]
+// One that failed may be forced again, as far as the budget goes.
+#[case::fails(Answer::Failure, 3)]
 #[tokio::test(start_paused = true)]
-async fn a_rejection_that_brings_nothing_new_ends_the_retry(#[case] second: Answer) {
+async fn a_rejection_that_brings_nothing_new_ends_the_retry(
+    #[case] second: Answer,
+    #[case] requests: u32,
+) {
     let script = Script::new([Answer::Same(HOUR)], second);
     let cache = script.cache();
     let rejected = cache.get(PATIENCE).await.expect("a token");
@@ -325,7 +336,7 @@ async fn a_rejection_that_brings_nothing_new_ends_the_retry(#[case] second: Answ
         assert!(cache.newer_than(&rejected, PATIENCE).await.is_none());
         assert!(cache.get(PATIENCE).await.is_ok(), "others may still use it");
     }
-    assert_eq!(script.requests(), 2);
+    assert_eq!(script.requests(), requests);
 }
 
 #[tokio::test(start_paused = true)]
@@ -433,4 +444,138 @@ async fn a_health_check_sees_the_error_behind_a_token_that_still_lives() {
     advance(HOUR).await;
     assert!(cache.status().valid_until.is_none());
     assert_eq!(script.requests(), 2, "looking requests nothing");
+}
+
+impl Script {
+    /// The wall clock moves, the monotonic one does not: what a frozen process sees.
+    fn thaw_after(&self, by: Duration) {
+        *self.jump.lock().expect("no panic under this lock") += by;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_request_that_fails_does_not_condemn_the_token_for_its_life() {
+    let script = Script::new(
+        [Answer::Token(s(86_400)), Answer::Failure],
+        Answer::Token(s(86_400)),
+    );
+    let cache = script.cache();
+    let rejected = cache.get(PATIENCE).await.expect("a token");
+    assert!(cache.newer_than(&rejected, PATIENCE).await.is_none());
+    let newer = cache.newer_than(&rejected, PATIENCE).await;
+    assert_eq!(newer.expect("the second of the burst").secret(), "token-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thawed_process_does_not_wait_out_a_backoff_from_before() {
+    let script = Script::new([Answer::Token(HOUR), Answer::Failure], Answer::Token(HOUR));
+    let cache = script.cache();
+    cache.get(PATIENCE).await.expect("a token");
+    advance(s(3_400)).await;
+    cache
+        .get(PATIENCE)
+        .await
+        .expect("a token; its refresh fails");
+    settle().await;
+    script.thaw_after(s(7_200));
+    let before = Instant::now();
+    assert_eq!(
+        cache.get(PATIENCE).await.expect("a token").secret(),
+        "token-3"
+    );
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_connection_died_in_a_freeze_is_replaced() {
+    let script = Script::new([Answer::Hang], Answer::Token(HOUR));
+    let cache = script.cache();
+    assert!(cache.poll().is_none());
+    settle().await;
+    script.thaw_after(s(600));
+    assert_eq!(
+        cache.get(PATIENCE).await.expect("a token").secret(),
+        "token-2"
+    );
+    assert_eq!(script.started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_token_whose_end_was_misjudged_is_not_asked_for_in_a_loop() {
+    let script = Script::new([], Answer::Same(HOUR));
+    let cache = script.cache();
+    // Fetched while the wall clock was 50 minutes ahead, so that it seemed to live for ten.
+    script.thaw_after(s(3_000));
+    cache.get(PATIENCE).await.expect("a token");
+    *script.jump.lock().expect("no panic under this lock") = Duration::ZERO;
+    advance(s(700)).await;
+    for _ in 0..1_000 {
+        cache
+            .get(PATIENCE)
+            .await
+            .expect("the endpoint says that it lives");
+        sleep(Duration::from_millis(60)).await;
+    }
+    assert!(cache.status().valid_until.is_some());
+    assert!(script.requests() <= 3, "{}", script.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_warm_notices_a_failure_at_once() {
+    let script = Script::new([Answer::Failure, Answer::Failure], Answer::Token(HOUR));
+    let cache = script.cache();
+    cache.keep_warm().expect("in a runtime");
+    while cache.status().valid_until.is_none() {
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(
+        script.started.elapsed() <= s(1 + 2 + 1),
+        "{:?}",
+        script.started.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_warm_does_not_sleep_through_the_end_of_a_repeated_token() {
+    let script = Script::new([Answer::Token(s(20)), Answer::Failure], Answer::Token(HOUR));
+    let cache = script.cache();
+    cache.keep_warm().expect("in a runtime");
+    settle().await;
+    for _ in 0..300 {
+        assert!(
+            cache.living().is_some(),
+            "dead after {:?}",
+            script.started.elapsed()
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[test]
+fn a_request_on_a_runtime_that_nobody_drives_is_replaced() {
+    let new_runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime")
+    };
+    let undriven = new_runtime();
+    let script = {
+        let _guard = undriven.enter();
+        Script::new([], Answer::Token(HOUR))
+    };
+    let cache = script.cache();
+    {
+        let _guard = undriven.enter();
+        assert!(cache.poll().is_none());
+    }
+    new_runtime().block_on(async {
+        assert!(cache.get(PATIENCE).await.is_err());
+        script.thaw_after(s(77));
+        assert_eq!(
+            cache.get(PATIENCE).await.expect("a token").secret(),
+            "token-1"
+        );
+    });
 }

@@ -16,6 +16,14 @@ pub(crate) struct Moment {
     pub(crate) monotonic: Instant,
 }
 
+impl Moment {
+    /// How long ago `earlier` was, by the clock that says longer: a machine that slept has waited, too.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
+        monotonic.max(since(self.wall, earlier.wall))
+    }
+}
+
 /// Where the time comes from. The monotonic half is Tokio's, so that tests pause it.
 #[derive(Clone)]
 pub(crate) struct Clock {

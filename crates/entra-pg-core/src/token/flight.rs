@@ -15,6 +15,7 @@ type Outcome = Result<Token, Error>;
 #[derive(Clone)]
 pub(super) struct Flight {
     pub(super) id: u64,
+    pub(super) requested: Moment,
     pub(super) task: Option<AbortHandle>,
     outcome: watch::Receiver<Option<Outcome>>,
 }
@@ -31,20 +32,23 @@ impl Flight {
 pub(super) struct Landing {
     cache: Weak<Inner>,
     id: u64,
+    requested: Moment,
     outcome: watch::Sender<Option<Outcome>>,
 }
 
 impl Landing {
-    pub(super) fn new(cache: Weak<Inner>, id: u64) -> (Self, Flight) {
+    pub(super) fn new(cache: Weak<Inner>, id: u64, requested: Moment) -> (Self, Flight) {
         let (sender, receiver) = watch::channel(None);
         let flight = Flight {
             id,
+            requested,
             task: None,
             outcome: receiver,
         };
         let landing = Self {
             cache,
             id,
+            requested,
             outcome: sender,
         };
         (landing, flight)
@@ -61,7 +65,7 @@ impl Landing {
             .with_hint("call this from a task of a Tokio runtime with I/O and time enabled"));
         };
         let (credential, scope) = (cache.credential.clone(), cache.scope.clone());
-        let (limit, requested) = (cache.policy.fetch_timeout, cache.clock.now());
+        let limit = cache.policy.fetch_timeout;
         let task = runtime.spawn(async move {
             let request = AssertUnwindSafe(credential.request(&scope)).catch_unwind();
             let result = match timeout(limit, request).await {
@@ -87,14 +91,14 @@ impl Landing {
                 .with_hint("check that the token endpoint can be reached from here")
                 .transient(true)),
             };
-            self.land(requested, result);
+            self.land(result);
         });
         Ok(task.abort_handle())
     }
 
-    fn land(self, requested: Moment, result: Result<AccessToken, Error>) {
+    fn land(self, result: Result<AccessToken, Error>) {
         if let Some(cache) = self.cache.upgrade() {
-            let outcome = cache.complete(self.id, requested, result);
+            let outcome = cache.complete(self.id, self.requested, result);
             self.outcome.send_replace(Some(outcome));
         }
     }

@@ -25,7 +25,7 @@ impl TokenCache {
             )
             .with_hint("call this from a task of a Tokio runtime")
         })?;
-        let (cache, mut changes) = (Arc::downgrade(&self.0), self.changes());
+        let (cache, mut landings) = (Arc::downgrade(&self.0), self.landings());
         runtime.spawn(async move {
             while let Some(cache) = cache.upgrade().map(TokenCache) {
                 cache.poll();
@@ -33,7 +33,7 @@ impl TokenCache {
                 drop(cache);
                 tokio::select! {
                     () = sleep(pause) => {}
-                    alive = changes.changed() => if alive.is_err() { return },
+                    alive = landings.changed() => if alive.is_err() { return },
                 }
             }
         });

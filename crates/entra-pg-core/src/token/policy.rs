@@ -122,7 +122,8 @@ impl RefreshPolicy {
         } else {
             let interval = self.retry_interval.min(remaining / 10);
             let jittered = interval.mul_f64(0.9 + 0.2 * random);
-            let asked = retry_after.unwrap_or_default().min(remaining);
+            // Half, so that an endpoint cannot ask for all the time that is left.
+            let asked = retry_after.unwrap_or_default().min(remaining / 2);
             jittered.max(asked).max(SHORTEST_WAIT)
         }
     }
@@ -244,7 +245,7 @@ mod tests {
     #[case::token_lives_and_jitter(s(300), 9, None, 1.0, s(33))]
     #[case::token_nearly_gone(s(20), 1, None, 0.5, s(2))]
     #[case::retry_after(s(300), 1, Some(s(120)), 0.5, s(120))]
-    #[case::retry_after_beyond_expiry(s(300), 1, Some(s(900)), 0.5, s(300))]
+    #[case::retry_after_beyond_expiry(s(300), 1, Some(s(900)), 0.5, s(150))]
     #[case::no_token_first(s(0), 1, None, 1.0, s(1))]
     #[case::no_token_third(s(0), 3, None, 1.0, s(4))]
     #[case::no_token_longest(s(0), 5, None, 1.0, s(10))]
