@@ -65,7 +65,8 @@ impl Rejection {
             ),
             Self::Other => format!(
                 "no role \"{user}\" is mapped to this principal, or its name differs in case: as the server's Entra administrator, \
-                 in database postgres, run select * from pgaadauth_create_principal_with_oid('{user}', '<object id>', 'service', false, false)"
+                 in database postgres, run select * from pgaadauth_create_principal_with_oid('{}', '<object id>', 'service', false, false)",
+                user.replace('\'', "''")
             ),
         }
     }

@@ -10,7 +10,6 @@ use entra_pg_tokio_postgres::{
     Connector,
     core::{Entra, Error, ErrorKind, IntoTarget},
 };
-use tokio::time::timeout;
 
 /// A manager for a bb8 or deadpool pool. Connections are checked with a query when they are taken out of the pool.
 ///
@@ -55,25 +54,14 @@ pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<AsyncPgCo
 }
 
 async fn establish(connector: &Connector) -> Result<AsyncPgConnection, Error> {
-    let limit = connector.target().connect_timeout();
-    let (client, connection) = connector.connect().await?;
-    // diesel sends queries of its own before it calls a connection ready.
-    match timeout(
-        limit,
-        AsyncPgConnection::try_from_client_and_connection(client, connection),
-    )
-    .await
-    {
-        Ok(ready) => ready
-            .map_err(|error| Error::new(ErrorKind::Connect, error.to_string()).with_source(error)),
-        Err(_) => Err(Error::new(
-            ErrorKind::ConnectTimeout,
-            format!(
-                "the session was not set up within {} s",
-                limit.as_secs_f64()
-            ),
-        )
-        .with_hint("the server accepts connections but stalls: check its health")
-        .transient(true)),
-    }
+    // diesel sends queries of its own before it calls a connection ready: they belong to the connect.
+    connector
+        .connect_and(async |client, connection| {
+            AsyncPgConnection::try_from_client_and_connection(client, connection)
+                .await
+                .map_err(|error| {
+                    Error::new(ErrorKind::Connect, error.to_string()).with_source(error)
+                })
+        })
+        .await
 }

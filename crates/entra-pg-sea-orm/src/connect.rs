@@ -6,7 +6,7 @@
 
 use entra_pg_sqlx::{
     core::{Database, Entra, Error, ErrorKind, Login, Target, chain},
-    rotate, seal,
+    explain_connect, rotate, seal,
 };
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DbErr, RuntimeErr,
@@ -15,8 +15,8 @@ use sea_orm::{
 
 /// Connects with the options' URL, and rotates tokens until the connection is closed.
 ///
-/// The token is waited for at most for the URL's `connect_timeout`, the first connection for the options' own
-/// `connect_timeout`. Cancelling leaves nothing behind.
+/// The token is waited for at most for the URL's `connect_timeout`. The first connection is waited for as SeaORM does: for
+/// the options' own `acquire_timeout` or `connect_timeout`, 30 s by default. Cancelling leaves nothing behind.
 ///
 /// # Errors
 /// What is wrong with the URL, the token endpoint's own error, or why the first connection failed. An error of
@@ -29,7 +29,7 @@ pub async fn connect(
 }
 
 /// As [`connect`], with a function that changes what was read from the URL: the scope, or root certificates from memory.
-/// Host, port and database are the URL's.
+/// Host, port and database are the URL's; a target for another host is refused.
 ///
 /// # Errors
 /// As [`connect`], and those of `change`.
@@ -54,7 +54,7 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
         .map_sqlx_postgres_pool_opts(|pool| pool);
     let unconnected = sea_orm::Database::connect(lazy)
         .await
-        .map_err(|error| explain(error, ""))?;
+        .map_err(|error| Error::new(ErrorKind::InvalidTarget, chain(&error)))?;
     let prepared = unconnected.get_postgres_connection_pool().connect_options();
     Ok(prepared.as_ref().clone())
 }
@@ -65,18 +65,22 @@ async fn open(
     database: &Database,
     login: &Login,
 ) -> Result<DatabaseConnection, Error> {
-    options.map_sqlx_postgres_opts(move |_| sealed.clone());
-    let connection = sea_orm::Database::connect(options)
-        .await
-        .map_err(|error| explain(error, login.user()))?;
-    rotate(connection.get_postgres_connection_pool(), database, login).detach();
-    Ok(connection)
+    let ours = sealed.clone();
+    options.map_sqlx_postgres_opts(move |_| ours.clone());
+    match sea_orm::Database::connect(options).await {
+        Ok(connection) => {
+            let pool = connection.get_postgres_connection_pool();
+            rotate(pool, database, login).detach();
+            Ok(connection)
+        }
+        Err(error) => Err(explain(error, &sealed).await),
+    }
 }
 
-fn explain(error: DbErr, user: &str) -> Error {
+async fn explain(error: DbErr, options: &PgConnectOptions) -> Error {
     match &error {
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) => entra_pg_sqlx::explain(cause, user),
-        DbErr::ConnectionAcquire(_) => entra_pg_sqlx::explain(&sqlx::Error::PoolTimedOut, user),
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => explain_connect(cause, options).await,
+        DbErr::ConnectionAcquire(_) => explain_connect(&sqlx::Error::PoolTimedOut, options).await,
         other => Error::new(ErrorKind::Connect, chain(other)).with_source(error),
     }
 }

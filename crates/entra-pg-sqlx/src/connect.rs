@@ -1,25 +1,22 @@
 //! The one verb: `connect_entra`.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use entra_pg_core::{Entra, Error, IntoTarget};
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
 
-use crate::{failure::explain, options, rotate};
-
-/// How long we look for the cause after the pool has only said that time is up.
-const DIAGNOSIS: Duration = Duration::from_secs(5);
+use crate::{failure::explain_connect, options, rotate};
 
 /// Connects a pool with Microsoft Entra tokens. Implemented for sqlx's own [`PgPoolOptions`], all of which keep their meaning.
 pub trait ConnectEntra: Sized {
     /// Fetches a token, connects the pool with it, and rotates tokens until [`PgPool::close`].
     ///
-    /// The token is waited for at most for the target's `connect_timeout`, the first connection for the pool's own
-    /// `acquire_timeout`. Cancelling leaves nothing behind.
+    /// The token is waited for at most for the target's `connect_timeout`, and so is the first connection; the pool's own
+    /// `acquire_timeout` may end that sooner. Cancelling leaves nothing behind.
     ///
     /// # Errors
     /// What is wrong with the target, the token endpoint's own error, or why the first connection failed.
@@ -54,27 +51,15 @@ impl ConnectEntra for PgPoolOptions {
         let database = entra.database(target)?;
         let login = database.login().await?;
         let options = options::seal(change(options::base(database.target())), &database, &login)?;
-        let pool = match self.connect_with(options.clone()).await {
+        let limit = database.target().connect_timeout();
+        let pool = timeout(limit, self.connect_with(options.clone()))
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        let pool = match pool {
             Ok(pool) => pool,
-            Err(error) => return Err(explain(&diagnose(&options, error).await, login.user())),
+            Err(error) => return Err(explain_connect(&error, &options).await),
         };
         rotate(&pool, &database, &login).detach();
         Ok(pool)
-    }
-}
-
-/// The pool retries a refused connection until its time is up and then forgets the reason. One more attempt finds it.
-async fn diagnose(options: &PgConnectOptions, error: sqlx::Error) -> sqlx::Error {
-    if !matches!(error, sqlx::Error::PoolTimedOut) {
-        return error;
-    }
-    match timeout(DIAGNOSIS, PgConnection::connect_with(options)).await {
-        Ok(Err(cause)) => cause,
-        Ok(Ok(connection)) => {
-            // Nothing depends on a polite goodbye.
-            let _ = connection.close_hard().await;
-            error
-        }
-        Err(_) => error,
     }
 }

@@ -1,9 +1,36 @@
 //! What a failed connect means, in the words of the core's error.
 
+use std::time::Duration;
+
 use entra_pg_core::{Error, ErrorKind, Rejection, chain};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::time::timeout;
+
+/// How long the cause is looked for after a pool has only said that time is up.
+const DIAGNOSIS: Duration = Duration::from_secs(5);
+
+/// The error for a pool that could not open its first connection with these options.
+///
+/// A pool retries a refused connection until its time is up and then forgets the reason; one more attempt, of at most 5 s,
+/// finds it.
+pub async fn explain_connect(error: &sqlx::Error, options: &PgConnectOptions) -> Error {
+    let user = options.get_username();
+    if !matches!(error, sqlx::Error::PoolTimedOut) {
+        return explain(error, user);
+    }
+    match timeout(DIAGNOSIS, PgConnection::connect_with(options)).await {
+        Ok(Err(cause)) => explain(&cause, user),
+        Ok(Ok(connection)) => {
+            // Nothing depends on a polite goodbye.
+            let _ = connection.close_hard().await;
+            explain(error, user)
+        }
+        Err(_) => explain(error, user),
+    }
+}
 
 /// The error for a connection that sqlx could not open as `user`.
-pub fn explain(error: &sqlx::Error, user: &str) -> Error {
+fn explain(error: &sqlx::Error, user: &str) -> Error {
     let reason = chain(error);
     match error {
         sqlx::Error::Database(refusal) => {
@@ -22,7 +49,7 @@ pub fn explain(error: &sqlx::Error, user: &str) -> Error {
         sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => unverified(&reason),
         sqlx::Error::PoolTimedOut => Error::new(
             ErrorKind::ConnectTimeout,
-            "the connection was not ready within the pool's acquire_timeout",
+            "the connection was not ready in time",
         )
         .with_hint("check that the server's firewall lets this machine in")
         .transient(true),

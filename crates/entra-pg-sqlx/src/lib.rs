@@ -10,7 +10,7 @@ pub use sqlx;
 
 pub use self::{
     connect::ConnectEntra,
-    failure::explain,
+    failure::explain_connect,
     options::{base, seal},
     rotate::{Rotation, rotate},
 };

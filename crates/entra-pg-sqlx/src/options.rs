@@ -19,18 +19,32 @@ pub fn base(target: &Target) -> PgConnectOptions {
 }
 
 /// Puts name and token into options that a user may have changed, and verification back to where it must be. Everything
-/// else (host, port, database, logging, statement cache, settings, …) stays as the user left it; so do root certificates
+/// else (port, database, logging, statement cache, settings, …) stays as the user left it; so do root certificates
 /// that the target does not name.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidTarget`] if the options lead to a Unix-domain socket: it has no certificate to check.
+/// [`ErrorKind::InvalidTarget`] if the options lead to another host than the target, or to a Unix-domain socket, which has
+/// no certificate to check.
 pub fn seal(
     options: PgConnectOptions,
     database: &Database,
     login: &Login,
 ) -> Result<PgConnectOptions, Error> {
     let target = database.target();
-    if options.get_socket().is_some() || options.get_host().starts_with('/') {
+    let host = options.get_host();
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    if !bare.unwrap_or(host).eq_ignore_ascii_case(target.host()) {
+        return Err(Error::new(
+            ErrorKind::InvalidTarget,
+            "the connect options lead to another host than the URL",
+        )
+        .with_hint(
+            "give the host in the URL: the token's scope and the TLS policy follow from it",
+        ));
+    }
+    if options.get_socket().is_some() {
         return Err(Error::new(
             ErrorKind::InvalidTarget,
             "the connect options lead to a Unix-domain socket, which has no TLS",
@@ -43,6 +57,7 @@ pub fn seal(
         PgSslMode::Disable
     };
     let options = options
+        .host(target.host())
         .ssl_mode(mode)
         .username(login.user())
         .password(login.token().secret());

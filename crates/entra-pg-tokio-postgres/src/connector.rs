@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use entra_pg_core::{Database, Entra, Error, ErrorKind, IntoTarget, Login, Target};
@@ -15,7 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     failure::explain,
-    progress::{Progress, Tls, TlsStream},
+    progress::{Progress, Step, Tls, TlsStream},
 };
 
 /// The half of a connection that does its I/O. Spawn it; it ends when the client is dropped.
@@ -91,7 +92,20 @@ impl Connector {
     /// The token endpoint's own error, or why the connection failed. The last one is kept for
     /// [`last_error`](Self::last_error), and logged as a warning, since pools tend to hide it.
     pub async fn connect(&self) -> Result<(Client, Connection), Error> {
-        let result = self.0.connect().await;
+        self.connect_and(async |client, connection| Ok((client, connection)))
+            .await
+    }
+
+    /// As [`connect`](Self::connect), with a further step that makes the connection ready for use. It shares the deadline,
+    /// and its error is remembered and logged like any other.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and those of `prepare`.
+    pub async fn connect_and<T>(
+        &self,
+        prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let result = self.0.connect(prepare).await;
         if let Err(error) = &result {
             tracing::warn!(host = self.target().host(), %error, "connect failed");
         }
@@ -119,44 +133,73 @@ impl Connector {
     }
 }
 
+/// The time that a connect has, and how much of it went by before the server was dialled.
+#[derive(Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    limit: Duration,
+    token_took: Duration,
+}
+
+impl Deadline {
+    fn passed(self, step: Step) -> Error {
+        step.timed_out(self.limit, self.token_took)
+    }
+}
+
 impl Inner {
-    async fn connect(&self) -> Result<(Client, Connection), Error> {
-        let deadline = Instant::now() + self.database.target().connect_timeout();
+    async fn connect<T>(
+        &self,
+        prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (begin, limit) = (Instant::now(), self.database.target().connect_timeout());
         let login = self.database.login().await?;
-        match self.open(&login, deadline).await {
-            Err(refused) => match self.login_after(&refused, &login, deadline).await {
-                Some(newer) => self.open(&newer, deadline).await,
-                None => Err(refused),
-            },
-            opened => opened,
+        let deadline = Deadline {
+            at: begin + limit,
+            limit,
+            token_took: begin.elapsed(),
+        };
+        let (client, connection) = match self.open(&login, deadline).await {
+            Err(refused) => self.open_again(refused, &login, deadline).await?,
+            Ok(opened) => opened,
+        };
+        timeout_at(deadline.at, prepare(client, connection))
+            .await
+            .unwrap_or_else(|_| Err(deadline.passed(Step::Preparation)))
+    }
+
+    /// Once more with another token, if that can help. The first refusal stands if the second attempt only runs out of time.
+    async fn open_again(
+        &self,
+        refusal: Error,
+        refused: &Login,
+        deadline: Deadline,
+    ) -> Result<(Client, Connection), Error> {
+        let ErrorKind::Rejected(rejection) = refusal.kind() else {
+            return Err(refusal);
+        };
+        let patience = deadline.at.saturating_duration_since(Instant::now());
+        let newer = self
+            .database
+            .login_after(refused, rejection, patience)
+            .await;
+        let Some(newer) = newer else {
+            return Err(refusal);
+        };
+        match self.open(&newer, deadline).await {
+            Err(error) if error.kind() == ErrorKind::ConnectTimeout => Err(refusal),
+            result => result,
         }
     }
 
-    async fn login_after(
-        &self,
-        error: &Error,
-        refused: &Login,
-        deadline: Instant,
-    ) -> Option<Login> {
-        let ErrorKind::Rejected(rejection) = error.kind() else {
-            return None;
-        };
-        let patience = deadline.saturating_duration_since(Instant::now());
-        self.database
-            .login_after(refused, rejection, patience)
-            .await
-    }
-
-    async fn open(&self, login: &Login, deadline: Instant) -> Result<(Client, Connection), Error> {
+    async fn open(&self, login: &Login, deadline: Deadline) -> Result<(Client, Connection), Error> {
         let config = self.config(login)?;
         let progress = Progress::default();
         let tls = Tls::new(self.tls.clone(), progress.clone());
-        match timeout_at(deadline, config.connect(tls)).await {
+        match timeout_at(deadline.at, config.connect(tls)).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(error)) => Err(explain(error, login.user(), progress.step())),
-            Err(_) => Err(progress
-                .step()
-                .timed_out(self.database.target().connect_timeout())),
+            Err(_) => Err(deadline.passed(progress.step())),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a failed connect means, in the words of the core's error.
 
+use std::{error::Error as _, io};
+
 use entra_pg_core::{Error, ErrorKind, Rejection, chain};
 
 use crate::progress::Step;
@@ -32,17 +34,34 @@ fn classify(error: &tokio_postgres::Error, user: &str, step: Step) -> Error {
         Step::Reaching => Error::new(ErrorKind::Connect, reason)
             .with_hint(UNREACHABLE)
             .transient(true),
-        Step::Handshake => Error::new(
+        Step::Handshake if is_about_a_certificate(error) => Error::new(
             ErrorKind::Tls,
             format!("the server's identity could not be verified: {reason}"),
         )
         .with_hint(UNVERIFIED),
-        Step::Authentication => Error::new(
+        Step::Handshake => Error::new(
+            ErrorKind::Connect,
+            format!("the connection broke during the TLS handshake: {reason}"),
+        )
+        .transient(true),
+        Step::Authentication | Step::Preparation => Error::new(
             ErrorKind::Connect,
             format!("the connection broke during authentication: {reason}"),
         )
         .transient(true),
     }
+}
+
+/// What rustls finds wrong comes as an I/O error about invalid data; other I/O errors are the network's.
+fn is_about_a_certificate(error: &tokio_postgres::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return io.kind() == io::ErrorKind::InvalidData;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// Too many connections, and the server starting or stopping.

@@ -1,6 +1,7 @@
 //! How far a connect has come, so that an error and a timeout can say where it stopped: the driver does it all in one call.
 
 use std::{
+    fmt::Write,
     future::Future,
     io,
     pin::Pin,
@@ -21,15 +22,20 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// The encrypted stream under a connection.
 pub type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Reaching,
     Handshake,
     Authentication,
+    /// What an adapter does with a connection before it calls it ready.
+    Preparation,
 }
 
 impl Step {
-    pub(crate) fn timed_out(self, limit: Duration) -> Error {
+    /// `token_took` is the part of the limit that went by before.
+    pub(crate) fn timed_out(self, limit: Duration, token_took: Duration) -> Error {
         let (during, hint) = match self {
             Self::Reaching => (
                 "reaching the server",
@@ -43,13 +49,23 @@ impl Step {
                 "authentication",
                 "the server accepts connections but stalls: check its health",
             ),
+            Self::Preparation => (
+                "setting up the session",
+                "the server accepts connections but stalls: check its health",
+            ),
         };
-        Error::new(
-            ErrorKind::ConnectTimeout,
-            format!("{during} was not done within {} s", limit.as_secs_f64()),
-        )
-        .with_hint(hint)
-        .transient(true)
+        let limit = limit.as_secs_f64();
+        let mut message = format!("{during} was not done within {limit} s");
+        if token_took > WORTH_TELLING {
+            let _ = write!(
+                message,
+                ", of which the token took {:.1} s",
+                token_took.as_secs_f64()
+            );
+        }
+        Error::new(ErrorKind::ConnectTimeout, message)
+            .with_hint(hint)
+            .transient(true)
     }
 }
 

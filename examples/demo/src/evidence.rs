@@ -45,8 +45,9 @@ impl Evidence {
             .filter(|r| !r.kept)
             .filter_map(|r| lifetimes.of(r.opened))
             .collect();
+        let first = own().find(|r| r.kept).map(|r| (r.backend, r.opened));
         let kept: BTreeSet<_> = own()
-            .filter(|r| r.kept)
+            .filter(|r| r.kept && Some((r.backend, r.opened)) == first)
             .filter_map(|r| lifetimes.of(r.written))
             .collect();
         let alive = |number: &u32| opened.contains(number) && kept.contains(number);
@@ -100,6 +101,17 @@ mod tests {
         let records = [
             record(1, 1_001, 1_010, true),
             record(2, 1_020, 1_030, false),
+            record(3, 1_120, 1_130, false),
+        ];
+        assert_eq!(Evidence::of("a", &records, LIFETIMES).survived, 1);
+    }
+
+    #[test]
+    fn a_replaced_old_connection_ends_survival() {
+        let records = [
+            record(1, 1_001, 1_010, true),
+            record(2, 1_020, 1_030, false),
+            record(9, 1_105, 1_110, true),
             record(3, 1_120, 1_130, false),
         ];
         assert_eq!(Evidence::of("a", &records, LIFETIMES).survived, 1);

@@ -2,6 +2,8 @@
 //! contestant.
 
 use entra_pg_sqlx::{base, seal};
+use std::time::SystemTime;
+
 use sqlx::PgPool;
 use tokio::time::timeout;
 
@@ -13,7 +15,17 @@ use crate::{
 pub(crate) const NAME: &str = "sqlx, pasted token";
 const APPLICATION: &str = "demo-pasted-token";
 
-pub(crate) struct Pasted(PgPool);
+pub(crate) struct Pasted {
+    pool: PgPool,
+    expires_on: SystemTime,
+}
+
+/// Why a round failed, and whether that is what the demo is about: the server refused the token after it had expired.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) text: String,
+    pub(crate) outlived: bool,
+}
 
 impl Pasted {
     pub(crate) async fn open(setting: &Setting) -> Result<Self, String> {
@@ -22,20 +34,35 @@ impl Pasted {
         let login = database.login().await.map_err(text)?;
         let pasted = seal(base(database.target()), &database, &login).map_err(text)?;
         let pool = options(setting).connect_with(pasted).await.map_err(text)?;
-        Ok(Self(pool))
+        Ok(Self {
+            pool,
+            expires_on: login.token().expires_on(),
+        })
     }
 
-    pub(crate) async fn fresh(&self, note: &str) -> Result<Seen, String> {
+    pub(crate) async fn fresh(&self, note: &str) -> Result<Seen, Failure> {
         let work = async {
-            let mut connection = self.0.acquire().await.map_err(text)?;
-            round(&mut connection, false, note).await.map_err(text)
+            let mut connection = self.pool.acquire().await?;
+            round(&mut connection, false, note).await
         };
         timeout(PATIENCE * 2, work)
             .await
-            .unwrap_or_else(|_| Err("timed out".into()))
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            .map_err(|error| Failure {
+                outlived: is_refusal(&error) && SystemTime::now() >= self.expires_on,
+                text: text(error),
+            })
     }
 
     pub(crate) async fn close(self) {
-        self.0.close().await;
+        self.pool.close().await;
     }
+}
+
+/// `SQLSTATE` class 28: invalid authorization.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code.starts_with("28"))
 }

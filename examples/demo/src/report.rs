@@ -24,7 +24,12 @@ pub(crate) fn table(outcomes: &[Outcome], control: &Score, lifetimes: Lifetimes)
     }
     table.add_row([
         format!("{} (the control)", pasted::NAME),
-        "none: it fails".to_owned(),
+        if control.errors.is_empty() {
+            "it did not fail"
+        } else {
+            "none: it fails"
+        }
+        .to_owned(),
         control.connections.len().to_string(),
         control.queries.to_string(),
         control.errors.len().to_string(),

@@ -222,7 +222,8 @@ async fn compete(
             break;
         }
     }
-    contestant.close().await
+    score.count_close(contestant.close().await);
+    Ok(())
 }
 
 async fn paste(
@@ -232,7 +233,7 @@ async fn paste(
 ) -> Result<(), String> {
     for number in 0_u64.. {
         let note = format!("round {number}");
-        score.count(&note, pool.fresh(&note).await);
+        score.count_control(&note, pool.fresh(&note).await);
         if over(&mut stopped).await {
             break;
         }

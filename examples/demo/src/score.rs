@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::contestant::{QUERIES_PER_ROUND, Seen};
+use crate::{
+    contestant::{QUERIES_PER_ROUND, Seen},
+    pasted::Failure,
+};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Score {
@@ -10,6 +13,8 @@ pub(crate) struct Score {
     /// Distinct connections, as far as the client has seen them. The report counts by the server's records.
     pub(crate) connections: Vec<(i32, i64)>,
     pub(crate) errors: Vec<String>,
+    /// Whether the first error is the refusal of a token that had expired. Only the control is asked.
+    pub(crate) outlived: bool,
 }
 
 /// A score that is written by one task and read by another.
@@ -31,6 +36,24 @@ impl Shared {
                 .errors
                 .push(format!("wrote {note:?} and read {:?}", seen.note)),
             Err(error) => score.errors.push(error),
+        }
+    }
+
+    /// As [`count`](Self::count), for the control.
+    pub(crate) fn count_control(&self, note: &str, result: Result<Seen, Failure>) {
+        if let Err(failure) = &result {
+            let mut score = self.lock();
+            if score.errors.is_empty() {
+                score.outlived = failure.outlived;
+            }
+        }
+        self.count(note, result.map_err(|failure| failure.text));
+    }
+
+    /// A connection that does not close as documented is an error like any other.
+    pub(crate) fn count_close(&self, result: Result<(), String>) {
+        if let Err(error) = result {
+            self.lock().errors.push(format!("closing: {error}"));
         }
     }
 

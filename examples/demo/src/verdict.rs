@@ -38,6 +38,13 @@ pub(crate) fn broken_promises(
     }
     if control.errors.is_empty() {
         broken.push("the pool with a pasted token did not fail, so nothing was proven".into());
+    } else if control.queries == 0 {
+        broken.push("the pool with a pasted token never worked, so nothing was proven".into());
+    } else if !control.outlived {
+        broken.push(format!(
+            "the pool with a pasted token failed for another reason than its expiry: {}",
+            control.errors[0]
+        ));
     }
     broken
 }
@@ -66,7 +73,11 @@ mod tests {
 
     #[test]
     fn only_a_flawless_run_next_to_a_failing_control_passes() {
-        let failed = score(&["expired"]);
+        let failed = Score {
+            queries: 2,
+            outlived: true,
+            ..score(&["expired"])
+        };
         assert!(broken_promises(5, &[outcome(&[], 5)], &failed).is_empty());
         for (outcomes, control, told) in [
             (
@@ -74,7 +85,23 @@ mod tests {
                 failed.clone(),
                 "it had 1 errors, the first: oops",
             ),
-            (outcome(&[], 4), failed, "through only 4 of 5"),
+            (outcome(&[], 4), failed.clone(), "through only 4 of 5"),
+            (
+                outcome(&[], 5),
+                Score {
+                    queries: 0,
+                    ..failed.clone()
+                },
+                "never worked",
+            ),
+            (
+                outcome(&[], 5),
+                Score {
+                    outlived: false,
+                    ..failed
+                },
+                "another reason than its expiry: expired",
+            ),
             (outcome(&[], 5), score(&[]), "did not fail"),
         ] {
             let broken = broken_promises(5, &[outcomes], &control);

@@ -93,6 +93,8 @@ fn by_name(from: &impl Surroundings, name: &str) -> Result<Selection, Error> {
         "environmentcredential" => client_secret(from),
         "azureclicredential" => Ok(Selection::AzureCli),
         "azuredeveloperclicredential" => Ok(Selection::AzureDeveloperCli),
+        // The other SDKs' chain begins with the client secret here.
+        "prod" if from.variable("AZURE_CLIENT_SECRET").is_some() => client_secret(from),
         "prod" => Ok(deployed(from)?.map_or_else(|| managed_identity(from), |(found, _)| found)),
         "dev" => developer_tool(from).map(|(found, _)| found).ok_or_else(|| {
             none("AZURE_TOKEN_CREDENTIALS is dev, but neither az nor azd is on the PATH")

@@ -67,9 +67,7 @@ impl Transport {
         })?;
         Ok(Self(Arc::new(Client {
             http,
-            metadata_host: std::env::var(METADATA_HOST_VARIABLE)
-                .ok()
-                .and_then(|text| Url::parse(&text).ok()),
+            metadata_host: metadata_host()?,
             last_answer: Mutex::default(),
         })))
     }
@@ -84,6 +82,23 @@ impl Transport {
 
     pub(super) fn forget(&self) {
         *self.0.memory() = None;
+    }
+}
+
+fn metadata_host() -> Result<Option<Url>, Error> {
+    let Some(text) = std::env::var(METADATA_HOST_VARIABLE)
+        .ok()
+        .filter(|text| !text.is_empty())
+    else {
+        return Ok(None);
+    };
+    match Url::parse(&text) {
+        Ok(url) if url.scheme() == "http" && url.has_host() => Ok(Some(url)),
+        _ => Err(Error::new(
+            ErrorKind::NoCredential,
+            format!("{METADATA_HOST_VARIABLE} is not an http:// address"),
+        )
+        .with_hint("correct it, or unset it")),
     }
 }
 

@@ -22,8 +22,8 @@ use crate::{Error, ErrorKind};
 /// |---|---|---|
 /// | `host`, `port`, `user`, `dbname` | as in the address; they win over it | port 5432, database as the role |
 /// | `sslmode` | `verify-full`; `require` and `verify-ca` are raised to it, others refused | `verify-full` |
-/// | `sslrootcert` | a file of PEM certificates, or `system` | `system` |
-/// | `connect_timeout` | seconds for token, TCP, TLS and authentication together | 15 |
+/// | `sslrootcert` | a file of PEM certificates, or `system`; sqlx trusts the platform's in addition | `system` |
+/// | `connect_timeout` | seconds for token, TCP, TLS and authentication together; in SeaORM for the token | 15 |
 /// | `application_name` | shown in `pg_stat_activity` | none |
 /// | `options`, `options[NAME]` | settings for the session: `-c NAME=VALUE …`, or one of them; added to those of `PGOPTIONS` | none |
 /// | `channel_binding` | `disable` or `prefer`: a cleartext token has nothing to bind | `prefer` |

@@ -92,8 +92,15 @@ impl Given {
         if let Some(port) = url.port() {
             given.set("port", &port.to_string());
         }
-        for (name, value) in url.query_pairs() {
-            given.parameter(&name, &value)?;
+        // As libpq does, a plus sign is a plus sign.
+        for pair in url
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            given.parameter(&decode("parameter", name)?, &decode("parameter", value)?)?;
         }
         Ok(given)
     }

@@ -25,7 +25,7 @@ pub enum Roots {
     /// roots in both.
     #[default]
     Platform,
-    /// Only these.
+    /// Only these. (sqlx, and so SeaORM, cannot leave the platform's out: there these are trusted in addition.)
     Only(OwnRoots),
 }
 

@@ -274,8 +274,9 @@ impl Inner {
         }
         Err(Error::new(
             ErrorKind::Runtime,
-            "the request for a token was dropped again and again: the Tokio runtime is shutting down",
-        ))
+            "the request for a token was lost again and again, as when a Tokio runtime shuts down",
+        )
+        .transient(true))
     }
 
     fn start_if_allowed(self: &Arc<Self>) {
@@ -349,13 +350,11 @@ impl Inner {
             }
             ledger.forced_for = Some(generation);
         }
-        match self.join(true) {
-            Ok(Joined::Flight(flight)) => Some(flight),
-            _ => {
-                self.ledger().forced_for = None;
-                None
-            }
+        if let Ok(Joined::Flight(flight)) = self.join(true) {
+            return Some(flight);
         }
+        self.ledger().forced_for = None;
+        None
     }
 
     /// The flight ended without a result: its task was dropped.
