@@ -112,7 +112,9 @@ impl Adapter for SeaOrm {
         entra: &Entra,
     ) -> Result<Box<dyn Opened>, Error> {
         let mut options = sea_orm::ConnectOptions::new(url);
-        options.max_connections(POOL_SIZE);
+        options
+            .max_connections(POOL_SIZE)
+            .acquire_timeout(Duration::from_secs(10));
         let db = entra_pg_sea_orm::connect_with(options, entra, |_| Ok(target)).await?;
         Ok(Box::new(db))
     }

@@ -241,3 +241,81 @@ async fn the_platforms_roots_can_be_asked_for_by_name_in_every_adapter() {
         assert_eq!(error.expect_err("refused").kind(), ErrorKind::Tls);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_entry_point_takes_a_url_with_a_password() {
+    let emulator = shared();
+    let entra = entra(emulator);
+    let url = url(emulator, "password").replace("app@", "app:hunter2@");
+    let url = url.as_str();
+    let errors = [
+        PgPoolOptions::new()
+            .connect_entra(url, &entra)
+            .await
+            .map(drop),
+        entra_pg_sea_orm::connect(url, &entra).await.map(drop),
+        entra_pg_tokio_postgres::connect(url, &entra)
+            .await
+            .map(drop),
+        Connector::new(url, &entra).map(drop),
+        entra_pg_diesel_async::manager(url, &entra).map(drop),
+        entra_pg_diesel_async::connect(url, &entra).await.map(drop),
+    ];
+    for error in errors {
+        let error = error.expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::PasswordInUrl);
+        assert!(!error.to_string().contains("hunter2"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_does_not_follow_options_to_another_host() {
+    let emulator = shared();
+    let entra = entra(emulator);
+    let elsewhere = |options: sqlx::postgres::PgConnectOptions| options.host("evil.example");
+    let by_closure = PgPoolOptions::new()
+        .connect_entra_with(target(emulator, "elsewhere"), &entra, elsewhere)
+        .await
+        .map(drop);
+    // The policy of a loopback target must not reach another host.
+    let by_target =
+        entra_pg_sea_orm::connect_with("postgres://app@evil.example/db", &entra, |_| {
+            Target::parse("postgres://app@localhost/db")?.dangerously_without_tls()
+        });
+    let mut options = ConnectOptions::new(url(emulator, "elsewhere"));
+    options.map_sqlx_postgres_opts(|options| options.host("evil.example"));
+    let by_map = entra_pg_sea_orm::connect(options, &entra);
+    for result in [
+        by_closure,
+        by_target.await.map(drop),
+        by_map.await.map(drop),
+    ] {
+        assert_eq!(
+            result.expect_err("refused").kind(),
+            ErrorKind::InvalidTarget
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_own_port_and_root_certificate_survive() {
+    let emulator = shared();
+    // The URL names neither; without them the connect could only fail.
+    let bare = Target::parse("postgres://app@localhost:1/postgres").expect("a URL");
+    let (port, ca) = (emulator.port(), emulator.ca_file().to_owned());
+    let own = ca.clone();
+    let pool = PgPoolOptions::new()
+        .connect_entra_with(&bare, &entra(emulator), move |options| {
+            options.port(port).ssl_root_cert(own)
+        })
+        .await
+        .expect("connects");
+    pool.close().await;
+
+    let mut options = ConnectOptions::new("postgres://app@localhost:1/postgres");
+    options.map_sqlx_postgres_opts(move |options| options.port(port).ssl_root_cert(&ca));
+    let db = entra_pg_sea_orm::connect(options, &entra(emulator))
+        .await
+        .expect("connects");
+    db.close().await.expect("closes");
+}
