@@ -83,6 +83,32 @@ impl ErrorKind {
     }
 }
 
+impl ErrorKind {
+    /// The heading of `docs/errors.md` that says what it means and what to do.
+    pub fn guide(self) -> &'static str {
+        match self {
+            Self::InvalidTarget => "invalid-target",
+            Self::PasswordInUrl => "password-in-url",
+            Self::InsecureTls => "insecure-tls",
+            Self::RootCertificates => "root-certificates",
+            Self::NoCredential => "no-credential",
+            Self::NoUser => "no-user",
+            Self::TokenRequest => "token-request",
+            Self::UnusableToken => "unusable-token",
+            Self::TokenTimeout => "token-timeout",
+            Self::Connect => "connect",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::Tls => "tls",
+            Self::Runtime => "runtime",
+            Self::Rejected(Rejection::Expired) => "rejected-expired",
+            Self::Rejected(Rejection::Audience) => "rejected-audience",
+            Self::Rejected(Rejection::Format) => "rejected-format",
+            Self::Rejected(Rejection::TokenType) => "rejected-token-type",
+            Self::Rejected(Rejection::Other) => "rejected",
+        }
+    }
+}
+
 /// An error of this crate or of an adapter. Cheap to clone: one failed token request answers every waiting caller.
 ///
 /// `Display` gives one line that holds everything: phase, what failed, why, and the hint. It is what should be logged.
@@ -152,6 +178,11 @@ impl Error {
     /// Whether the same call may succeed later without anything being changed.
     pub fn is_transient(&self) -> bool {
         self.0.transient
+    }
+
+    /// The heading of `docs/errors.md` that says what it means and what to do.
+    pub fn guide(&self) -> &'static str {
+        self.0.kind.guide()
     }
 
     /// What failed and why, without phase and hint.
