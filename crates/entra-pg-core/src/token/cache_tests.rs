@@ -4,7 +4,7 @@ use std::{
     time::SystemTime,
 };
 
-use azure_core::credentials::{Secret, TokenCredential, TokenRequestOptions};
+use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use rstest::rstest;
 use tokio::time::{Instant, advance, sleep};
 

@@ -1,10 +1,13 @@
 //! Tokens and the cache that keeps them fresh.
 
+mod arrival;
 mod cache;
 mod claims;
 mod clock;
+mod dispatch;
 mod flight;
 mod keep_warm;
+mod ledger;
 mod policy;
 mod status;
 

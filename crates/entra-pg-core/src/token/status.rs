@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{TokenCache, cache::Ledger};
+use super::{TokenCache, ledger::Ledger};
 use crate::{Error, Scope};
 
 /// The state of one [`TokenCache`] at one moment.

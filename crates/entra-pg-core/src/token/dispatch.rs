@@ -1,0 +1,129 @@
+//! When a request is sent, by whom, and what happens when it ends.
+
+use std::{sync::Arc, time::Duration};
+
+use azure_core::credentials::AccessToken;
+
+use super::{
+    Token,
+    cache::Inner,
+    clock::Moment,
+    flight::{Flight, Landing},
+};
+use crate::Error;
+
+/// What a caller that needs a request finds.
+pub(super) enum Joined {
+    Flight(Flight),
+    /// No request may be sent for so long. The error is that of the last one, if it failed.
+    TooEarly(Duration, Option<Error>),
+}
+
+impl Inner {
+    /// Sends a request if one may be sent. Whatever comes of it does not concern a caller that has a token.
+    pub(super) fn start_if_allowed(self: &Arc<Self>) {
+        let _ = self.join(false);
+    }
+
+    /// Joins the request in flight, or sends one if that is allowed now (or `forced`).
+    pub(super) fn join(self: &Arc<Self>, forced: bool) -> Result<Joined, Error> {
+        let now = self.clock.now();
+        let remaining = self.remaining(now);
+        self.give_up_stuck(now);
+        let (landing, flight) = {
+            let mut ledger = self.ledger();
+            if let Some(flight) = &ledger.flight {
+                return Ok(Joined::Flight(flight.clone()));
+            }
+            let pause = ledger.pause_left(&self.policy, remaining, now);
+            if !forced && !pause.is_zero() {
+                return Ok(Joined::TooEarly(pause, ledger.last_error.clone()));
+            }
+            let number = ledger.next_flight();
+            let (landing, flight) = Landing::new(Arc::downgrade(self), number, now);
+            ledger.flight = Some(flight.clone());
+            (landing, flight)
+        };
+        // A runtime that is shutting down drops the task inside `spawn`, and dropping it takes the lock.
+        let task = landing.take_off(self)?;
+        if let Some(current) = self.ledger().flight.as_mut().filter(|f| f.id == flight.id) {
+            current.task = Some(task);
+        }
+        Ok(Joined::Flight(flight))
+    }
+
+    fn give_up_stuck(&self, now: Moment) {
+        let stuck = self.ledger().take_stuck(&self.policy, now);
+        if let Some(task) = stuck {
+            task.abort();
+        }
+    }
+
+    /// A request on account of a rejection of this generation: the one in flight, or a new one if the ledger allows it.
+    pub(super) fn force(self: &Arc<Self>, generation: u64) -> Option<Flight> {
+        let now = self.clock.now();
+        self.give_up_stuck(now);
+        {
+            let mut ledger = self.ledger();
+            let in_flight = ledger.flight.is_some();
+            if !in_flight && !ledger.may_force(generation, &self.policy, now) {
+                return None;
+            }
+        }
+        if let Ok(Joined::Flight(flight)) = self.join(true) {
+            return Some(flight);
+        }
+        self.ledger().forced_for = None;
+        None
+    }
+
+    /// The flight ended without a result: its task was dropped.
+    pub(super) fn abandon(&self, id: u64) {
+        {
+            let mut ledger = self.ledger();
+            if ledger.close(id) {
+                ledger.forced_for = None;
+            }
+        }
+        self.landings.send_modify(|count| *count += 1);
+    }
+
+    /// The flight ended with a result. Publishes a new token, or notes the failure, and says when the next may start.
+    pub(super) fn complete(
+        &self,
+        id: u64,
+        requested: Moment,
+        result: Result<AccessToken, Error>,
+    ) -> Result<Token, Error> {
+        let now = self.clock.now();
+        let outcome = {
+            let mut ledger = self.ledger();
+            let outcome =
+                result.and_then(|access| self.accept(&mut ledger, &access, requested, now));
+            ledger.note(&outcome, now, fastrand::f64());
+            ledger.close(id);
+            outcome
+        };
+        self.tell(&outcome, now);
+        self.landings.send_modify(|count| *count += 1);
+        outcome
+    }
+
+    /// Logs, after the lock has been released: what listens to logs may ask for our status.
+    fn tell(&self, outcome: &Result<Token, Error>, now: Moment) {
+        let remaining = self.remaining(now);
+        let remaining_s = remaining.as_secs_f64();
+        let (credential, scope) = (&self.credential, &self.scope);
+        match outcome {
+            Ok(token) => {
+                let generation = token.generation();
+                tracing::info!(%credential, %scope, generation, remaining_s, "token obtained");
+            }
+            Err(error) => {
+                let pause = self.ledger().pause_left(&self.policy, remaining, now);
+                let retry_in_s = pause.as_secs_f64();
+                tracing::warn!(%credential, %scope, %error, remaining_s, retry_in_s, "token request failed");
+            }
+        }
+    }
+}
