@@ -5,6 +5,8 @@ mod credential;
 mod database;
 mod entra;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod redact;
 mod rejection;
 mod target;
