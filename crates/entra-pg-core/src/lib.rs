@@ -9,8 +9,14 @@ mod error;
 pub mod fuzzing;
 mod redact;
 mod rejection;
+#[cfg_attr(interleavings, path = "../../../tests/interleavings/src/sync/mod.rs")]
+mod sync;
 mod target;
 mod token;
+
+#[cfg(interleavings)]
+#[path = "../../../tests/interleavings/src/scenarios.rs"]
+pub mod scenarios;
 
 pub use azure_core;
 

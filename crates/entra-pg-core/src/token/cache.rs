@@ -10,14 +10,8 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
-};
-
-use arc_swap::ArcSwapOption;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
 };
 
 use super::{
@@ -27,7 +21,11 @@ use super::{
     ledger::Ledger,
     policy::{Freshness, RefreshPolicy},
 };
-use crate::{Error, ErrorKind, Scope, credential::Credential};
+use crate::{
+    Error, ErrorKind, Scope,
+    credential::Credential,
+    sync::{ArcSwapOption, Mutex, MutexGuard, sleep, timeout, watch},
+};
 
 /// A cache for the tokens of one credential and one scope. Cheap to clone; all clones share the token and the requests.
 ///

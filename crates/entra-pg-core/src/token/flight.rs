@@ -4,10 +4,12 @@ use std::{panic::AssertUnwindSafe, sync::Weak};
 
 use azure_core::credentials::AccessToken;
 use futures::FutureExt;
-use tokio::{runtime::Handle, sync::watch, task::AbortHandle, time::timeout};
 
 use super::{Token, cache::Inner, clock::Moment};
-use crate::{Error, ErrorKind};
+use crate::{
+    Error, ErrorKind,
+    sync::{AbortHandle, Handle, timeout, watch},
+};
 
 type Outcome = Result<Token, Error>;
 

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::task::AbortHandle;
-
 use super::{
     Token,
     clock::Moment,
     flight::Flight,
     policy::{Random, RefreshPolicy, RejectionBudget},
 };
-use crate::Error;
+use crate::{Error, sync::AbortHandle};
 
 /// After its timeout a request that is driven ends itself; one that has not by then is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
