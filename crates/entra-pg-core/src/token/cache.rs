@@ -123,8 +123,9 @@ impl TokenCache {
         if let Some(token) = newer() {
             return Some(token);
         }
-        let flight = self.0.force(rejected.generation())?;
-        let _ = timeout(patience, flight.outcome()).await;
+        if let Some(flight) = self.0.force(rejected.generation()) {
+            let _ = timeout(patience, flight.outcome()).await;
+        }
         newer()
     }
 
@@ -193,7 +194,7 @@ impl Inner {
                     return Ok(token);
                 }
                 Some((token, Freshness::Floor)) => {
-                    if let Ok(Joined::Flight(flight)) = self.join(false) {
+                    if let Ok(Joined::Flight(flight)) = self.join(None) {
                         // Half of what remains, so that the token is still good for a login afterwards.
                         let wait = self
                             .policy
@@ -207,7 +208,7 @@ impl Inner {
                         return Ok(token);
                     }
                 }
-                Some((_, Freshness::Expired)) | None => match self.join(false)? {
+                Some((_, Freshness::Expired)) | None => match self.join(None)? {
                     Joined::Flight(flight) => {
                         if let Some(outcome) = flight.outcome().await {
                             return outcome;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use azure_core::credentials::AccessToken;
 
 use super::{
-    Token,
+    Issued, Token,
     cache::Inner,
     clock::Moment,
     flight::{Flight, Landing},
@@ -22,21 +22,30 @@ pub(super) enum Joined {
 impl Inner {
     /// Sends a request if one may be sent. Whatever comes of it does not concern a caller that has a token.
     pub(super) fn start_if_allowed(self: &Arc<Self>) {
-        let _ = self.join(false);
+        let _ = self.join(None);
     }
 
-    /// Joins the request in flight, or sends one if that is allowed now (or `forced`).
-    pub(super) fn join(self: &Arc<Self>, forced: bool) -> Result<Joined, Error> {
+    /// Joins the request in flight, or sends one if that is allowed now: because it is due, or because the server
+    /// `rejected` the token of this generation.
+    ///
+    /// All is decided under one lock, in which nothing can land.
+    pub(super) fn join(self: &Arc<Self>, rejected: Option<u64>) -> Result<Joined, Error> {
         let now = self.clock.now();
-        let remaining = self.remaining(now);
         self.give_up_stuck(now);
         let (landing, flight) = {
             let mut ledger = self.ledger();
             if let Some(flight) = &ledger.flight {
                 return Ok(Joined::Flight(flight.clone()));
             }
-            let pause = ledger.pause_left(&self.policy, remaining, now);
-            if !forced && !pause.is_zero() {
+            let pause = ledger.pause_left(&self.policy, self.remaining(now), now);
+            let allowed = match rejected {
+                None => pause.is_zero() && self.is_due(now),
+                Some(generation) => {
+                    self.generation() <= Some(generation)
+                        && ledger.may_force(generation, &self.policy, now)
+                }
+            };
+            if !allowed {
                 return Ok(Joined::TooEarly(pause, ledger.last_error.clone()));
             }
             let number = ledger.next_flight();
@@ -59,22 +68,24 @@ impl Inner {
         }
     }
 
-    /// A request on account of a rejection of this generation: the one in flight, or a new one if the ledger allows it.
+    /// A request on account of a rejection of this generation: the one in flight, or a new one if the ledger allows it and
+    /// nothing newer has landed.
     pub(super) fn force(self: &Arc<Self>, generation: u64) -> Option<Flight> {
-        let now = self.clock.now();
-        self.give_up_stuck(now);
-        {
-            let mut ledger = self.ledger();
-            let in_flight = ledger.flight.is_some();
-            if !in_flight && !ledger.may_force(generation, &self.policy, now) {
-                return None;
-            }
+        match self.join(Some(generation)) {
+            Ok(Joined::Flight(flight)) => Some(flight),
+            Ok(Joined::TooEarly(..)) | Err(_) => None,
         }
-        if let Ok(Joined::Flight(flight)) = self.join(true) {
-            return Some(flight);
-        }
-        self.ledger().forced_for = None;
-        None
+    }
+
+    fn is_due(&self, now: Moment) -> bool {
+        let held = self.current.load();
+        let due =
+            |held: &Arc<Issued>| held.validity.remaining(now) <= held.validity.refresh_margin();
+        held.as_ref().is_none_or(due)
+    }
+
+    fn generation(&self) -> Option<u64> {
+        self.current.load().as_ref().map(|held| held.generation)
     }
 
     /// The flight ended without a result: its task was dropped.

@@ -16,7 +16,10 @@ impl<T> ArcSwapOption<T> {
 
     pub(crate) fn load_full(&self) -> Option<Arc<T>> {
         scheduling_point();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn store(&self, value: Option<Arc<T>>) {

@@ -65,7 +65,12 @@ pub(crate) fn drop_next() {
 
 /// Drops all tasks at whatever point each has come to.
 pub(crate) fn shut_down() {
-    let tasks = TASKS.with_borrow(|tasks| tasks.iter().map(JoinHandle::abort_handle).collect::<Vec<_>>());
+    let tasks = TASKS.with_borrow(|tasks| {
+        tasks
+            .iter()
+            .map(JoinHandle::abort_handle)
+            .collect::<Vec<_>>()
+    });
     for task in tasks {
         task.abort();
     }

@@ -20,6 +20,8 @@ struct Timers {
     made: u64,
     waiting: Vec<(Duration, u64, Waker)>,
     clock: Option<Waker>,
+    /// How many more timers may go off.
+    left: usize,
     over: bool,
 }
 
@@ -67,7 +69,9 @@ impl Future for Sleep {
             if timers.now >= self.until {
                 return (Poll::Ready(()), None);
             }
-            timers.waiting.retain(|(_, number, _)| *number != self.number);
+            timers
+                .waiting
+                .retain(|(_, number, _)| *number != self.number);
             if self.until >= NEVER {
                 return (Poll::Pending, None);
             }
@@ -83,7 +87,9 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         TIMERS.with_borrow_mut(|timers| {
-            timers.waiting.retain(|(_, number, _)| *number != self.number);
+            timers
+                .waiting
+                .retain(|(_, number, _)| *number != self.number);
         });
     }
 }
@@ -100,7 +106,15 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::
 }
 
 pub(crate) fn reset() {
-    TIMERS.set(Timers::default());
+    TIMERS.set(Timers {
+        left: usize::MAX,
+        ..Timers::default()
+    });
+}
+
+/// Only so many timers go off: for tasks that would go on for ever.
+pub(crate) fn limit(timers: usize) {
+    TIMERS.with_borrow_mut(|all| all.left = timers);
 }
 
 /// What lets time pass, until [`stop`].
@@ -111,13 +125,18 @@ pub(crate) async fn run() {
                 if timers.over {
                     return Some(None);
                 }
-                let first = timers.waiting.iter().enumerate().min_by_key(|(_, timer)| (timer.0, timer.1));
-                let Some((at, _)) = first else {
+                let first = timers
+                    .waiting
+                    .iter()
+                    .enumerate()
+                    .min_by_key(|(_, timer)| (timer.0, timer.1));
+                let Some((at, _)) = first.filter(|_| timers.left > 0) else {
                     timers.clock = Some(context.waker().clone());
                     return None;
                 };
                 let (until, _, waker) = timers.waiting.remove(at);
                 timers.now = until;
+                timers.left -= 1;
                 Some(Some(waker))
             });
             match due {

@@ -1,6 +1,10 @@
 //! Tokio's channel, each of whose operations is one step.
 
-#![allow(unreachable_pub, missing_docs, reason = "part of a public signature, in place of Tokio's")]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "part of a public signature, in place of Tokio's"
+)]
 
 use tokio::sync::watch as tokio_watch;
 pub use tokio_watch::{Ref, error::RecvError};

@@ -1,5 +1,10 @@
 //! How the checker goes through the interleavings.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
 /// Depth first through *every* interleaving in which at most so many times a task that could go on is made to wait.
@@ -11,6 +16,9 @@ use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 pub(crate) struct Bounded {
     preemptions: usize,
     left: usize,
+    /// How many executions at most.
+    budget: usize,
+    complete: Arc<AtomicBool>,
     /// What was chosen at each step, out of how many.
     path: Vec<(usize, usize)>,
     step: usize,
@@ -18,10 +26,13 @@ pub(crate) struct Bounded {
 }
 
 impl Bounded {
-    pub(crate) fn new(preemptions: usize) -> Self {
+    /// `complete` is set once there is nothing left to try.
+    pub(crate) fn new(preemptions: usize, budget: usize, complete: Arc<AtomicBool>) -> Self {
         Self {
             preemptions,
             left: preemptions,
+            budget,
+            complete,
             path: Vec::new(),
             step: 0,
             begun: false,
@@ -31,19 +42,37 @@ impl Bounded {
 
 impl Scheduler for Bounded {
     fn new_execution(&mut self) -> Option<Schedule> {
-        while self.path.pop_if(|(chosen, of)| *chosen + 1 == *of).is_some() {}
+        if self.budget == 0 {
+            return None;
+        }
+        self.budget -= 1;
+        while self
+            .path
+            .pop_if(|(chosen, of)| *chosen + 1 == *of)
+            .is_some()
+        {}
         match self.path.last_mut() {
             Some((chosen, _)) => *chosen += 1,
-            None if self.begun => return None,
+            None if self.begun => {
+                self.complete.store(true, Ordering::SeqCst);
+                return None;
+            }
             None => self.begun = true,
         }
         (self.left, self.step) = (self.preemptions, 0);
         Some(Schedule::new(0))
     }
 
-    fn next_task(&mut self, runnable: &[&Task], current: Option<TaskId>, yields: bool) -> Option<TaskId> {
+    fn next_task(
+        &mut self,
+        runnable: &[&Task],
+        current: Option<TaskId>,
+        yields: bool,
+    ) -> Option<TaskId> {
         let mut options: Vec<_> = runnable.iter().map(|task| task.id()).collect();
-        let goes_on = options.iter().position(|task| Some(*task) == current && !yields);
+        let goes_on = options
+            .iter()
+            .position(|task| Some(*task) == current && !yields);
         if let Some(at) = goes_on {
             options.swap(0, at);
             if self.left == 0 {

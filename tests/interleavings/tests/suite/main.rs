@@ -4,6 +4,11 @@
 
 mod bounded;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use interleaved_core::scenarios;
 use shuttle::{
     Config, Runner,
@@ -15,36 +20,68 @@ use bounded::Bounded;
 /// How far to look.
 struct Reach {
     preemptions: usize,
+    one_by_one: usize,
     by_chance: usize,
 }
 
 fn reach() -> Reach {
     if std::env::var_os("ENTRA_PG_INTERLEAVINGS").is_some() {
-        Reach { preemptions: 3, by_chance: 100_000 }
+        Reach {
+            preemptions: 1,
+            one_by_one: 1_000_000,
+            by_chance: 100_000,
+        }
     } else {
-        Reach { preemptions: 2, by_chance: 500 }
+        Reach {
+            preemptions: 1,
+            one_by_one: 5_000,
+            by_chance: 1_000,
+        }
     }
 }
 
-fn run(name: &str, how: &str, scheduler: impl Scheduler + Send + 'static, scenario: impl Fn() + Send + Sync + 'static) {
+/// Returns how many interleavings there were.
+fn run(
+    scheduler: impl Scheduler + Send + 'static,
+    scenario: impl Fn() + Send + Sync + 'static,
+) -> usize {
     let mut config = Config::new();
     config.stack_size = 0x4_0000;
-    let executions = Runner::new(scheduler, config).run(scenario);
-    println!("{name}: {executions} interleavings, {how}");
+    Runner::new(scheduler, config).run(scenario)
 }
 
-/// All with few preemptions, then by chance with as many as there may be, and with few at the worst places.
+/// One by one those with few preemptions, then by chance.
 fn explore(name: &str, scenario: impl Fn() + Clone + Send + Sync + 'static) {
-    let Reach { preemptions, by_chance } = reach();
-    let all = format!("all with at most {preemptions} preemptions");
-    run(name, &all, Bounded::new(preemptions), scenario.clone());
-    by_chance_only(name, by_chance, scenario);
+    let Reach {
+        preemptions,
+        one_by_one,
+        by_chance,
+    } = reach();
+    let complete = Arc::new(AtomicBool::new(false));
+    let bounded = Bounded::new(preemptions, one_by_one, Arc::clone(&complete));
+    let tried = run(bounded, scenario.clone());
+    let all = if complete.load(Ordering::SeqCst) {
+        "all"
+    } else {
+        "the first"
+    };
+    println!("{name}: {all} {tried} interleavings with at most {preemptions} preemption");
+    explore_by_chance(name, by_chance, scenario);
 }
 
-fn by_chance_only(name: &str, executions: usize, scenario: impl Fn() + Clone + Send + Sync + 'static) {
+/// With as many preemptions as there may be, and with few at the worst places.
+fn explore_by_chance(
+    name: &str,
+    executions: usize,
+    scenario: impl Fn() + Clone + Send + Sync + 'static,
+) {
     let seed = 20;
-    run(name, "random", RandomScheduler::new_from_seed(seed, executions), scenario.clone());
-    run(name, "random priorities", PctScheduler::new_from_seed(seed, 3, executions), scenario);
+    let random = run(
+        RandomScheduler::new_from_seed(seed, executions),
+        scenario.clone(),
+    );
+    let priorities = run(PctScheduler::new_from_seed(seed, 3, executions), scenario);
+    println!("{name}: {random} at random, {priorities} by random priorities");
 }
 
 macro_rules! explored {
@@ -77,10 +114,14 @@ explored! {
 
 #[test]
 fn many_cold_callers() {
-    by_chance_only("many cold callers", reach().by_chance, || scenarios::cold_callers(12));
+    explore_by_chance("many cold callers", reach().by_chance, || {
+        scenarios::cold_callers(12)
+    });
 }
 
 #[test]
 fn many_rejections() {
-    by_chance_only("many rejections", reach().by_chance, || scenarios::rejections_of_one_token(8));
+    explore_by_chance("many rejections", reach().by_chance, || {
+        scenarios::rejections_of_one_token(8)
+    });
 }
