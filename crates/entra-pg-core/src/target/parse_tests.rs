@@ -182,7 +182,7 @@ fn hosts_are_taken_from_address_or_parameter(#[case] url: &str, #[case] host: &s
     "NAME"
 )]
 #[case::setting_with_two_values(
-    "postgres://h.example/db?options[a=b]=1",
+    "postgres://h.example/db?options[a%3Db]=1",
     ErrorKind::InvalidTarget,
     "NAME"
 )]

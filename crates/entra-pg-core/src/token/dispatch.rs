@@ -28,12 +28,12 @@ impl Inner {
     /// Joins the request in flight, or sends one if that is allowed now: because it is due, or because the server
     /// `rejected` the token of this generation.
     ///
-    /// All is decided under one lock, in which nothing can land.
+    /// All is decided under one lock, in which nothing can land, and by the time that it is then.
     pub(super) fn join(self: &Arc<Self>, rejected: Option<u64>) -> Result<Joined, Error> {
-        let now = self.clock.now();
-        self.give_up_stuck(now);
+        self.give_up_stuck();
         let (landing, flight) = {
             let mut ledger = self.ledger();
+            let now = self.clock.now();
             if let Some(flight) = &ledger.flight {
                 return Ok(Joined::Flight(flight.clone()));
             }
@@ -61,8 +61,8 @@ impl Inner {
         Ok(Joined::Flight(flight))
     }
 
-    fn give_up_stuck(&self, now: Moment) {
-        let stuck = self.ledger().take_stuck(&self.policy, now);
+    fn give_up_stuck(&self) {
+        let stuck = self.ledger().take_stuck(&self.policy, self.clock.now());
         if let Some(task) = stuck {
             task.abort();
         }
