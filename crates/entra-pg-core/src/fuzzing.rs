@@ -3,6 +3,12 @@
 //! Compiled for the fuzzer and for tests alone, and no part of the API. `fuzz/` calls these functions with what it makes up;
 //! the test below calls them with every file of the corpus.
 
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    reason = "a panic is a finding"
+)]
+
 use crate::{ErrorKind, Rejection, redact::redact as redacted};
 
 pub use crate::{

@@ -4,6 +4,11 @@
 //! Everywhere: one request at a time, nobody waits for ever (the checker finds a deadlock), every task ends with the last
 //! handle.
 
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a panic is how a scenario says that something does not hold"
+)]
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -279,9 +284,9 @@ pub fn a_rejection_and_a_refresh() {
     let world = execute(&[], NEVER, async |cache, world| {
         let rejected = token(&cache).await;
         world.jump(STALE);
-        let (refresher, rejecter) = (caller(&cache, NEVER), rejecter(&cache, &rejected));
-        assert!((1..=2).contains(&generation(refresher).await));
-        let newer = finished(rejecter).await.map(|token| token.generation());
+        let (refresh, rejection) = (caller(&cache, NEVER), rejecter(&cache, &rejected));
+        assert!((1..=2).contains(&generation(refresh).await));
+        let newer = finished(rejection).await.map(|token| token.generation());
         assert_eq!(newer, Some(2));
     });
     one_at_a_time(&world);
@@ -294,9 +299,9 @@ pub fn a_rejection_and_a_refresh_that_fails() {
     let world = execute(&answers, NEVER, async |cache, world| {
         let rejected = token(&cache).await;
         world.jump(STALE);
-        let (refresher, rejecter) = (caller(&cache, NEVER), rejecter(&cache, &rejected));
-        assert!(generation(refresher).await >= 1);
-        if let Some(newer) = finished(rejecter).await {
+        let (refresh, rejection) = (caller(&cache, NEVER), rejecter(&cache, &rejected));
+        assert!(generation(refresh).await >= 1);
+        if let Some(newer) = finished(rejection).await {
             assert_eq!(newer.generation(), 2);
         }
         assert!(cache.poll().is_some(), "a failure took the token away");

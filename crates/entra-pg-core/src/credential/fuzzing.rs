@@ -1,5 +1,11 @@
 //! See [`crate::fuzzing`].
 
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    reason = "a panic is a finding"
+)]
+
 use std::time::Duration;
 
 use azure_core::{

@@ -1,5 +1,11 @@
 //! See [`crate::fuzzing`].
 
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    reason = "a panic is a finding"
+)]
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 

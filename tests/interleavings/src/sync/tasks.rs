@@ -13,11 +13,15 @@ thread_local! {
     static DROPS_NEXT: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What Tokio would say without a runtime.
+pub(crate) struct NoRuntime;
+
 /// In place of a runtime's handle. There is always a runtime.
 pub(crate) struct Handle;
 
 impl Handle {
-    pub(crate) fn try_current() -> Result<Self, ()> {
+    #[allow(clippy::unnecessary_wraps, reason = "as Tokio's")]
+    pub(crate) fn try_current() -> Result<Self, NoRuntime> {
         Ok(Self)
     }
 

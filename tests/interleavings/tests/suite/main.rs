@@ -115,13 +115,13 @@ explored! {
 #[test]
 fn many_cold_callers() {
     explore_by_chance("many cold callers", reach().by_chance, || {
-        scenarios::cold_callers(12)
+        scenarios::cold_callers(12);
     });
 }
 
 #[test]
 fn many_rejections() {
     explore_by_chance("many rejections", reach().by_chance, || {
-        scenarios::rejections_of_one_token(8)
+        scenarios::rejections_of_one_token(8);
     });
 }
