@@ -5,6 +5,9 @@ mod credential;
 mod database;
 mod entra;
 mod error;
+mod guide;
+#[doc(hidden)]
+pub mod observe;
 mod redact;
 mod rejection;
 mod target;
