@@ -8,6 +8,7 @@ mod conformance;
 mod credentials;
 mod endpoint_faults;
 mod faults;
+mod observability;
 mod options;
 mod probe;
 mod readme;

@@ -5,8 +5,10 @@
 //! with, the user's closure applied, is what ours goes on from.
 
 use entra_pg_sqlx::{
-    core::observe::{Connect, Step},
-    core::{Database, Entra, Error, ErrorKind, Target, chain},
+    core::{
+        Database, Entra, Error, ErrorKind, Target, chain,
+        observe::{Connect, Step},
+    },
     explain_connect, rotate, seal,
 };
 use sea_orm::{
