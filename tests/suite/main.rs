@@ -7,6 +7,7 @@ mod architecture;
 mod conformance;
 mod credentials;
 mod endpoint_faults;
+mod error_guide;
 mod faults;
 mod observability;
 mod options;
