@@ -8,6 +8,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rstest::rstest;
 use tokio::{net::TcpListener, process::Command};
 
+use crate::probe::emulator_command;
+
 const ALL_SOURCES: [CredentialSource; 5] = [
     CredentialSource::ManagedIdentity,
     CredentialSource::Imds,
@@ -119,11 +121,10 @@ fn quick(url: &str) -> String {
 }
 
 async fn start() -> Emulator {
-    let emulator = Emulator::builder()
+    let builder = Emulator::builder()
         .role("app")
-        .start()
-        .await
-        .expect("starts");
+        .executable(emulator_command());
+    let emulator = builder.start().await.expect("starts");
     emulator.control().record_tokens();
     emulator
 }
@@ -172,12 +173,12 @@ async fn a_connect_says_no_secret_whatever_the_credential() {
     emulator.stop().await.expect("stops");
 }
 
-/// Those whose answers come over HTTP, so that there is something to repeat.
 #[rstest]
 #[case(CredentialSource::ManagedIdentity)]
 #[case(CredentialSource::Imds)]
 #[case(CredentialSource::WorkloadIdentity)]
 #[case(CredentialSource::ClientSecret)]
+#[case(CredentialSource::AzureCli)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_of_the_endpoint_says_no_secret(#[case] source: CredentialSource) {
     let emulator = start().await;
