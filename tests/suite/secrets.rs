@@ -262,7 +262,7 @@ async fn a_refusal_of_the_server_says_no_secret() {
             "a token that expired",
         ),
     ] {
-        turn(&control);
+        turn(control);
         let change = change.iter().map(|(name, value)| (*name, value.as_str()));
         let change: Vec<_> = change.chain([HURRY]).collect();
         let said = search(&emulator, source, &change, during).await;

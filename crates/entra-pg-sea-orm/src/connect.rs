@@ -44,7 +44,9 @@ pub async fn connect_with(
     let options = options.into();
     let database = entra.database(change(Target::parse(options.get_url())?)?)?;
     let connect = Connect::new("sea-orm", database.target());
-    connect.run(open(options, &connect, &database)).await
+    connect
+        .run(Box::pin(open(options, &connect, &database)))
+        .await
 }
 
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.

@@ -53,7 +53,9 @@ impl ConnectEntra for PgPoolOptions {
     ) -> Result<PgPool, Error> {
         let database = entra.database(target)?;
         let connect = Connect::new("sqlx", database.target());
-        connect.run(open(self, &connect, &database, change)).await
+        connect
+            .run(Box::pin(open(self, &connect, &database, change)))
+            .await
     }
 }
 

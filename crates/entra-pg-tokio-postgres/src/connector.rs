@@ -125,7 +125,9 @@ impl Connector {
         prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let connect = Connect::new(adapter, self.target());
-        let result = connect.run(self.0.connect(&connect, prepare)).await;
+        let result = connect
+            .run(Box::pin(self.0.connect(&connect, prepare)))
+            .await;
         self.0.remember(result.as_ref().err());
         result
     }

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -108,13 +109,14 @@ impl Connect {
         &self.progress
     }
 
-    /// Runs it in its span, and tells how it ended: also when it is cancelled.
+    /// Runs it in its span, and tells how it ended: also when it is cancelled. Boxed, because what wraps a future holds it
+    /// twice, and users' futures hold that.
     ///
     /// # Errors
     /// Those of `connect`.
     pub async fn run<T>(
         &self,
-        connect: impl Future<Output = Result<T, Error>>,
+        connect: Pin<Box<impl Future<Output = Result<T, Error>>>>,
     ) -> Result<T, Error> {
         let mut end = End {
             of: self,
