@@ -9,6 +9,7 @@ mod credentials;
 mod endpoint_faults;
 mod error_guide;
 mod faults;
+mod listening;
 mod observability;
 mod options;
 mod probe;

@@ -3,12 +3,7 @@
 //!
 //! Subscriber and recorder belong to this test's thread, and everything runs on it but the emulator.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt, fs,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use azure_core::{
@@ -18,23 +13,13 @@ use azure_core::{
 use entra_pg_core::{Builder, Entra, Error, Scope, Target};
 use entra_pg_emulator::{Emulator, Fault};
 use futures::future::join_all;
-use metrics_util::{
-    MetricKind,
-    debugging::{DebugValue, DebuggingRecorder, Snapshotter},
-};
+use metrics_util::debugging::DebuggingRecorder;
 use tokio::{net::TcpListener, runtime::Runtime, time::timeout};
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
-use tracing_subscriber::{
-    layer::{Context, Layer, SubscriberExt},
-    registry::LookupSpan,
-};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::{
     adapters::{ALL, Adapter},
+    listening::{Ear, Meters},
     world::{credential, eventually, target, url},
 };
 
@@ -63,143 +48,6 @@ fn listed_events() -> BTreeSet<Vec<String>> {
 /// Name, type, unit and labels.
 fn listed_metrics() -> BTreeSet<Vec<String>> {
     table("| name | type | unit | labels |")
-}
-
-// ----------------------------------------------------------------------------------------------------------- what is said
-
-/// One event, or one span with all that was recorded in it.
-#[derive(Clone, Debug)]
-struct Said {
-    row: Vec<String>,
-    values: BTreeMap<&'static str, String>,
-}
-
-impl Said {
-    fn is(&self, name: &str, values: &[(&str, &str)]) -> bool {
-        self.row[0] == name && holds(&self.values, values)
-    }
-}
-
-fn holds(all: &BTreeMap<&'static str, String>, some: &[(&str, &str)]) -> bool {
-    some.iter()
-        .all(|(name, value)| all.get(name).is_some_and(|other| other == value))
-}
-
-impl Visit for Said {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.values.insert(field.name(), format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.values.insert(field.name(), value.to_owned());
-    }
-}
-
-fn row(kind: &str, metadata: &Metadata<'_>) -> Option<Vec<String>> {
-    let fields = metadata.fields().iter().map(|field| field.name());
-    let fields: Vec<_> = fields.filter(|name| *name != "message").collect();
-    metadata.target().starts_with("entra_pg::").then(|| {
-        vec![
-            metadata.name().to_owned(),
-            kind.to_owned(),
-            metadata.target().to_owned(),
-            metadata.level().to_string().to_lowercase(),
-            fields.join(", "),
-        ]
-    })
-}
-
-#[derive(Clone, Default)]
-struct Ear(Arc<Mutex<Vec<Said>>>);
-
-impl Ear {
-    fn said(&self) -> Vec<Said> {
-        self.0.lock().expect("no panic").clone()
-    }
-
-    fn has(&self, name: &str, values: &[(&str, &str)]) -> bool {
-        self.said().iter().any(|said| said.is(name, values))
-    }
-}
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ear {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if let Some(row) = row("event", event.metadata()) {
-            let values = BTreeMap::new();
-            let mut said = Said { row, values };
-            event.record(&mut said);
-            self.0.lock().expect("no panic").push(said);
-        }
-    }
-
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if let Some(row) = row("span", attributes.metadata()) {
-            let values = BTreeMap::new();
-            let mut said = Said { row, values };
-            attributes.record(&mut said);
-            let span = context.span(id).expect("it is new");
-            span.extensions_mut().insert(said);
-        }
-    }
-
-    fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
-        let span = context.span(id).expect("it lives");
-        if let Some(said) = span.extensions_mut().get_mut::<Said>() {
-            record.record(said);
-        }
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let span = context.span(&id).expect("it still lives");
-        if let Some(said) = span.extensions_mut().remove::<Said>() {
-            self.0.lock().expect("no panic").push(said);
-        }
-    }
-}
-
-/// Reading a snapshot empties it, so this keeps what was read: name and labels, and the sum of a counter, the number of
-/// observations of a histogram, the value of a gauge.
-struct Meters {
-    snapshotter: Snapshotter,
-    rows: BTreeSet<Vec<String>>,
-    values: Vec<(String, BTreeMap<&'static str, String>, f64)>,
-}
-
-impl Meters {
-    fn read(&mut self) {
-        for (key, unit, _, value) in self.snapshotter.snapshot().into_vec() {
-            let (kind, key) = key.into_parts();
-            let kind = match kind {
-                MetricKind::Counter => "counter",
-                MetricKind::Gauge => "gauge",
-                MetricKind::Histogram => "histogram",
-            };
-            let unit = unit.map(|unit| unit.as_str()).unwrap_or_default();
-            let names: Vec<_> = key.labels().map(|label| label.key().to_owned()).collect();
-            let name = key.name().to_owned();
-            let row = [&name, kind, unit, &names.join(", ")];
-            self.rows.insert(row.map(str::to_owned).to_vec());
-            let labels = key.labels().map(|label| {
-                let name: &'static str = label.key().to_owned().leak();
-                (name, label.value().to_owned())
-            });
-            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-            let value = match value {
-                DebugValue::Counter(count) => count as f64,
-                DebugValue::Gauge(value) => value.into_inner(),
-                DebugValue::Histogram(seen) => seen.len() as f64,
-            };
-            self.values.push((name, labels.collect(), value));
-        }
-    }
-
-    fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let matching = self
-            .values
-            .iter()
-            .filter(|(n, l, _)| n == name && holds(l, labels));
-        matching.map(|(_, _, value)| value).sum()
-    }
 }
 
 // ------------------------------------------------------------------------------------------------------------ what happens
@@ -351,8 +199,7 @@ async fn a_fresh_token_says_nothing(emulator: &Emulator, ear: &Ear, meters: &mut
     let tokens = entra.tokens(&Scope::for_host("localhost"));
     let limit = Duration::from_secs(30);
     let first = tokens.get(limit).await.expect("a token").generation();
-    meters.read();
-    meters.values.clear();
+    meters.reset();
     let said = ear.said().len();
     for _ in 0..100 {
         let token = tokens.get(limit).await.expect("a token");
@@ -370,11 +217,7 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
     let ear = Ear::default();
     let _ear = tracing::subscriber::set_default(tracing_subscriber::registry().with(ear.clone()));
     let recorder = DebuggingRecorder::new();
-    let mut meters = Meters {
-        snapshotter: recorder.snapshotter(),
-        rows: BTreeSet::new(),
-        values: Vec::new(),
-    };
+    let mut meters = Meters::of(&recorder);
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let aside = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
