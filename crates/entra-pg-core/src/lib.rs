@@ -9,6 +9,9 @@ mod entra;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod guide;
+#[doc(hidden)]
+pub mod observe;
 mod redact;
 mod rejection;
 #[cfg_attr(interleavings, path = "../../../tests/interleavings/src/sync/mod.rs")]

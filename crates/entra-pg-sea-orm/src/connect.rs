@@ -5,7 +5,10 @@
 //! with, the user's closure applied, is what ours goes on from.
 
 use entra_pg_sqlx::{
-    core::{Database, Entra, Error, ErrorKind, Login, Target, chain},
+    core::{
+        Database, Entra, Error, ErrorKind, Target, chain,
+        observe::{Connect, Step},
+    },
     explain_connect, rotate, seal,
 };
 use sea_orm::{
@@ -40,9 +43,10 @@ pub async fn connect_with(
 ) -> Result<DatabaseConnection, Error> {
     let options = options.into();
     let database = entra.database(change(Target::parse(options.get_url())?)?)?;
-    let login = database.login().await?;
-    let sealed = seal(user_options(&options).await?, &database, &login)?;
-    open(options, sealed, &database, &login).await
+    let connect = Connect::new("sea-orm", database.target());
+    connect
+        .run(Box::pin(open(options, &connect, &database)))
+        .await
 }
 
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
@@ -52,28 +56,35 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
         .min_connections(0)
         .after_connect(|_| Box::pin(async { Ok(()) }))
         .map_sqlx_postgres_pool_opts(|pool| pool);
-    let unconnected = sea_orm::Database::connect(lazy)
-        .await
-        .map_err(|error| Error::new(ErrorKind::InvalidTarget, chain(&error)))?;
+    let unconnected = sea_orm::Database::connect(lazy).await.map_err(|error| {
+        Error::new(ErrorKind::InvalidTarget, chain(&error))
+            .with_hint("correct the connect options: SeaORM cannot use them")
+    })?;
     let prepared = unconnected.get_postgres_connection_pool().connect_options();
     Ok(prepared.as_ref().clone())
 }
 
 async fn open(
     mut options: ConnectOptions,
-    sealed: PgConnectOptions,
+    connect: &Connect,
     database: &Database,
-    login: &Login,
 ) -> Result<DatabaseConnection, Error> {
+    let login = database.login().await?;
+    let sealed = seal(user_options(&options).await?, database, &login)?;
+    connect.progress().reach(Step::Connecting);
     let ours = sealed.clone();
     options.map_sqlx_postgres_opts(move |_| ours.clone());
     match sea_orm::Database::connect(options).await {
         Ok(connection) => {
             let pool = connection.get_postgres_connection_pool();
-            rotate(pool, database, login).detach();
+            rotate(pool, database, &login).detach();
             Ok(connection)
         }
-        Err(error) => Err(explain(error, &sealed).await),
+        Err(error) => {
+            let error = explain(error, &sealed).await;
+            connect.refused(&error);
+            Err(error)
+        }
     }
 }
 
@@ -81,6 +92,8 @@ async fn explain(error: DbErr, options: &PgConnectOptions) -> Error {
     match &error {
         DbErr::Conn(RuntimeErr::SqlxError(cause)) => explain_connect(cause, options).await,
         DbErr::ConnectionAcquire(_) => explain_connect(&sqlx::Error::PoolTimedOut, options).await,
-        other => Error::new(ErrorKind::Connect, chain(other)).with_source(error),
+        other => Error::new(ErrorKind::Connect, chain(other))
+            .with_hint("SeaORM, or a closure of its options, refused the connection")
+            .with_source(error),
     }
 }

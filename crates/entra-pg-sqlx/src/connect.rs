@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use entra_pg_core::{Entra, Error, IntoTarget};
+use entra_pg_core::{
+    Database, Entra, Error, IntoTarget,
+    observe::{Connect, Step},
+};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -49,17 +52,35 @@ impl ConnectEntra for PgPoolOptions {
         change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
     ) -> Result<PgPool, Error> {
         let database = entra.database(target)?;
-        let login = database.login().await?;
-        let options = options::seal(change(options::base(database.target())), &database, &login)?;
-        let limit = database.target().connect_timeout();
-        let pool = timeout(limit, self.connect_with(options.clone()))
+        let connect = Connect::new("sqlx", database.target());
+        connect
+            .run(Box::pin(open(self, &connect, &database, change)))
             .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        let pool = match pool {
-            Ok(pool) => pool,
-            Err(error) => return Err(explain_connect(&error, &options).await),
-        };
-        rotate(&pool, &database, &login).detach();
-        Ok(pool)
+    }
+}
+
+async fn open(
+    pool_options: PgPoolOptions,
+    connect: &Connect,
+    database: &Database,
+    change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
+) -> Result<PgPool, Error> {
+    let login = database.login().await?;
+    let options = options::seal(change(options::base(database.target())), database, &login)?;
+    connect.progress().reach(Step::Connecting);
+    let limit = database.target().connect_timeout();
+    let pool = timeout(limit, pool_options.connect_with(options.clone()))
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    match pool {
+        Ok(pool) => {
+            rotate(&pool, database, &login).detach();
+            Ok(pool)
+        }
+        Err(error) => {
+            let error = explain_connect(&error, &options).await;
+            connect.refused(&error);
+            Err(error)
+        }
     }
 }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{Roots, Scope, Target, host, settings};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, observe};
 
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -176,7 +176,7 @@ fn check_sslmode(mode: Option<&str>) -> Result<(), Error> {
     match mode {
         None | Some("verify-full") => Ok(()),
         Some(raised @ ("require" | "verify-ca")) => {
-            tracing::debug!(sslmode = raised, "raised to verify-full");
+            observe::sslmode_raised(raised);
             Ok(())
         }
         Some(refused @ ("disable" | "allow" | "prefer")) => Err(Error::new(

@@ -228,6 +228,7 @@ impl Inner {
             ErrorKind::Runtime,
             "the request for a token was lost again and again, as when a Tokio runtime shuts down",
         )
+        .with_hint("call again from a runtime that stays")
         .transient(true))
     }
 

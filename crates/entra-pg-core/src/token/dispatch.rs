@@ -10,7 +10,7 @@ use super::{
     clock::Moment,
     flight::{Flight, Landing},
 };
-use crate::Error;
+use crate::{Error, observe::Request};
 
 /// What a caller that needs a request finds.
 pub(super) enum Joined {
@@ -54,7 +54,7 @@ impl Inner {
             (landing, flight)
         };
         // A runtime that is shutting down drops the task inside `spawn`, and dropping it takes the lock.
-        let task = landing.take_off(self)?;
+        let task = landing.take_off(self, forced)?;
         if let Some(current) = self.ledger().flight.as_mut().filter(|f| f.id == flight.id) {
             current.task = Some(task);
         }
@@ -88,7 +88,7 @@ impl Inner {
         self.current.load().as_ref().map(|held| held.generation)
     }
 
-    /// The flight ended without a result: its task was dropped.
+    /// The flight ended without a result: its task was dropped, or never started.
     pub(super) fn abandon(&self, id: u64) {
         {
             let mut ledger = self.ledger();
@@ -107,34 +107,52 @@ impl Inner {
         result: Result<AccessToken, Error>,
     ) -> Result<Token, Error> {
         let now = self.clock.now();
-        let outcome = {
+        let (outcome, held) = {
             let mut ledger = self.ledger();
+            let held = self.generation();
             let outcome =
                 result.and_then(|access| self.accept(&mut ledger, &access, requested, now));
             ledger.note(&outcome, now, fastrand::f64());
             ledger.close(id);
-            outcome
+            (outcome, held)
         };
-        self.tell(&outcome, now);
+        self.tell(&outcome, held, requested, now);
         self.landings.send_modify(|count| *count += 1);
         outcome
     }
 
-    /// Logs, after the lock has been released: what listens to logs may ask for our status.
-    fn tell(&self, outcome: &Result<Token, Error>, now: Moment) {
+    /// Tells how it ended, after the lock has been released: what listens to logs may ask for our status.
+    fn tell(
+        &self,
+        outcome: &Result<Token, Error>,
+        held: Option<u64>,
+        requested: Moment,
+        now: Moment,
+    ) {
         let remaining = self.remaining(now);
-        let remaining_s = remaining.as_secs_f64();
-        let (credential, scope) = (&self.credential, &self.scope);
+        let request = self.request(requested, now);
         match outcome {
-            Ok(token) => {
-                let generation = token.generation();
-                tracing::info!(%credential, %scope, generation, remaining_s, "token obtained");
+            Ok(token) if held == Some(token.generation()) => {
+                request.repeated(token.generation(), remaining);
             }
+            Ok(token) => request.brought_new(token.generation(), token.expires_on(), remaining),
             Err(error) => {
                 let pause = self.ledger().pause_left(&self.policy, remaining, now);
-                let retry_in_s = pause.as_secs_f64();
-                tracing::warn!(%credential, %scope, %error, remaining_s, retry_in_s, "token request failed");
+                request.failed(error, remaining, pause);
             }
         }
+    }
+
+    /// A request that ends now, to tell about.
+    pub(super) fn request(&self, requested: Moment, now: Moment) -> Request<'_> {
+        Request {
+            credential: &self.credential,
+            scope: &self.scope,
+            took: now.since(requested),
+        }
+    }
+
+    fn generation(&self) -> Option<u64> {
+        self.current.load().as_ref().map(|held| held.generation)
     }
 }

@@ -71,6 +71,11 @@ impl Ledger {
         self.flights
     }
 
+    /// When the latest request ended, one way or the other.
+    pub(super) fn last_attempt(&self) -> Option<SystemTime> {
+        self.latest.map(|attempt| attempt.ended.wall)
+    }
+
     /// Takes off the books a request that is older than any may get: its runtime is not driven, or the machine slept and its
     /// connection is dead. The task is to be aborted once the lock is released.
     pub(super) fn take_stuck(
