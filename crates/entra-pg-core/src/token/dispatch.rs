@@ -54,7 +54,7 @@ impl Inner {
             (landing, flight)
         };
         // A runtime that is shutting down drops the task inside `spawn`, and dropping it takes the lock.
-        let task = landing.take_off(self, forced)?;
+        let task = landing.take_off(self, rejected.is_some())?;
         if let Some(current) = self.ledger().flight.as_mut().filter(|f| f.id == flight.id) {
             current.task = Some(task);
         }
@@ -150,9 +150,5 @@ impl Inner {
             scope: &self.scope,
             took: now.since(requested),
         }
-    }
-
-    fn generation(&self) -> Option<u64> {
-        self.current.load().as_ref().map(|held| held.generation)
     }
 }
