@@ -386,6 +386,20 @@ pub fn the_last_handle_goes() {
     assert!((1..=2).contains(&world.requests()), "{}", world.requests());
 }
 
+/// A request that nothing else would end goes with the last handle, whoever drops it.
+pub fn a_hanging_request_and_the_last_handle() {
+    let world = execute(&[Answer::Hang], NEVER, async |cache, _| {
+        let (handle, other) = (cache.clone(), cache.clone());
+        let poller = spawn(async move { assert!(handle.poll().is_none()) });
+        let dropper = spawn(async move { drop(other) });
+        drop(cache);
+        finished(poller).await;
+        finished(dropper).await;
+    });
+    one_at_a_time(&world);
+    assert!(world.requests() <= 1);
+}
+
 /// A task that keeps the token warm notices every landing and ends with the last handle.
 pub fn keeping_warm() {
     let world = execute(&[], NEVER, async |cache, _| {

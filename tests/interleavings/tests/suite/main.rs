@@ -106,6 +106,7 @@ explored! {
     rejections_while_the_endpoint_fails
     a_forced_request_that_is_lost
     the_last_handle_goes
+    a_hanging_request_and_the_last_handle
     keeping_warm
     an_endpoint_that_hangs
     a_request_that_is_stuck
