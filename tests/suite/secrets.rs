@@ -105,9 +105,10 @@ async fn all_that_is_said(
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(Duration::from_secs(120), output)
+    // It bounds a program that would hang, not one on a slow machine.
+    let output = tokio::time::timeout(Duration::from_secs(600), output)
         .await
-        .expect("ends")
+        .expect("it hangs")
         .expect("starts");
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
@@ -173,12 +174,11 @@ async fn a_connect_says_no_secret_whatever_the_credential() {
     emulator.stop().await.expect("stops");
 }
 
+/// One for each kind of secret that a request holds.
 #[rstest]
 #[case(CredentialSource::ManagedIdentity)]
-#[case(CredentialSource::Imds)]
 #[case(CredentialSource::WorkloadIdentity)]
 #[case(CredentialSource::ClientSecret)]
-#[case(CredentialSource::AzureCli)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_of_the_endpoint_says_no_secret(#[case] source: CredentialSource) {
     let emulator = start().await;
