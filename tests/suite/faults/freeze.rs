@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{fetches_per_connection, start, stop, took};
+use super::{fetches_per_connection, is_refusal, start, stop, took};
 use crate::adapters::ALL;
 
 const LIFETIME: Duration = Duration::from_secs(8);
@@ -105,10 +105,7 @@ fn judge(name: &str, thawed: u64, before: u64, seen: &[Operation]) {
     assert!(moment < MOMENT, "{name}: {failed:?}");
     for operation in &failed {
         let error = operation.error.as_deref().unwrap_or_default();
-        assert!(
-            error.contains("password authentication failed"),
-            "{name}: {error}"
-        );
+        assert!(is_refusal(error), "{name}: {error}");
     }
     let after = seen
         .iter()

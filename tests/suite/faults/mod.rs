@@ -69,6 +69,8 @@ async fn opened(subjects: Vec<Subject>) -> Vec<Subject> {
     each(subjects, async |mut subject: Subject| {
         let opened = subject.open().await;
         opened.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+        // The connection that was opened goes with this, so that whatever comes next needs another.
+        subject.operate().await.expect(subject.name);
         subject.begin();
         subject
     })
@@ -111,7 +113,12 @@ fn fetches_per_connection(name: &str) -> bool {
     adapters.any(|(other, _)| *other == name)
 }
 
-/// `failed` of some time, for the table.
+/// Whether it is the server that refused the token. PostgreSQL names the method, which is the emulator's.
+fn is_refusal(error: &str) -> bool {
+    error.contains("authentication failed for user \"app\"")
+}
+
+/// A time, for the table.
 fn took(what: &str, time: Duration) -> String {
     format!("{what} {:.1} s", time.as_secs_f64())
 }

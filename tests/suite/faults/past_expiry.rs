@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{close_all, each, fetches_per_connection, open_all, start, stop, took};
+use super::{close_all, each, fetches_per_connection, is_refusal, open_all, start, stop, took};
 use crate::{adapters::ALL, world::eventually};
 
 const LIFETIME: Duration = Duration::from_secs(12);
@@ -71,8 +71,7 @@ async fn suffer(
     } else {
         // sqlx has only the server's word for it; the cache knows more.
         let last = subject.status().last_error.map(|error| error.to_string());
-        error.contains("password authentication failed")
-            && last.is_some_and(|last| last.contains("503"))
+        is_refusal(&error) && last.is_some_and(|last| last.contains("503"))
     };
     assert!(told, "{name}: the cause is not told: {error}");
     down.fetch_add(1, SeqCst);

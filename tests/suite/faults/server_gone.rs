@@ -50,13 +50,13 @@ async fn pools_heal_after_a_restart_and_after_losing_all_connections() {
     let subjects = open_all(&emulator, &ALL).await;
     fill(&subjects).await;
     control.restart_postgres().await.expect("restarts");
-    let mut subjects = all_heal(subjects, "restart: well after").await;
+    let mut subjects = all_heal(subjects, "restart").await;
     fill(&subjects).await;
     for subject in &mut subjects {
         subject.begin();
     }
     control.drop_connections().await.expect("drops");
-    let subjects = all_heal(subjects, "all ended: well after").await;
+    let subjects = all_heal(subjects, "all ended").await;
     close_all(subjects).await;
     stop(emulator).await;
 }
@@ -82,7 +82,7 @@ async fn pools_heal_after_a_failover_to_another_address() {
     })
     .await;
     relay.set(Way::To(second));
-    let subjects = all_heal(subjects, "failover: well after").await;
+    let subjects = all_heal(subjects, "failover").await;
     close_all(subjects).await;
     stop(emulator).await;
 }
