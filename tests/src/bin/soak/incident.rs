@@ -50,11 +50,13 @@ impl fmt::Display for Kind {
 }
 
 /// One fault, from when to when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Incident {
     pub(crate) kind: Kind,
     pub(crate) begin: Instant,
     pub(crate) end: Instant,
+    /// When the token that each adapter held expired, if the outage was to last for longer.
+    pub(crate) expiries: Vec<(&'static str, Instant)>,
 }
 
 /// What strikes next. The sequence depends on the seed alone.
@@ -89,16 +91,16 @@ pub(crate) fn next(random: &mut Rng) -> (Kind, Duration) {
     (kind, time)
 }
 
-/// Lets it strike, and ends it. `expired` says when the last of the tokens that are held now will have expired.
+/// Lets it strike, and ends it. `expiries` says when the tokens that are held expire.
 pub(crate) async fn strike(
     kind: Kind,
     time: Duration,
     control: &Control,
     relay: &Relay,
     server: Way,
-    expired: Instant,
+    expiries: impl Fn() -> Vec<(&'static str, Instant)>,
 ) -> Result<Incident, String> {
-    let begin = Instant::now();
+    let (begin, mut expire) = (Instant::now(), Vec::new());
     let failed = |error: entra_pg_emulator::Error| format!("the emulator failed: {error}");
     match kind {
         Kind::EndpointFails(fault) => {
@@ -113,7 +115,11 @@ pub(crate) async fn strike(
         }
         Kind::OutagePastExpiry => {
             control.set_fault(Some(Fault::ServiceUnavailable));
-            tokio::time::sleep_until(expired + time / 2).await;
+            // A request that had just been sent may still bring a token.
+            sleep(Duration::from_millis(500)).await;
+            expire = expiries();
+            let last = expire.iter().map(|(_, expiry)| *expiry).max();
+            tokio::time::sleep_until(last.unwrap_or(begin) + time / 2).await;
             control.set_fault(None);
         }
         Kind::LoginsAreSlow => {
@@ -141,5 +147,6 @@ pub(crate) async fn strike(
         kind,
         begin,
         end: Instant::now(),
+        expiries: expire,
     })
 }

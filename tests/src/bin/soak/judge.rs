@@ -10,6 +10,8 @@ use crate::incident::{Incident, Kind, LIFETIME};
 const GRACE: Duration = Duration::from_secs(5);
 /// The longest step of the backoff while no token lives, and the connect after it.
 const BACKOFF: Duration = Duration::from_secs(15);
+/// An expiry is told by the wall clock, an operation's end by the monotonic one.
+const CLOCKS_DIFFER: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -50,6 +52,9 @@ impl Class {
             "broken pipe",
             "unexpected end of file",
             "unexpected eof",
+            "early eof",
+            // What sqlx reads from a connection that ended before its request for TLS was answered.
+            "unexpected response from sslrequest: 0x00",
             "got 0 bytes",
             "close_notify",
             "tls handshake eof",
@@ -69,25 +74,37 @@ pub(crate) fn explanation<'a>(
     failure: &Failure,
     incidents: &'a [Incident],
 ) -> Option<&'a Incident> {
-    let class = Class::of(&failure.error);
-    incidents.iter().find(|incident| {
-        causes(incident.kind, class, failure.rotates).is_some_and(|after| {
-            failure.ended >= incident.begin && failure.began <= incident.end + after
-        })
-    })
+    incidents
+        .iter()
+        .find(|incident| explains(incident, failure))
 }
 
-/// Whether this fault causes that class of error, and for how long after its end.
-fn causes(kind: Kind, class: Class, rotates: bool) -> Option<Duration> {
-    match (kind, class) {
-        // Whoever fetches per connection has no token; a rotated pool goes on with one that has expired.
-        (Kind::OutagePastExpiry, Class::NoToken) if !rotates => Some(BACKOFF),
-        (Kind::OutagePastExpiry, Class::Refused) if rotates => Some(BACKOFF),
+fn explains(incident: &Incident, failure: &Failure) -> bool {
+    let class = Class::of(&failure.error);
+    let during = |begin: Instant, end: Instant| failure.ended >= begin && failure.began <= end;
+    match (incident.kind, class) {
+        (Kind::OutagePastExpiry, Class::NoToken | Class::Refused) => {
+            let own = |(name, _): &&(&str, Instant)| *name == failure.adapter;
+            let Some((_, expiry)) = incident.expiries.iter().find(own) else {
+                return false;
+            };
+            // Whoever fetches per connection has no token then, but for the one that expires on its way to the server. A
+            // rotated pool goes on with the one that has expired.
+            let end = match class {
+                Class::Refused if !failure.rotates => *expiry,
+                _ => incident.end + BACKOFF,
+            };
+            during(*expiry - CLOCKS_DIFFER, end)
+        }
         // A rotated pool learns of it with the next token.
-        (Kind::IdentityRevoked | Kind::KeysRotated, Class::Refused) if rotates => Some(LIFETIME),
-        (Kind::Restart | Kind::ConnectionsEnded | Kind::NetworkDown, Class::Lost) => Some(GRACE),
-        (Kind::NetworkSilent, Class::Lost | Class::TimedOut) => Some(GRACE),
-        _ => None,
+        (Kind::IdentityRevoked | Kind::KeysRotated, Class::Refused) => {
+            failure.rotates && during(incident.begin, incident.end + LIFETIME)
+        }
+        (Kind::Restart | Kind::ConnectionsEnded | Kind::NetworkDown, Class::Lost)
+        | (Kind::NetworkSilent, Class::Lost | Class::TimedOut) => {
+            during(incident.begin, incident.end + GRACE)
+        }
+        _ => false,
     }
 }
 
@@ -138,6 +155,7 @@ mod tests {
             kind,
             begin,
             end: begin + S,
+            expiries: Vec::new(),
         }];
         let failure = |began: Instant| Failure {
             adapter: "it",
@@ -155,5 +173,34 @@ mod tests {
             explanation(&failure(begin + 100 * S), &incident).is_none(),
             "long after"
         );
+    }
+
+    #[rstest]
+    #[case::before_expiry("token failed", false, 5, false)]
+    #[case::after_expiry("token failed", false, 15, true)]
+    #[case::refused_on_the_way("authentication failed for user", false, 9, true)]
+    #[case::refused_later("authentication failed for user", false, 15, false)]
+    #[case::refused_by_rotation("authentication failed for user", true, 15, true)]
+    fn a_failed_request_explains_nothing_while_a_token_lives(
+        #[case] error: &str,
+        #[case] rotates: bool,
+        #[case] second: u32,
+        #[case] explained: bool,
+    ) {
+        let begin = Instant::now();
+        let outage = [Incident {
+            kind: Kind::OutagePastExpiry,
+            begin,
+            end: begin + 20 * S,
+            expiries: vec![("it", begin + 10 * S)],
+        }];
+        let failure = Failure {
+            adapter: "it",
+            rotates,
+            began: begin + second * S,
+            ended: begin + (second + 1) * S,
+            error: error.to_owned(),
+        };
+        assert_eq!(explanation(&failure, &outage).is_some(), explained);
     }
 }

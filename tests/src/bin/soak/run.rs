@@ -79,7 +79,7 @@ async fn soak(emulator: &Emulator, time: Duration, seed: u64) -> Result<End, Str
         last_refusal: None,
     };
     course.run(time).await?;
-    let incidents = course.incidents;
+    let (incidents, begin) = (course.incidents, course.begin);
     drop(stop);
     drop(stopped);
     end(tasks).await?;
@@ -95,7 +95,7 @@ async fn soak(emulator: &Emulator, time: Duration, seed: u64) -> Result<End, Str
         player.close().await?;
     }
     left(emulator).await?;
-    Ok(conclude(&lines, &incidents, seed))
+    Ok(conclude(&lines, &incidents, begin, seed))
 }
 
 async fn end(tasks: Vec<JoinHandle<()>>) -> Result<(), String> {
@@ -126,7 +126,7 @@ async fn left(emulator: &Emulator) -> Result<(), String> {
         .map_err(|_| "connections are left after all pools were closed".to_owned())?
 }
 
-fn conclude(lines: &[Line], incidents: &[Incident], seed: u64) -> End {
+fn conclude(lines: &[Line], incidents: &[Incident], begin: Instant, seed: u64) -> End {
     println!(
         "\n{}\n\n{}",
         report::table(lines, incidents),
@@ -139,8 +139,9 @@ fn conclude(lines: &[Line], incidents: &[Incident], seed: u64) -> End {
     {
         all = false;
         println!(
-            "UNEXPLAINED: {} failed after {}: {}",
+            "UNEXPLAINED: {}, begun after {}, failed after another {}: {}",
             failure.adapter,
+            seconds(failure.began - begin),
             seconds(failure.ended - failure.began),
             failure.error
         );
@@ -185,10 +186,15 @@ impl Course<'_> {
     async fn strike(&mut self, kind: Kind, lasts: Duration) -> Result<(), String> {
         let began = self.begin.elapsed();
         let now = Instant::now();
-        let expired = self.players.iter().map(Player::expiry).max().unwrap_or(now);
+        let expiries = || {
+            self.players
+                .iter()
+                .map(|player| (player.name, player.expiry()))
+                .collect()
+        };
         let control = self.emulator.control();
         let incident =
-            incident::strike(kind, lasts, control, self.relay, self.server, expired).await?;
+            incident::strike(kind, lasts, control, self.relay, self.server, expiries).await?;
         if matches!(kind, Kind::IdentityRevoked | Kind::KeysRotated) {
             self.last_refusal = Some(now);
         }
