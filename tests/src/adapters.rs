@@ -33,6 +33,11 @@ pub const ALL: [(&str, &dyn Adapter); 7] = [
 /// Those that fetch a token whenever a connection opens.
 pub const PER_CONNECTION: [(&str, &dyn Adapter); 5] = [ALL[2], ALL[3], ALL[4], ALL[5], ALL[6]];
 
+/// How long a pool lets its user wait: so many seconds, and not less than one for each connection that it may have to open.
+fn patience(seconds: u32, size: u32) -> Duration {
+    Duration::from_secs(seconds.max(size).into())
+}
+
 /// Opens whatever it is that the adapter gives its users.
 #[async_trait]
 pub trait Adapter: Send + Sync {
@@ -94,6 +99,7 @@ impl Adapter for Sqlx {
     ) -> Result<Box<dyn Opened>, Error> {
         let pool = PgPoolOptions::new()
             .max_connections(size)
+            .acquire_timeout(patience(30, size))
             .connect_entra(target, entra)
             .await?;
         Ok(Box::new(pool))
@@ -138,7 +144,7 @@ impl Adapter for SeaOrm {
         let mut options = sea_orm::ConnectOptions::new(url);
         options
             .max_connections(size)
-            .acquire_timeout(Duration::from_secs(10));
+            .acquire_timeout(patience(10, size));
         let db = entra_pg_sea_orm::connect_with(options, entra, |_| Ok(target)).await?;
         Ok(Box::new(db))
     }
@@ -217,7 +223,7 @@ impl Adapter for TokioPostgresBb8 {
         let connector = Connector::new(target, entra)?;
         let pool = bb8::Pool::builder()
             .max_size(size)
-            .connection_timeout(Duration::from_secs(20))
+            .connection_timeout(patience(20, size))
             .build_unchecked(connector.clone());
         checked(pool.get().await.map(drop), &connector)?;
         Ok(Box::new(WithCause { pool, connector }))
@@ -321,7 +327,7 @@ impl Adapter for DieselBb8 {
         let connector = Connector::new(target, entra)?;
         let pool: DieselBb8Pool = bb8::Pool::builder()
             .max_size(size)
-            .connection_timeout(Duration::from_secs(20))
+            .connection_timeout(patience(20, size))
             .build_unchecked(entra_pg_diesel_async::manager_with(
                 connector.clone(),
                 Default::default(),

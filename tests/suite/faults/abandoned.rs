@@ -16,7 +16,7 @@ use tokio::{
 use super::{close_all, each, healed, opened, start, stop};
 use crate::{adapters::ALL, world::eventually};
 
-const LIFETIME: Duration = Duration::from_secs(8);
+const LIFETIME: Duration = Duration::from_secs(20);
 const TIMES: usize = 1_000;
 
 /// The real credential, behind a gate that can be shut.

@@ -77,16 +77,14 @@ async fn steps_within_the_life_of_a_token_are_not_noticed() {
 /// they have expired.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_put_right_ends_the_life_of_what_has_expired() {
-    let lifetime = Duration::from_secs(6);
+    let lifetime = Duration::from_secs(15);
     let emulator = start(lifetime).await;
     let clock = WallClock::off_by(-5 * HOUR);
-    let started = Instant::now();
     let subjects = open_under(&emulator, &clock).await;
     emulator
         .control()
         .set_token_lifetime(Duration::from_secs(3_600));
     let all_expired = Instant::now() + lifetime;
-    assert!(started < all_expired);
     sleep_until(all_expired).await;
     clock.step_to(0);
     let subjects = each(subjects, async |mut subject: Subject| {
@@ -123,8 +121,7 @@ async fn a_clock_that_is_ahead_of_every_token_is_named_and_recovered_from() {
         let timed = clock.clone();
         let mut subject = Subject::built(&emulator, adapter, |entra| {
             entra.wall_clock(move || timed.now())
-        })
-        .within(2);
+        });
         let error = subject.tokens().get(Duration::from_secs(15)).await;
         let error = error.expect_err("expired on arrival").to_string();
         assert!(error.contains("clock"), "{error}");

@@ -16,6 +16,8 @@ use crate::adapters::ALL;
 
 const TASKS: usize = 1_000;
 const POOL: u32 = 100;
+/// For a hundred connections that all open at once, on a machine that is busy with other things.
+const DEADLINE: u32 = 100;
 /// Long enough for all to have asked before the answer comes.
 const LATENCY: Duration = Duration::from_secs(1);
 
@@ -25,7 +27,7 @@ async fn a_thousand_tasks_at_a_cold_start_make_one_request() {
     emulator.control().set_latency(LATENCY);
     // One after another: the server has room for 200 connections.
     for adapter in ALL {
-        let subject = Subject::new(&emulator, adapter);
+        let subject = Subject::new(&emulator, adapter).within(DEADLINE);
         let (name, requests) = (subject.name, subject.requests.clone());
         let app = Arc::new(App {
             cell: OnceCell::new(),
@@ -41,7 +43,7 @@ async fn a_thousand_tasks_at_a_cold_start_make_one_request() {
             longest = longest.max(took.unwrap_or_else(|error| panic!("{name}: {error}")));
         }
         assert_eq!(requests.count(), 1, "{name}");
-        assert!(started.elapsed() < Duration::from_secs(120), "{name}");
+        assert!(started.elapsed() < Duration::from_secs(300), "{name}");
         let app = Arc::into_inner(app).expect("all tasks have ended");
         let mut subject = app.cell.into_inner().expect("it was opened");
         subject.tally.operations = TASKS as u64;

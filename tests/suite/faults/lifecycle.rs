@@ -95,16 +95,19 @@ fn emulator(lifetime: Duration) -> (Runtime, Emulator) {
 
 #[test]
 fn a_runtime_that_ends_while_refreshing_strands_no_other() {
-    let (own, emulator) = emulator(Duration::from_secs(20));
-    let mut subjects: Vec<_> = ALL
-        .iter()
-        .map(|adapter| {
-            let mut subject = Subject::new(&emulator, *adapter);
-            let runtime = Runtime::new().expect("a runtime");
-            runtime.block_on(subject.open()).expect(subject.name);
-            (subject, runtime)
-        })
-        .collect();
+    let (own, emulator) = emulator(Duration::from_secs(24));
+    let open = |adapter: Named| {
+        let mut subject = Subject::new(&emulator, adapter);
+        let runtime = Runtime::new().expect("a runtime");
+        runtime.block_on(subject.open()).expect(subject.name);
+        (subject, runtime)
+    };
+    let mut subjects: Vec<_> = std::thread::scope(|scope| {
+        let opening = ALL.map(|adapter| scope.spawn(move || open(adapter)));
+        opening
+            .map(|thread| thread.join().expect("no panic"))
+            .into()
+    });
     emulator.control().set_latency(Duration::from_secs(3_600));
     own.block_on(async {
         for (subject, runtime) in &subjects {
@@ -141,7 +144,7 @@ fn a_runtime_that_ends_while_refreshing_strands_no_other() {
 
 #[test]
 fn two_runtimes_share_a_cache_and_one_outlives_the_other() {
-    let lifetime = Duration::from_secs(10);
+    let lifetime = Duration::from_secs(16);
     let (own, emulator) = emulator(lifetime);
     std::thread::scope(|scope| {
         for adapter in ALL {

@@ -53,11 +53,7 @@ async fn an_outage_harms_nobody_while_the_token_lives(
             (1..=most).contains(&requests),
             "{name}: {requests} requests, at most {most} were expected"
         );
-        subject.record(
-            Row::Outage,
-            &fault.to_string(),
-            format!("{fault}: {requests} attempts (at most {most})"),
-        );
+        subject.record(Row::Outage, &fault.to_string(), "");
         subject
     })
     .await;

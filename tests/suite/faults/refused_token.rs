@@ -66,7 +66,7 @@ async fn the_same_token_back_ends_it_with_the_servers_error() {
     let control = emulator.control();
     control.repeat_tokens(true);
     for adapter in PER_CONNECTION {
-        let mut subject = Subject::new(&emulator, adapter).within(5);
+        let mut subject = Subject::new(&emulator, adapter);
         let name = subject.name;
         let first = subject.tokens().get(Duration::from_secs(15)).await;
         first.expect("a token");

@@ -14,7 +14,7 @@ use crate::{adapters::ALL, world::shared};
 
 /// For one connect. bb8 tries again until its own 20 s are over; sqlx and SeaORM have limits of their own, of up to 30 s, and look
 /// for the cause afterwards, for 5 s.
-const DEADLINE: u32 = 2;
+const DEADLINE: u32 = 5;
 /// For a pool that would be wedged.
 const LIMIT: Duration = Duration::from_secs(60);
 
