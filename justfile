@@ -43,6 +43,14 @@ fuzz target="" seconds="60": (_tool "cargo-fuzz")
         cargo fuzz run --sanitizer none "$name" "fuzz/found/$name" "fuzz/corpus/$name" -- -max_total_time={{seconds}} -max_len=1000
     done
 
+# The fault suite, and a table of what was measured per adapter: failed operations, token requests, the longest operation
+faults: build
+    target/debug/entra-pg-faults
+
+# All adapters under load with random faults, for a while: just soak --minutes 30. `--seed` repeats a run
+soak *args: build
+    target/debug/entra-pg-soak {{args}}
+
 # The Azure SDK for Python, psycopg and psql against the emulator. Needs python3 with venv, and psql
 interop: build
     tests/interop/run {{emulator}}

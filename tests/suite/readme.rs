@@ -1,4 +1,5 @@
-//! What the README says is what the code does: its code is the examples'.
+//! What the documentation says is what the code does: the README's code is the examples', the page about faults has the
+//! rows that are tested.
 
 use std::fs;
 
@@ -23,4 +24,14 @@ fn the_readme_shows_what_the_example_runs(#[case] example: &str) {
         "README.md lacks this part of {example}:\n{shown}"
     );
     assert!((8..=18).contains(&shown.lines().count()), "{example}");
+}
+
+#[test]
+fn the_page_about_faults_has_the_rows_that_are_tested() {
+    let page = fs::read_to_string(format!("{ROOT}/docs/faults.md")).expect("the page");
+    let rows = entra_pg_tests::rows::Row::ALL;
+    for row in rows {
+        let line = format!("| {} | {} |", row.fault(), row.must_hold());
+        assert!(page.contains(&line), "docs/faults.md lacks {line}");
+    }
 }

@@ -138,8 +138,11 @@ impl Builder {
         } else {
             None
         };
-        let keys = || Ok::<_, Error>((SigningKey::generate()?, SigningKey::generate()?));
-        let (key, other_key) = task::spawn_blocking(keys)
+        let keys = || -> Result<_, Error> {
+            let generate = SigningKey::generate;
+            Ok((generate()?, generate()?, generate()?))
+        };
+        let (key, token_key, other_key) = task::spawn_blocking(keys)
             .await
             .map_err(|_| Error::Stopped)??;
         let listeners = Listeners::bind().await?;
@@ -150,6 +153,7 @@ impl Builder {
             .collect();
         let state = Arc::new(State {
             key,
+            token_key: Mutex::new(Arc::new(token_key)),
             other_key,
             tenant: Uuid::new_v5(&Uuid::NAMESPACE_URL, b"entra-pg:tenant"),
             identities: self.identities,

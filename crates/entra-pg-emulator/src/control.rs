@@ -73,6 +73,23 @@ impl Control {
         lock(&self.state.record).clone().unwrap_or_default()
     }
 
+    /// Delays PostgreSQL's verdict on every login that begins from now on; the client waits in authentication. Zero at the
+    /// start. PostgreSQL itself gives up after 30 s.
+    pub fn set_login_latency(&self, latency: Duration) {
+        self.state.set(|settings| settings.login_latency = latency);
+    }
+
+    /// Replaces the key that tokens are signed with. PostgreSQL refuses the tokens of all identities made before, and the
+    /// endpoints go on with the new key; open connections live on.
+    ///
+    /// # Errors
+    /// When no key can be generated.
+    pub async fn rotate_keys(&self) -> Result<(), Error> {
+        self.state
+            .on_own_runtime(|state| async move { state.rotate_keys().await })
+            .await
+    }
+
     /// Requests that reached a token endpoint or the stand-in `az`, faults included.
     pub fn token_requests(&self) -> u64 {
         self.state.counters.token_requests.load(Relaxed)

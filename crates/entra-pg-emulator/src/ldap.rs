@@ -38,6 +38,10 @@ async fn converse(stream: TcpStream, state: &State) -> io::Result<()> {
         let Ok(ServerOps::SimpleBind(bind)) = ServerOps::try_from(message?) else {
             return Ok(()); // An unbind, or nothing PostgreSQL sends.
         };
+        let latency = state.settings().login_latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         let answer = match role(&bind.dn) {
             // What PostgreSQL binds before a search, which it is not configured to do.
             None if bind.dn.is_empty() => bind.gen_error(

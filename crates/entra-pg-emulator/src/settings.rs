@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) fault: Option<Fault>,
     pub(crate) clock_skew: i64,
     pub(crate) repeat_tokens: bool,
+    #[serde(serialize_with = "write_duration")]
+    pub(crate) login_latency: Duration,
 }
 
 impl Default for Settings {
@@ -26,6 +28,7 @@ impl Default for Settings {
             fault: None,
             clock_skew: 0,
             repeat_tokens: false,
+            login_latency: Duration::ZERO,
         }
     }
 }
@@ -50,6 +53,8 @@ pub(crate) struct Change {
     fault: FaultChange,
     clock_skew: Option<i64>,
     repeat_tokens: Option<bool>,
+    #[serde(deserialize_with = "read_duration")]
+    login_latency: Option<Duration>,
 }
 
 impl Change {
@@ -61,6 +66,7 @@ impl Change {
         }
         settings.clock_skew = self.clock_skew.unwrap_or(settings.clock_skew);
         settings.repeat_tokens = self.repeat_tokens.unwrap_or(settings.repeat_tokens);
+        settings.login_latency = self.login_latency.unwrap_or(settings.login_latency);
     }
 }
 
@@ -113,6 +119,10 @@ mod tests {
             Duration::from_secs(5)
         );
         assert_eq!(changed(r#"{"clock_skew":-30}"#).unwrap().clock_skew, -30);
+        assert_eq!(
+            changed(r#"{"login_latency":"2s"}"#).unwrap().login_latency,
+            Duration::from_secs(2)
+        );
     }
 
     #[test]

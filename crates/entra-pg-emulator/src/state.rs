@@ -42,7 +42,10 @@ pub(crate) struct Counters {
 }
 
 pub(crate) struct State {
+    /// Signs the federated token, which lies in a file and so has to last.
     pub(crate) key: SigningKey,
+    /// Signs access tokens; changed by a rotation.
+    pub(crate) token_key: Mutex<Arc<SigningKey>>,
     pub(crate) other_key: SigningKey,
     pub(crate) tenant: Uuid,
     /// Never empty; each has a role of its name.
@@ -122,7 +125,7 @@ impl State {
         let until =
             clock::seconds(now.saturating_add(settings.token_lifetime)) + settings.clock_skew;
         let validity = Validity { from: start, until };
-        let token = self.sign(&self.key, identity, audience, flow, validity)?;
+        let token = self.sign(&self.token_key(), identity, audience, flow, validity)?;
         let issued = Issued {
             token,
             validity,
@@ -154,10 +157,11 @@ impl State {
             .lifetime
             .unwrap_or_else(|| clock::seconds(self.settings().token_lifetime));
         let validity = Validity::new(clock::seconds(clock::now()) + spec.valid_after, lifetime);
+        let current = self.token_key();
         let key = if spec.other_key {
             &self.other_key
         } else {
-            &self.key
+            &*current
         };
         self.sign(
             key,
@@ -187,6 +191,21 @@ impl State {
         }))
     }
 
+    /// The key that access tokens are signed with at present.
+    pub(crate) fn token_key(&self) -> Arc<SigningKey> {
+        Arc::clone(&lock(&self.token_key))
+    }
+
+    /// Tokens signed with the present key are refused from now on, and no endpoint repeats one.
+    pub(crate) async fn rotate_keys(&self) -> Result<(), Error> {
+        let key = tokio::task::spawn_blocking(SigningKey::generate)
+            .await
+            .map_err(|_| Error::Stopped)??;
+        *lock(&self.token_key) = Arc::new(key);
+        lock(&self.latest).clear();
+        Ok(())
+    }
+
     /// Refuses the tokens made so far for this identity.
     pub(crate) fn revoke(&self, identity: &Identity) {
         lock(&self.revoked).insert(identity.object_id, self.serial.load(Relaxed));
@@ -194,8 +213,9 @@ impl State {
 
     /// The verdict on a login, counted.
     pub(crate) fn admits(&self, role: &str, token: &str) -> bool {
+        let key = self.token_key();
         let rules = Rules {
-            key: &self.key,
+            key: &key,
             audience: &self.audience,
             now: clock::now(),
         };

@@ -248,6 +248,22 @@ async fn a_cancelled_caller_does_not_cancel_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_started_a_refresh_may_go_away_a_thousand_times() {
+    let script = Script::new([], Answer::Late(s(1), s(60)));
+    let cache = script.cache();
+    for round in 1..=1_000 {
+        let starter = cache.clone();
+        let starter = tokio::spawn(async move { starter.get(PATIENCE).await });
+        settle().await;
+        starter.abort();
+        let token = cache.get(PATIENCE).await.expect("the refresh completes");
+        assert_eq!(token.generation(), round);
+        advance(s(60)).await;
+    }
+    assert_eq!(script.requests(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_impatient_caller_gets_an_error_and_the_next_one_the_token() {
     let script = Script::new([], Answer::Late(s(20), HOUR));
     let cache = script.cache();

@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<Emulator>> {
         .route("/status", get(status))
         .route("/settings", patch(settings).put(settings))
         .route("/revoke", post(revoke))
+        .route("/rotate-keys", post(rotate_keys))
         .route("/restart-postgres", post(restart))
         .route("/drop-connections", post(drop_connections))
         .route("/token", post(token))
@@ -87,6 +88,10 @@ async fn revoke(State(state): Shared, Query(query): Query<HashMap<String, String
         }
         None => unknown_role(&state, role),
     }
+}
+
+async fn rotate_keys(State(state): Shared) -> Response {
+    done(state.rotate_keys().await)
 }
 
 async fn restart(State(state): Shared) -> Response {

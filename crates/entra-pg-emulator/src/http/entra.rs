@@ -190,7 +190,9 @@ async fn discovery(State(state): Shared, Path(tenant): Path<String>) -> Response
 
 async fn keys(State(state): Shared, Path(tenant): Path<String>) -> Response {
     match known(&state, &tenant) {
-        Ok(()) => Json(json!({ "keys": [state.key.jwk(&issuer(state.tenant))] })).into_response(),
+        Ok(()) => {
+            Json(json!({ "keys": [state.token_key().jwk(&issuer(state.tenant))] })).into_response()
+        }
         Err(refusal) => refuse(&refusal),
     }
 }

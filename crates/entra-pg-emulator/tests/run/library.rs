@@ -194,6 +194,18 @@ async fn connections_can_be_counted_dropped_and_survive_a_restart_as_data() {
         2
     );
 
+    let signed_by_the_old_key = password();
+    control.rotate_keys().await.unwrap();
+    assert!(
+        connect(&emulator, &signed_by_the_old_key).await.is_err(),
+        "the key was rotated"
+    );
+    control.set_login_latency(Duration::from_millis(300));
+    let start = std::time::Instant::now();
+    connect(&emulator, &password()).await.unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    control.set_login_latency(Duration::ZERO);
+
     for bad in [
         TokenSpec::new("alice@contoso.com").expired(),
         TokenSpec::new("alice@contoso.com").valid_after(60),
@@ -203,7 +215,7 @@ async fn connections_can_be_counted_dropped_and_survive_a_restart_as_data() {
     }
     assert_eq!(
         (control.logins().accepted, control.logins().rejected),
-        (2, 3)
+        (3, 4)
     );
 
     let (control, directory) = (control.clone(), emulator.directory().to_owned());

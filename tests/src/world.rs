@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
         mpsc,
     },
@@ -16,7 +16,7 @@ use std::{
 use azure_core::{
     cloud::CustomConfiguration,
     credentials::Secret,
-    http::{ClientOptions, Transport},
+    http::{ClientOptions, HttpClient, RetryOptions, Transport},
 };
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use entra_pg_core::{Entra, Roots, Target};
@@ -67,30 +67,45 @@ fn start_aside(builder: Builder) -> Emulator {
         .expect("the emulator starts")
 }
 
-/// The real credential for a client secret, against the emulator's Entra endpoint.
+/// With the real credential for a client secret, against the emulator's Entra endpoint.
 pub fn entra(emulator: &Emulator) -> Entra {
     Entra::new(credential(emulator))
 }
 
-pub fn credential(emulator: &Emulator) -> std::sync::Arc<ClientSecretCredential> {
+pub fn credential(emulator: &Emulator) -> Arc<ClientSecretCredential> {
+    let retry = RetryOptions::default();
+    credential_over(emulator, Arc::new(http(emulator)), retry)
+}
+
+/// An HTTP client that trusts the emulator.
+pub fn http(emulator: &Emulator) -> reqwest::Client {
+    let tls = Roots::from_pem(emulator.ca_pem())
+        .and_then(|roots| roots.client_config())
+        .expect("the emulator's certificate");
+    reqwest::Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .no_proxy()
+        .build()
+        .expect("an HTTP client")
+}
+
+/// The same credential over an HTTP client of the test's own.
+pub fn credential_over(
+    emulator: &Emulator,
+    http: Arc<dyn HttpClient>,
+    retry: RetryOptions,
+) -> Arc<ClientSecretCredential> {
     let environment: HashMap<_, _> = emulator
         .environment(CredentialSource::ClientSecret)
         .into_iter()
         .collect();
-    let tls = Roots::from_pem(emulator.ca_pem())
-        .and_then(|roots| roots.client_config())
-        .expect("the emulator's certificate");
-    let http = reqwest::Client::builder()
-        .tls_backend_preconfigured((*tls).clone())
-        .no_proxy()
-        .build()
-        .expect("an HTTP client");
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = emulator.authority_host();
     let options = ClientSecretCredentialOptions {
         client_options: ClientOptions {
-            transport: Some(Transport::new(std::sync::Arc::new(http))),
-            cloud: Some(std::sync::Arc::new(cloud.into())),
+            transport: Some(Transport::new(http)),
+            retry,
+            cloud: Some(Arc::new(cloud.into())),
             ..ClientOptions::default()
         },
     };

@@ -16,7 +16,7 @@ use entra_pg_sqlx::{
 };
 use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres};
 
-/// Generous: it bounds a test that would hang.
+/// How many connections a pool may have, unless a test says otherwise.
 pub const POOL_SIZE: u32 = 8;
 
 /// Every adapter. A new one adds itself here, and to `conformance`.
@@ -33,23 +33,45 @@ pub const ALL: [(&str, &dyn Adapter); 7] = [
 /// Those that fetch a token whenever a connection opens.
 pub const PER_CONNECTION: [(&str, &dyn Adapter); 5] = [ALL[2], ALL[3], ALL[4], ALL[5], ALL[6]];
 
-/// Opens whatever it is that the adapter gives its users, with room for [`POOL_SIZE`] connections.
+/// How long a pool lets its user wait: so many seconds, and not less than one for each connection that it may have to open.
+fn patience(seconds: u32, size: u32) -> Duration {
+    Duration::from_secs(seconds.max(size).into())
+}
+
+/// Opens whatever it is that the adapter gives its users.
 #[async_trait]
 pub trait Adapter: Send + Sync {
+    /// With room for `size` connections.
+    async fn open_sized(
+        &self,
+        url: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error>;
+
+    /// With room for [`POOL_SIZE`] connections.
     async fn open(
         &self,
         url: &str,
         target: Target,
         entra: &Entra,
-    ) -> Result<Box<dyn Opened>, Error>;
+    ) -> Result<Box<dyn Opened>, Error> {
+        self.open_sized(url, target, entra, POOL_SIZE).await
+    }
 }
 
 #[async_trait]
 pub trait Opened: Send + Sync {
     /// A connection that nobody else uses; a new physical one if all others are held.
     async fn hold(&self) -> Result<Box<dyn Held>, String>;
+    /// Closes it while others may still be using it; nothing, where the pool knows no such thing and is only dropped.
+    async fn shut(&self) {}
+
     /// As the adapter's documentation says to.
-    async fn close(self: Box<Self>);
+    async fn close(self: Box<Self>) {
+        self.shut().await;
+    }
 }
 
 #[async_trait]
@@ -68,9 +90,16 @@ pub struct Sqlx;
 
 #[async_trait]
 impl Adapter for Sqlx {
-    async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
         let pool = PgPoolOptions::new()
-            .max_connections(POOL_SIZE)
+            .max_connections(size)
+            .acquire_timeout(patience(30, size))
             .connect_entra(target, entra)
             .await?;
         Ok(Box::new(pool))
@@ -83,8 +112,8 @@ impl Opened for PgPool {
         Ok(Box::new(self.acquire().await.map_err(text)?))
     }
 
-    async fn close(self: Box<Self>) {
-        PgPool::close(&self).await;
+    async fn shut(&self) {
+        PgPool::close(self).await;
     }
 }
 
@@ -105,16 +134,17 @@ pub struct SeaOrm;
 
 #[async_trait]
 impl Adapter for SeaOrm {
-    async fn open(
+    async fn open_sized(
         &self,
         url: &str,
         target: Target,
         entra: &Entra,
+        size: u32,
     ) -> Result<Box<dyn Opened>, Error> {
         let mut options = sea_orm::ConnectOptions::new(url);
         options
-            .max_connections(POOL_SIZE)
-            .acquire_timeout(Duration::from_secs(10));
+            .max_connections(size)
+            .acquire_timeout(patience(10, size));
         let db = entra_pg_sea_orm::connect_with(options, entra, |_| Ok(target)).await?;
         Ok(Box::new(db))
     }
@@ -126,8 +156,8 @@ impl Opened for DatabaseConnection {
         Ok(Box::new(self.begin().await.map_err(text)?))
     }
 
-    async fn close(self: Box<Self>) {
-        DatabaseConnection::close(*self).await.expect("closes");
+    async fn shut(&self) {
+        self.close_by_ref().await.expect("closes");
     }
 }
 
@@ -151,7 +181,13 @@ pub struct TokioPostgres;
 
 #[async_trait]
 impl Adapter for TokioPostgres {
-    async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        _: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
         let connector = Connector::new(target, entra)?;
         drop(connector.connect_and_spawn().await?);
         Ok(Box::new(connector))
@@ -163,8 +199,6 @@ impl Opened for Connector {
     async fn hold(&self) -> Result<Box<dyn Held>, String> {
         Ok(Box::new(self.connect_and_spawn().await.map_err(text)?))
     }
-
-    async fn close(self: Box<Self>) {}
 }
 
 #[async_trait]
@@ -179,14 +213,20 @@ pub struct TokioPostgresBb8;
 
 #[async_trait]
 impl Adapter for TokioPostgresBb8 {
-    async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
         let connector = Connector::new(target, entra)?;
         let pool = bb8::Pool::builder()
-            .max_size(POOL_SIZE)
-            .connection_timeout(Duration::from_secs(20))
+            .max_size(size)
+            .connection_timeout(patience(20, size))
             .build_unchecked(connector.clone());
         checked(pool.get().await.map(drop), &connector)?;
-        Ok(Box::new(pool))
+        Ok(Box::new(WithCause { pool, connector }))
     }
 }
 
@@ -198,13 +238,27 @@ fn checked<E>(first: Result<(), E>, connector: &Connector) -> Result<(), Error> 
     }
 }
 
-#[async_trait]
-impl Opened for bb8::Pool<Connector> {
-    async fn hold(&self) -> Result<Box<dyn Held>, String> {
-        Ok(Box::new(Bb8Client(self.get_owned().await.map_err(text)?)))
-    }
+/// A bb8 pool, which only says that time is up, and the connector, which knows why.
+struct WithCause<P> {
+    pool: P,
+    connector: Connector,
+}
 
-    async fn close(self: Box<Self>) {}
+impl<P> WithCause<P> {
+    fn text(&self, error: impl std::error::Error + 'static) -> String {
+        match self.connector.last_error() {
+            Some(cause) => format!("{}: {cause}", text(error)),
+            None => text(error),
+        }
+    }
+}
+
+#[async_trait]
+impl Opened for WithCause<bb8::Pool<Connector>> {
+    async fn hold(&self) -> Result<Box<dyn Held>, String> {
+        let client = self.pool.get_owned().await;
+        Ok(Box::new(Bb8Client(client.map_err(|e| self.text(e))?)))
+    }
 }
 
 struct Bb8Client(bb8::PooledConnection<'static, Connector>);
@@ -220,10 +274,16 @@ pub struct TokioPostgresDeadpool;
 
 #[async_trait]
 impl Adapter for TokioPostgresDeadpool {
-    async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
         let connector = Connector::new(target, entra)?;
         let pool = deadpool::managed::Pool::<Connector>::builder(connector.clone())
-            .max_size(POOL_SIZE as usize)
+            .max_size(size as usize)
             .build()
             .expect("no timeouts are set, so no runtime is needed");
         checked(pool.get().await.map(drop), &connector)?;
@@ -237,8 +297,8 @@ impl Opened for deadpool::managed::Pool<Connector> {
         Ok(Box::new(DeadpoolClient(self.get().await.map_err(text)?)))
     }
 
-    async fn close(self: Box<Self>) {
-        deadpool::managed::Pool::close(&self);
+    async fn shut(&self) {
+        deadpool::managed::Pool::close(self);
     }
 }
 
@@ -257,17 +317,23 @@ pub struct DieselBb8;
 
 #[async_trait]
 impl Adapter for DieselBb8 {
-    async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
         let connector = Connector::new(target, entra)?;
         let pool: DieselBb8Pool = bb8::Pool::builder()
-            .max_size(POOL_SIZE)
-            .connection_timeout(Duration::from_secs(20))
+            .max_size(size)
+            .connection_timeout(patience(20, size))
             .build_unchecked(entra_pg_diesel_async::manager_with(
                 connector.clone(),
                 Default::default(),
             ));
         checked(pool.get().await.map(drop), &connector)?;
-        Ok(Box::new(pool))
+        Ok(Box::new(WithCause { pool, connector }))
     }
 }
 
@@ -279,12 +345,11 @@ type DieselDeadpoolConnection =
     diesel_async::pooled_connection::deadpool::Object<AsyncPgConnection>;
 
 #[async_trait]
-impl Opened for DieselBb8Pool {
+impl Opened for WithCause<DieselBb8Pool> {
     async fn hold(&self) -> Result<Box<dyn Held>, String> {
-        Ok(Box::new(self.get_owned().await.map_err(text)?))
+        let connection = self.pool.get_owned().await;
+        Ok(Box::new(connection.map_err(|e| self.text(e))?))
     }
-
-    async fn close(self: Box<Self>) {}
 }
 
 #[async_trait]
@@ -298,11 +363,17 @@ pub struct DieselOverDeadpool;
 
 #[async_trait]
 impl Adapter for DieselOverDeadpool {
-    async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
         let connector = Connector::new(target, entra)?;
         let manager = entra_pg_diesel_async::manager_with(connector.clone(), Default::default());
         let pool = DieselDeadpool::builder(manager)
-            .max_size(POOL_SIZE as usize)
+            .max_size(size as usize)
             .build()
             .expect("no timeouts are set, so no runtime is needed");
         checked(pool.get().await.map(drop), &connector)?;
@@ -316,8 +387,8 @@ impl Opened for DieselDeadpool {
         Ok(Box::new(self.get().await.map_err(text)?))
     }
 
-    async fn close(self: Box<Self>) {
-        DieselDeadpool::close(&self);
+    async fn shut(&self) {
+        DieselDeadpool::close(self);
     }
 }
 

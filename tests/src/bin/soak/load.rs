@@ -1,0 +1,157 @@
+//! One adapter under load: some tasks that take connections and ask, as an application does.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use entra_pg_core::Scope;
+use entra_pg_core::{Entra, Target};
+use entra_pg_emulator::Emulator;
+use entra_pg_tests::{
+    adapters::{Opened, PER_CONNECTION},
+    subject::{Named, Requests, operation, retire},
+    world::url,
+};
+use fastrand::Rng;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::judge::Failure;
+
+const TASKS: u64 = 3;
+/// The longest that any pool lets its user wait is 30 s; more is a hang.
+const HANG: Duration = Duration::from_secs(60);
+
+/// An adapter, its pool, and what came of it so far.
+pub(crate) struct Player {
+    pub(crate) name: &'static str,
+    pub(crate) requests: Requests,
+    entra: Entra,
+    opened: Arc<dyn Opened>,
+    score: Arc<Mutex<Score>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Score {
+    pub(crate) operations: u64,
+    /// Connections that were opened anew on purpose.
+    pub(crate) fresh: u64,
+    pub(crate) longest: Duration,
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl Player {
+    pub(crate) async fn open(
+        emulator: &Emulator,
+        port: u16,
+        (name, adapter): Named,
+    ) -> Result<Self, String> {
+        let requests = Requests::default();
+        let entra = Entra::new(requests.credential(emulator));
+        let application = format!("soak-{}", name.replace(' ', "-"));
+        let url = url(emulator, &application)
+            .replace(&format!(":{}/", emulator.port()), &format!(":{port}/"));
+        let target = Target::parse(&url).map_err(|error| error.to_string())?;
+        let opened = adapter.open(&url, target, &entra).await;
+        let opened = opened.map_err(|error| format!("{name}: {error}"))?;
+        Ok(Self {
+            name,
+            requests,
+            entra,
+            opened: opened.into(),
+            score: Arc::default(),
+        })
+    }
+
+    /// Runs until told to stop.
+    pub(crate) fn play(&self, seed: u64, stopped: &watch::Receiver<()>) -> Vec<JoinHandle<()>> {
+        (0..TASKS)
+            .map(|task| {
+                let worker = Worker {
+                    name: self.name,
+                    opened: Arc::clone(&self.opened),
+                    score: Arc::clone(&self.score),
+                    random: Rng::with_seed(seed.wrapping_add(task)),
+                };
+                tokio::spawn(worker.work(stopped.clone()))
+            })
+            .collect()
+    }
+
+    pub(crate) fn score(&self) -> Score {
+        lock(&self.score).clone()
+    }
+
+    /// When the token that is held now expires; now, if there is none.
+    pub(crate) fn expiry(&self) -> Instant {
+        let status = self.entra.tokens(&Scope::for_host("localhost")).status();
+        let left = status
+            .valid_until
+            .and_then(|until| until.duration_since(SystemTime::now()).ok());
+        Instant::now() + left.unwrap_or_default()
+    }
+
+    /// Whether the endpoint is not to be disturbed: a request is under way, or the last one failed.
+    pub(crate) fn is_settled(&self) -> bool {
+        let status = self.entra.tokens(&Scope::for_host("localhost")).status();
+        !status.refreshing && status.failures == 0 && status.valid_until.is_some()
+    }
+
+    /// Closes the pool. An error if that hangs.
+    pub(crate) async fn close(self) -> Result<(), String> {
+        let closing = timeout(HANG, self.opened.shut()).await;
+        closing.map_err(|_| format!("{}: closing the pool hangs", self.name))
+    }
+}
+
+fn lock(score: &Mutex<Score>) -> MutexGuard<'_, Score> {
+    score.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Worker {
+    name: &'static str,
+    opened: Arc<dyn Opened>,
+    score: Arc<Mutex<Score>>,
+    random: Rng,
+}
+
+impl Worker {
+    async fn work(mut self, stopped: watch::Receiver<()>) {
+        while stopped.has_changed().is_ok() {
+            let fresh = self.random.u8(..3) == 0;
+            let began = Instant::now();
+            let result = timeout(HANG, operation(&*self.opened)).await;
+            let result = result.unwrap_or_else(|_| Err(format!("hangs for {} s", HANG.as_secs())));
+            self.count(began, fresh, result.as_ref().err());
+            if let Ok(held) = result {
+                if fresh {
+                    let _ = timeout(HANG, retire(held)).await;
+                } else {
+                    sleep(Duration::from_millis(self.random.u64(..100))).await;
+                }
+            }
+            sleep(Duration::from_millis(self.random.u64(50..250))).await;
+        }
+    }
+
+    fn count(&self, began: Instant, fresh: bool, error: Option<&String>) {
+        let mut score = lock(&self.score);
+        let ended = Instant::now();
+        score.operations += 1;
+        score.fresh += u64::from(fresh);
+        score.longest = score.longest.max(ended - began);
+        if let Some(error) = error {
+            score.failures.push(Failure {
+                adapter: self.name,
+                rotates: PER_CONNECTION.iter().all(|(name, _)| *name != self.name),
+                began,
+                ended,
+                error: error.clone(),
+            });
+        }
+    }
+}

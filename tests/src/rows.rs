@@ -1,0 +1,115 @@
+//! The fault table: what happens, and what must hold then. `docs/faults.md` shows the same rows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::adapters::{ALL, PER_CONNECTION};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Row {
+    SlowEndpoint,
+    Outage,
+    OutagePastExpiry,
+    ColdStart,
+    AbandonedRefresh,
+    BadCredential,
+    RefusedToken,
+    Clock,
+    Freeze,
+    ServerGone,
+    Stall,
+    Lifecycle,
+    EveryConnectFails,
+}
+
+impl Row {
+    pub const ALL: [Self; 13] = [
+        Self::SlowEndpoint,
+        Self::Outage,
+        Self::OutagePastExpiry,
+        Self::ColdStart,
+        Self::AbandonedRefresh,
+        Self::BadCredential,
+        Self::RefusedToken,
+        Self::Clock,
+        Self::Freeze,
+        Self::ServerGone,
+        Self::Stall,
+        Self::Lifecycle,
+        Self::EveryConnectFails,
+    ];
+
+    pub fn fault(self) -> &'static str {
+        match self {
+            Self::SlowEndpoint => "token endpoint slow (10 s), token still valid",
+            Self::Outage => {
+                "endpoint hangs, or answers 429, 500, 503, garbage or a reset, while the token stays valid"
+            }
+            Self::OutagePastExpiry => "endpoint down past expiry, then back",
+            Self::ColdStart => "cold start: 1,000 tasks ask at once, pool of 100",
+            Self::AbandonedRefresh => {
+                "the task that waits for a refresh is dropped, aborted or times out, 1,000 times"
+            }
+            Self::BadCredential => {
+                "a credential panics, hangs, returns an expired token, returns the same token again"
+            }
+            Self::RefusedToken => {
+                "the server refuses a valid token: identity revoked, keys rotated"
+            }
+            Self::Clock => "the clock steps forward or back by hours",
+            Self::Freeze => "process frozen (SIGSTOP) past expiry, then continued",
+            Self::ServerGone => {
+                "PostgreSQL restarts, fails over to another address, ends all connections"
+            }
+            Self::Stall => {
+                "PostgreSQL accepts and says nothing; the TLS handshake stalls; authentication stalls"
+            }
+            Self::Lifecycle => {
+                "pools dropped unclosed, closed under load, made and dropped; a runtime ends while refreshing; two share a cache"
+            }
+            Self::EveryConnectFails => "bb8 and deadpool when every connect fails",
+        }
+    }
+
+    pub fn must_hold(self) -> &'static str {
+        match self {
+            Self::SlowEndpoint => "no caller waits for it",
+            Self::Outage => {
+                "no operation fails; attempts follow the backoff, never one per connect"
+            }
+            Self::OutagePastExpiry => {
+                "connects fail fast, the endpoint's error is told; one attempt after it is back, all is well"
+            }
+            Self::ColdStart => "exactly one token request",
+            Self::AbandonedRefresh => "the refresh completes; nobody hangs",
+            Self::BadCredential => "bounded, reported, no hot loop",
+            Self::RefusedToken => {
+                "one more token, one more login; the same token back ends it with the server's error"
+            }
+            Self::Clock | Self::Freeze => {
+                "per connection: no operation fails; by rotation: those of the first moment at most"
+            }
+            Self::ServerGone => "pools heal with the token they have; no token request",
+            Self::Stall => {
+                "the connect deadline holds, the pool is not wedged, the error names the phase"
+            }
+            Self::Lifecycle => "no task, connection, socket or file is left; no hang; no panic",
+            Self::EveryConnectFails => "the user sees the cause, not only \"timed out\"",
+        }
+    }
+
+    /// Whether the row says something about this adapter.
+    pub fn applies_to(self, adapter: &str) -> bool {
+        match self {
+            Self::RefusedToken => PER_CONNECTION.iter().any(|(name, _)| *name == adapter),
+            Self::EveryConnectFails => on_a_hiding_pool(adapter),
+            _ => ALL.iter().any(|(name, _)| *name == adapter),
+        }
+    }
+}
+
+/// Those whose pool keeps the reason of a failed connect to itself.
+pub fn on_a_hiding_pool(adapter: &str) -> bool {
+    ["bb8", "deadpool"]
+        .iter()
+        .any(|pool| adapter.contains(pool))
+}

@@ -1,0 +1,110 @@
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use entra_pg_core::Entra;
+use entra_pg_tests::{
+    rows::Row,
+    subject::{Requests, Subject, operation},
+};
+use futures::FutureExt;
+use tokio::{
+    sync::watch,
+    time::{sleep_until, timeout},
+};
+
+use super::{close_all, each, healed, opened, start, stop};
+use crate::{adapters::ALL, world::eventually};
+
+const LIFETIME: Duration = Duration::from_secs(20);
+const TIMES: usize = 1_000;
+
+/// The real credential, behind a gate that can be shut.
+#[derive(Debug)]
+struct Gated {
+    credential: Arc<dyn TokenCredential>,
+    open: watch::Receiver<bool>,
+    asked: Requests,
+}
+
+#[async_trait]
+impl TokenCredential for Gated {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.asked.add();
+        let _ = self.open.clone().wait_for(|open| *open).await;
+        self.credential.get_token(scopes, options).await
+    }
+}
+
+/// Each of the 1,000 asks for a connection while the token has expired and its refresh is under way, and goes away.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gives_up_waiting_for_a_refresh_neither_stops_it_nor_starts_another() {
+    let emulator = start(LIFETIME).await;
+    let (gate, open) = watch::channel(true);
+    let subjects = ALL.map(|adapter| {
+        let asked = Requests::default();
+        let gated = Gated {
+            credential: Requests::default().credential(&emulator),
+            open: open.clone(),
+            asked: asked.clone(),
+        };
+        Subject::with(&emulator, adapter, Entra::new(Arc::new(gated)), asked)
+    });
+    let subjects = opened(subjects.into()).await;
+    // Fresh still: nothing has been asked for a second time.
+    gate.send_replace(false);
+    emulator
+        .control()
+        .set_token_lifetime(Duration::from_secs(3_600));
+    let subjects = each(subjects, async |mut subject: Subject| {
+        sleep_until(subject.expiry() + Duration::from_millis(100)).await;
+        subject.tokens().poll();
+        eventually("a refresh is under way", async || {
+            subject.status().refreshing
+        })
+        .await;
+        subject = abandon(subject).await;
+        assert_eq!(subject.requests_since(), 1, "{}", subject.name);
+        subject
+    })
+    .await;
+    gate.send_replace(true);
+    let subjects = each(subjects, async |mut subject: Subject| {
+        let wait = healed(&mut subject).await;
+        assert_eq!(subject.requests_since(), 1, "{}", subject.name);
+        subject.record(
+            Row::AbandonedRefresh,
+            "abandoned",
+            super::took("well after", wait),
+        );
+        subject
+    })
+    .await;
+    close_all(subjects).await;
+    stop(emulator).await;
+}
+
+async fn abandon(subject: Subject) -> Subject {
+    let subject = Arc::new(subject);
+    for number in 0..TIMES {
+        match number % 3 {
+            0 => drop(operation(subject.opened()).now_or_never()),
+            1 => {
+                let asking = Arc::clone(&subject);
+                let task = tokio::spawn(async move { operation(asking.opened()).await.map(drop) });
+                tokio::task::yield_now().await;
+                task.abort();
+                let ended = timeout(Duration::from_secs(60), task).await;
+                drop(ended.expect("an aborted task ends"));
+            }
+            _ => drop(timeout(Duration::from_millis(1), operation(subject.opened())).await),
+        }
+    }
+    let mut subject = Arc::into_inner(subject).expect("all have ended");
+    subject.tally.operations += TIMES as u64;
+    subject
+}

@@ -1,0 +1,99 @@
+use std::{sync::Arc, time::Duration};
+
+use entra_pg_core::Entra;
+use entra_pg_tests::{
+    rows::Row,
+    subject::{Requests, Subject, operation},
+};
+use futures::future::join_all;
+use tokio::{
+    sync::{Mutex, OnceCell, Semaphore},
+    time::Instant,
+};
+
+use super::{each, start, stop};
+use crate::adapters::ALL;
+
+const TASKS: usize = 1_000;
+const POOL: u32 = 100;
+/// For a hundred connections that all open at once, on a machine that is busy with other things.
+const DEADLINE: u32 = 100;
+/// Long enough for all to have asked before the answer comes.
+const LATENCY: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_tasks_at_a_cold_start_make_one_request() {
+    let emulator = start(Duration::from_secs(3_600)).await;
+    emulator.control().set_latency(LATENCY);
+    // One after another: the server has room for 200 connections.
+    for adapter in ALL {
+        let subject = Subject::new(&emulator, adapter).within(DEADLINE);
+        let (name, requests) = (subject.name, subject.requests.clone());
+        let app = Arc::new(App {
+            cell: OnceCell::new(),
+            room: Semaphore::new(POOL as usize),
+        });
+        let first = Arc::new(Mutex::new(Some(subject)));
+        let started = Instant::now();
+        let tasks = (0..TASKS).map(|_| tokio::spawn(serve(Arc::clone(&app), Arc::clone(&first))));
+        let ended = join_all(tasks).await;
+        let mut longest = Duration::ZERO;
+        for result in ended {
+            let took = result.expect("no panic");
+            longest = longest.max(took.unwrap_or_else(|error| panic!("{name}: {error}")));
+        }
+        assert_eq!(requests.count(), 1, "{name}");
+        assert!(started.elapsed() < Duration::from_secs(300), "{name}");
+        let app = Arc::into_inner(app).expect("all tasks have ended");
+        let mut subject = app.cell.into_inner().expect("it was opened");
+        subject.tally.operations = TASKS as u64;
+        subject.tally.longest = longest;
+        subject.record(Row::ColdStart, "cold start", "");
+        subject.close().await;
+    }
+    stop(emulator).await;
+}
+
+/// An application that opens its pool when it is first needed.
+struct App {
+    cell: OnceCell<Subject>,
+    /// For the adapter without a pool.
+    room: Semaphore,
+}
+
+async fn serve(app: Arc<App>, first: Arc<Mutex<Option<Subject>>>) -> Result<Duration, String> {
+    let started = Instant::now();
+    let open = || async {
+        let mut subject = first.lock().await.take().ok_or("it did not open")?;
+        subject
+            .open_sized(POOL)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok::<_, String>(subject)
+    };
+    let _room = app.room.acquire().await.expect("never closed");
+    let subject = app.cell.get_or_try_init(open).await?;
+    drop(operation(subject.opened()).await?);
+    Ok(started.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_pools_of_a_process_start_with_one_request() {
+    let emulator = start(Duration::from_secs(3_600)).await;
+    emulator.control().set_latency(LATENCY);
+    let requests = Requests::default();
+    let entra = Entra::new(requests.credential(&emulator));
+    let pools = [ALL, ALL, ALL].concat();
+    let subjects = pools
+        .into_iter()
+        .map(|adapter| Subject::with(&emulator, adapter, entra.clone(), requests.clone()))
+        .collect();
+    let subjects = each(subjects, async |mut subject: Subject| {
+        subject.open().await.expect(subject.name);
+        subject
+    })
+    .await;
+    assert_eq!(requests.count(), 1, "for {} pools", subjects.len());
+    super::close_all(subjects).await;
+    stop(emulator).await;
+}

@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use entra_pg_emulator::Fault;
+use entra_pg_tests::{
+    relay::{Relay, Way},
+    rows::{Row, on_a_hiding_pool},
+    subject::{Named, Subject},
+};
+use rstest::rstest;
+
+use super::{close_all, each, opened, start, stop};
+use crate::adapters::ALL;
+
+fn hiding() -> impl Iterator<Item = Named> {
+    ALL.into_iter().filter(|(name, _)| on_a_hiding_pool(name))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    NoToken,
+    LoginRefused,
+    ServerHangsUp,
+}
+
+impl Cause {
+    fn told(self) -> [&'static str; 2] {
+        match self {
+            Self::NoToken => ["token failed", "503"],
+            Self::LoginRefused => ["connection failed", "refused the login of \"app\""],
+            Self::ServerHangsUp => ["connection failed", "TLS handshake"],
+        }
+    }
+}
+
+#[rstest]
+#[case(Cause::NoToken)]
+#[case(Cause::LoginRefused)]
+#[case(Cause::ServerHangsUp)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_whose_connects_all_fail_lets_its_user_know_why(#[case] cause: Cause) {
+    let lifetime = if cause == Cause::NoToken { 6 } else { 3_600 };
+    let emulator = start(Duration::from_secs(lifetime)).await;
+    let control = emulator.control();
+    let server = Way::To(([127, 0, 0, 1], emulator.port()).into());
+    let relay = Relay::start(server).await;
+    let subjects =
+        hiding().map(|adapter| Subject::new(&emulator, adapter).through(&emulator, relay.port()));
+    let subjects = opened(subjects.collect()).await;
+    match cause {
+        Cause::NoToken => control.set_fault(Some(Fault::ServiceUnavailable)),
+        Cause::LoginRefused => {
+            let sql = "ALTER ROLE app NOLOGIN";
+            control
+                .execute(sql)
+                .await
+                .expect("the role loses its login");
+        }
+        Cause::ServerHangsUp => relay.set(Way::HangUp),
+    }
+    let subjects = each(subjects, move |mut subject: Subject| async move {
+        let name = subject.name;
+        if cause == Cause::NoToken {
+            tokio::time::sleep_until(subject.expiry() + Duration::from_millis(500)).await;
+        }
+        let error = subject.operate().await.expect_err(name);
+        for part in cause.told() {
+            assert!(
+                error.contains(part),
+                "{name}: {part:?} is missing in {error}"
+            );
+        }
+        subject.record(Row::EveryConnectFails, &format!("{cause:?}"), "");
+        subject
+    })
+    .await;
+    close_all(subjects).await;
+    stop(emulator).await;
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use entra_pg_emulator::Fault;
+use entra_pg_tests::{rows::Row, subject::Subject};
+use rstest::rstest;
+
+use super::{RESERVE, close_all, each, open_all, operate_until, start, stop};
+use crate::adapters::ALL;
+
+const LIFETIME: Duration = Duration::from_secs(32);
+const RETRY_AFTER: Duration = Duration::from_secs(3);
+
+/// How many attempts the backoff allows at most from when a refresh is due until `left` is left: between two of them a tenth
+/// of what remains then, less 10 %, or what the endpoint asks for, but not more than half of what remains.
+fn most_attempts(left: Duration, retry_after: Duration) -> u64 {
+    let (mut remaining, left) = ((LIFETIME / 2).as_secs_f64(), left.as_secs_f64());
+    let mut attempts = 0;
+    while remaining > left {
+        attempts += 1;
+        // A pause is measured against what remains when it ends: p = 0.09 (r - p), and p = (r - p) / 2.
+        let backoff = remaining * 0.09 / 1.09;
+        remaining -= backoff.max(retry_after.as_secs_f64().min(remaining / 3.0));
+    }
+    attempts
+}
+
+#[rstest]
+#[case::hangs(Fault::Hang, Duration::ZERO)]
+#[case::answers_429(Fault::TooManyRequests { retry_after: RETRY_AFTER }, RETRY_AFTER)]
+#[case::answers_500(Fault::InternalServerError, Duration::ZERO)]
+#[case::answers_503(Fault::ServiceUnavailable, Duration::ZERO)]
+#[case::answers_garbage(Fault::Garbage, Duration::ZERO)]
+#[case::resets_the_connection(Fault::Reset, Duration::ZERO)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_harms_nobody_while_the_token_lives(
+    #[case] fault: Fault,
+    #[case] retry_after: Duration,
+) {
+    let emulator = start(LIFETIME).await;
+    let subjects = open_all(&emulator, &ALL).await;
+    emulator.control().set_fault(Some(fault));
+    let most = match fault {
+        // Within the time that a single request is given.
+        Fault::Hang => 1,
+        _ => most_attempts(RESERVE, retry_after),
+    };
+    let subjects = each(subjects, move |mut subject: Subject| async move {
+        let end = subject.expiry() - RESERVE;
+        operate_until(&mut subject, end).await;
+        let (name, requests) = (subject.name, subject.requests_since());
+        subject.assert_flawless();
+        assert!(
+            (1..=most).contains(&requests),
+            "{name}: {requests} requests, at most {most} were expected"
+        );
+        subject.record(Row::Outage, &fault.to_string(), "");
+        subject
+    })
+    .await;
+    close_all(subjects).await;
+    stop(emulator).await;
+}

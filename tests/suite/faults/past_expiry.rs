@@ -1,0 +1,104 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use entra_pg_emulator::Fault;
+use entra_pg_tests::{rows::Row, subject::Subject};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{close_all, each, fetches_per_connection, is_refusal, open_all, start, stop, took};
+use crate::{adapters::ALL, world::eventually};
+
+const LIFETIME: Duration = Duration::from_secs(12);
+/// The longest step of the backoff, beside which only a connect is to be waited for.
+const LONGEST_STEP: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_past_expiry_fails_fast_with_its_cause_and_ends_with_the_first_request_after_it()
+{
+    let emulator = start(LIFETIME).await;
+    let subjects = open_all(&emulator, &ALL).await;
+    emulator
+        .control()
+        .set_fault(Some(Fault::ServiceUnavailable));
+    let requests: Vec<_> = subjects
+        .iter()
+        .map(|s| (s.name, s.requests.clone()))
+        .collect();
+    let (down, (lift, lifted)) = (Arc::new(AtomicUsize::new(0)), watch::channel(None));
+    let noted = Arc::clone(&down);
+    let working = tokio::spawn(each(subjects, move |subject| {
+        suffer(subject, Arc::clone(&noted), lifted.clone())
+    }));
+    eventually("every adapter has felt the outage", async || {
+        working.is_finished() || down.load(SeqCst) == ALL.len()
+    })
+    .await;
+    emulator.control().set_fault(None);
+    let counts: Vec<_> = requests
+        .iter()
+        .map(|(_, requests)| requests.count())
+        .collect();
+    lift.send_replace(Some(Instant::now()));
+    let subjects = working.await.expect("no panic");
+    for ((name, requests), before) in requests.iter().zip(counts) {
+        let after = requests.count() - before;
+        assert!(after <= 1, "{name}: {after} requests until all was well");
+    }
+    close_all(subjects).await;
+    stop(emulator).await;
+}
+
+/// Operates until the outage has been felt and is over.
+async fn suffer(
+    mut subject: Subject,
+    down: Arc<AtomicUsize>,
+    mut lifted: watch::Receiver<Option<Instant>>,
+) -> Subject {
+    let name = subject.name;
+    sleep_until(subject.expiry() + Duration::from_secs(1)).await;
+    subject.begin();
+    let error = subject.operate().await.expect_err(name);
+    let told = if fetches_per_connection(name) {
+        error.contains("503")
+    } else {
+        // sqlx has only the server's word for it; the cache knows more.
+        let last = subject.status().last_error.map(|error| error.to_string());
+        is_refusal(&error) && last.is_some_and(|last| last.contains("503"))
+    };
+    assert!(told, "{name}: the cause is not told: {error}");
+    down.fetch_add(1, SeqCst);
+    // It goes on asking, as an application does, until the outage ends and the next operation is well.
+    while subject.operate().await.is_err() {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let since = lifted
+        .wait_for(Option::is_some)
+        .await
+        .expect("the test goes on")
+        .expect("checked");
+    let recovered = since.elapsed();
+    assert!(
+        recovered < LONGEST_STEP * 3,
+        "{name} recovered after {recovered:?}"
+    );
+    // bb8 tries until its own time is up, which is 20 s here.
+    let limit = if name.contains("bb8") { 25 } else { 20 };
+    assert!(
+        subject.tally.longest < Duration::from_secs(limit),
+        "{subject:?}"
+    );
+    subject.record(
+        Row::OutagePastExpiry,
+        "past expiry",
+        took("well again after", recovered),
+    );
+    subject
+}
