@@ -22,8 +22,8 @@ use tempfile::TempDir;
 use super::{Account, Binaries, SUPERUSER};
 use crate::{Error, directory};
 
-/// PostgreSQL itself kills its children after 5 s of an immediate shutdown.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// For one that hangs, not for a machine that is slow. PostgreSQL itself kills its children after 5 s of an immediate shutdown.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running supervisor. Dropping it stops PostgreSQL and removes the directory.
 pub(crate) struct Supervisor {
@@ -118,11 +118,11 @@ impl Supervisor {
             return Ok(());
         };
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        // `initdb` may still be at work; the shell itself is deaf to it.
+        signal_group(&child, Signal::SIGTERM);
         if !exits_within(&mut child, PATIENCE) {
             tracing::warn!(target: "entra_pg_emulator", "PostgreSQL's supervisor does not end; killing it");
-            if let Ok(group) = i32::try_from(child.id()) {
-                _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-            }
+            signal_group(&child, Signal::SIGKILL);
             _ = child.wait();
         }
         let path = directory.path().to_owned();
@@ -140,6 +140,12 @@ impl Drop for Supervisor {
         if let Err(error) = self.shutdown() {
             tracing::warn!(target: "entra_pg_emulator", "{error}");
         }
+    }
+}
+
+fn signal_group(child: &Child, signal: Signal) {
+    if let Ok(group) = i32::try_from(child.id()) {
+        _ = killpg(Pid::from_raw(group), signal);
     }
 }
 
