@@ -102,7 +102,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
         startup: &Startup,
         login: &'a Login,
     ) -> Result<Self, Failure> {
-        server.write_all(&startup.encode()).await.map_err(broken)?;
+        let packet = startup.encode().map_err(|error| unspeakable(&error))?;
+        server.write_all(&packet).await.map_err(broken)?;
         server.flush().await.map_err(broken)?;
         Ok(Self {
             server,
@@ -202,6 +203,14 @@ fn broken(error: io::Error) -> Failure {
     )
     .transient(true)
     .into()
+}
+
+fn unspeakable(error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::InvalidTarget,
+        format!("the target cannot be said in PostgreSQL's protocol: {error}"),
+    )
+    .with_hint("role, database and options must not hold a zero byte")
 }
 
 fn not_entra(user: &str, what: &str) -> Error {

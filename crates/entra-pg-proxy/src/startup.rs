@@ -2,7 +2,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/protocol-message-formats.html>: a length that counts itself, a code, the rest.
 
-use std::str;
+use std::{io, str};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use postgres_protocol::message::frontend;
@@ -137,20 +137,18 @@ impl Startup {
     }
 
     /// The packet for the server, in the protocol version that the client speaks.
-    pub(crate) fn encode(&self) -> Bytes {
-        let pairs = self
-            .parameters
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+    ///
+    /// # Errors
+    /// When a value holds a zero, which the client's cannot but the target's can.
+    pub(crate) fn encode(&self) -> io::Result<Bytes> {
+        let pairs = self.parameters.iter();
+        let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
         let mut packet = BytesMut::new();
-        // Fails for strings that hold a zero, which `parameters` cannot have read and a target cannot hold.
-        if frontend::startup_message(pairs, &mut packet).is_err() {
-            packet.clear();
-        }
+        frontend::startup_message(pairs, &mut packet)?;
         if let Some(mut version) = packet.get_mut(4..8) {
             version.put_u32(self.version);
         }
-        packet.freeze()
+        Ok(packet.freeze())
     }
 }
 
