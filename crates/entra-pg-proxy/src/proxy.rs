@@ -79,8 +79,9 @@ impl Builder {
         self.unix(place::PRIVATE_PORT, place::private)
     }
 
-    /// Listens on a socket in this directory. It must be closed to other users; it is made, and removed at the end, if it does
-    /// not exist. `port` is a part of the socket's name. A socket that a killed process has left there is replaced.
+    /// Listens on a socket in this directory, which must be this user's and closed to others (mode 0700). If it does not exist it
+    /// is made, and removed at the end unless something else is in it by then. `port` is a part of the socket's name. A socket
+    /// that a killed process has left there is replaced.
     ///
     /// # Errors
     /// As [`listen_private`](Self::listen_private); [`ErrorKind::Listen`] also when the directory is open to others, its path
