@@ -11,7 +11,7 @@ use entra_pg_sea_orm::sea_orm::{
     TransactionTrait,
 };
 use entra_pg_sqlx::{
-    ConnectEntra,
+    ConnectEntra, Strategy,
     sqlx::{self, PgPool, Postgres, Row, pool::PoolConnection, postgres::PgPoolOptions},
 };
 use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres};
@@ -20,7 +20,7 @@ use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres};
 pub const POOL_SIZE: u32 = 8;
 
 /// Every adapter. A new one adds itself here, and to `conformance`.
-pub const ALL: [(&str, &dyn Adapter); 7] = [
+pub const ALL: [(&str, &dyn Adapter); 9] = [
     ("sqlx", &Sqlx),
     ("SeaORM", &SeaOrm),
     ("tokio-postgres", &TokioPostgres),
@@ -28,10 +28,13 @@ pub const ALL: [(&str, &dyn Adapter); 7] = [
     ("tokio-postgres on deadpool", &TokioPostgresDeadpool),
     ("diesel-async on bb8", &DieselBb8),
     ("diesel-async on deadpool", &DieselOverDeadpool),
+    ("sqlx per connection", &SqlxPerConnection),
+    ("SeaORM per connection", &SeaOrmPerConnection),
 ];
 
 /// Those that fetch a token whenever a connection opens.
-pub const PER_CONNECTION: [(&str, &dyn Adapter); 5] = [ALL[2], ALL[3], ALL[4], ALL[5], ALL[6]];
+pub const PER_CONNECTION: [(&str, &dyn Adapter); 7] =
+    [ALL[2], ALL[3], ALL[4], ALL[5], ALL[6], ALL[7], ALL[8]];
 
 /// How long a pool lets its user wait: so many seconds, and not less than one for each connection that it may have to open.
 fn patience(seconds: u32, size: u32) -> Duration {
@@ -97,13 +100,36 @@ impl Adapter for Sqlx {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn Opened>, Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(size)
-            .acquire_timeout(patience(30, size))
-            .connect_entra(target, entra)
-            .await?;
-        Ok(Box::new(pool))
+        open_sqlx(target, Strategy::Rotate(entra), size).await
     }
+}
+
+pub struct SqlxPerConnection;
+
+#[async_trait]
+impl Adapter for SqlxPerConnection {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
+        open_sqlx(target, Strategy::PerConnection(entra), size).await
+    }
+}
+
+async fn open_sqlx(
+    target: Target,
+    strategy: Strategy<'_>,
+    size: u32,
+) -> Result<Box<dyn Opened>, Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(patience(30, size))
+        .connect_entra(target, strategy)
+        .await?;
+    Ok(Box::new(pool))
 }
 
 #[async_trait]
@@ -141,13 +167,37 @@ impl Adapter for SeaOrm {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn Opened>, Error> {
-        let mut options = sea_orm::ConnectOptions::new(url);
-        options
-            .max_connections(size)
-            .acquire_timeout(patience(10, size));
-        let db = entra_pg_sea_orm::connect_with(options, entra, |_| Ok(target)).await?;
-        Ok(Box::new(db))
+        open_sea_orm(url, target, Strategy::Rotate(entra), size).await
     }
+}
+
+pub struct SeaOrmPerConnection;
+
+#[async_trait]
+impl Adapter for SeaOrmPerConnection {
+    async fn open_sized(
+        &self,
+        url: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn Opened>, Error> {
+        open_sea_orm(url, target, Strategy::PerConnection(entra), size).await
+    }
+}
+
+async fn open_sea_orm(
+    url: &str,
+    target: Target,
+    strategy: Strategy<'_>,
+    size: u32,
+) -> Result<Box<dyn Opened>, Error> {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options
+        .max_connections(size)
+        .acquire_timeout(patience(10, size));
+    let db = entra_pg_sea_orm::connect_with(options, strategy, |_| Ok(target)).await?;
+    Ok(Box::new(db))
 }
 
 #[async_trait]

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Each published crate, and the crates of this workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("entra-pg-core", &[]),
-    ("entra-pg-sqlx", &["entra-pg-core"]),
+    ("entra-pg-proxy", &["entra-pg-core"]),
+    ("entra-pg-sqlx", &["entra-pg-core", "entra-pg-proxy"]),
     ("entra-pg-sea-orm", &["entra-pg-sqlx"]),
     ("entra-pg-tokio-postgres", &["entra-pg-core"]),
     ("entra-pg-diesel-async", &["entra-pg-tokio-postgres"]),
@@ -81,6 +82,19 @@ fn no_crate_depends_on_one_that_it_should_not_know() {
             .collect();
         assert_eq!(own, allowed.iter().collect::<Vec<_>>(), "{name}");
     }
+}
+
+/// Who does not ask for the proxy does not build it.
+#[test]
+fn sqlx_knows_the_proxy_through_a_feature_only() {
+    let manifest = Path::new(ROOT).join("crates/entra-pg-sqlx/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("a manifest");
+    let line = manifest
+        .lines()
+        .find(|line| line.starts_with("entra-pg-proxy"));
+    assert!(line.is_some_and(|line| line.contains("optional = true")));
+    let default = manifest.lines().find(|line| line.starts_with("default = "));
+    assert!(default.is_some_and(|line| !line.contains("per-connection")));
 }
 
 #[test]

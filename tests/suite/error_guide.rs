@@ -17,10 +17,24 @@ use syn::{
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Helpers that make an error from the message that they are given.
-const MAKERS: [&str; 5] = ["invalid", "none", "password", "unusable", "unverified"];
+const MAKERS: [&str; 6] = [
+    "invalid",
+    "none",
+    "password",
+    "taken",
+    "unusable",
+    "unverified",
+];
 
-/// Functions that repeat what a driver says.
-const DRIVERS_WORDS: [&str; 4] = ["explain", "establish", "is_valid", "user_options"];
+/// Functions that repeat what a driver, a library or the system says.
+const DRIVERS_WORDS: [&str; 6] = [
+    "dial",
+    "explain",
+    "establish",
+    "is_valid",
+    "unreachable",
+    "user_options",
+];
 
 /// The guide's sections by heading, each on one line.
 fn sections() -> Vec<(String, String)> {
@@ -84,7 +98,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
                 vec![path]
             }
         })
-        .filter(|path| !path.to_string_lossy().ends_with("_tests.rs"))
+        .filter(|path| {
+            let path = path.to_string_lossy();
+            !path.ends_with("_tests.rs") && !path.ends_with("fuzzing.rs")
+        })
         .collect()
 }
 

@@ -12,6 +12,7 @@ mod listening;
 mod observability;
 mod options;
 mod probe;
+mod proxy;
 mod readme;
 mod secrets;
 mod tap;

@@ -12,6 +12,7 @@ use azure_core::{
 };
 use entra_pg_core::{Builder, Entra, Error, Scope, Target};
 use entra_pg_emulator::{Emulator, Fault};
+use entra_pg_proxy::Proxy;
 use futures::future::join_all;
 use metrics_util::debugging::DebuggingRecorder;
 use tokio::{net::TcpListener, runtime::Runtime, time::timeout};
@@ -20,6 +21,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::{
     adapters::{ALL, Adapter},
     listening::{Ear, Meters},
+    proxy::raw::Raw,
     world::{credential, eventually, target, url},
 };
 
@@ -162,6 +164,36 @@ async fn a_pool_is_rotated_and_connections_are_lost(emulator: &Emulator, ear: &E
     drop(client);
 }
 
+/// Beside its connects, which are told as any adapter's.
+async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
+    let entra = Entra::new(credential(emulator));
+    let proxy = Proxy::builder(
+        entra
+            .database(target(emulator, "proxied"))
+            .expect("a target"),
+    );
+    let proxy = proxy.listen_private().expect("listens");
+    drop(Raw::ready(proxy.address()).await);
+    Raw::begin_with(proxy.address(), b"GET / HTTP/1.1\r\n")
+        .await
+        .error()
+        .await;
+    let nowhere = format!("postgres://nobody@localhost:{}/db", closed_port().await);
+    let nowhere = Proxy::builder(entra.database(nowhere.as_str()).expect("a target"));
+    let nowhere = nowhere.listen_private().expect("listens");
+    let cancel = [0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 2];
+    let answer = Raw::begin_with(nowhere.address(), &cancel)
+        .await
+        .message()
+        .await;
+    assert_eq!(answer, None, "whoever cancels is told nothing");
+    Raw::begin(nowhere.address(), "nobody").await.error().await;
+    for (phase, outcome) in [("ready", "ready"), ("reaching", "connect")] {
+        let values = [("adapter", "proxy"), ("phase", phase), ("outcome", outcome)];
+        eventually(outcome, async || ear.has("connect", &values)).await;
+    }
+}
+
 async fn a_connect_is_cancelled(emulator: &Emulator) {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = silent.local_addr().expect("an address").port();
@@ -234,6 +266,7 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
             each_adapter_succeeds_and_fails(&emulator, &ear).await;
             a_token_is_refused_and_replaced_or_repeated(&emulator).await;
             a_pool_is_rotated_and_connections_are_lost(&emulator, &ear).await;
+            a_proxy_tells_whom_it_does_not_serve(&emulator, &ear).await;
             a_connect_is_cancelled(&emulator).await;
         };
         timeout(Duration::from_secs(300), all).await.expect("ends");

@@ -39,10 +39,12 @@ guide! {
     Connect => "connect", "look at the server's log for the reason, and check its health";
     ConnectTimeout => "connect-timeout", "check the server's firewall and its health";
     Tls => "tls", "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
+    Listen => "listen", "choose another port or directory";
     Runtime => "runtime", "call this from a task of a Tokio runtime with I/O and time enabled";
     Rejected(Expired) => "rejected-expired", "check the clock of this machine";
     Rejected(Audience) => "rejected-audience", "set the scope that fits the server, see Scope";
     Rejected(Format) => "rejected-format", "check that the server has Microsoft Entra authentication enabled";
     Rejected(TokenType) => "rejected-token-type", "make the role anew, of the type that fits this principal";
+    Rejected(NotEntra) => "rejected-not-entra", "check the role's name, and that it is mapped to Microsoft Entra";
     Rejected(Other) => "rejected", "check that the role exists and is mapped to this principal's object id";
 }

@@ -5,18 +5,19 @@
 //! with, the user's closure applied, is what ours goes on from.
 
 use entra_pg_sqlx::{
+    Strategy, Supply,
     core::{
-        Database, Entra, Error, ErrorKind, Target, chain,
+        Database, Error, ErrorKind, Target, chain,
         observe::{Connect, Step},
     },
-    explain_connect, rotate, seal,
 };
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{self, postgres::PgConnectOptions},
 };
 
-/// Connects with the options' URL, and rotates tokens until the connection is closed.
+/// Connects with the options' URL. Connections get their tokens as `strategy` says: given `&Entra`, the first one is fetched
+/// now, and tokens are rotated until the connection is closed.
 ///
 /// The token is waited for at most for the URL's `connect_timeout`. The first connection is waited for as SeaORM does: for
 /// the options' own `acquire_timeout` or `connect_timeout`, 30 s by default. Cancelling leaves nothing behind.
@@ -26,9 +27,9 @@ use sea_orm::{
 /// `after_connect` is its [`source`](std::error::Error::source).
 pub async fn connect(
     options: impl Into<ConnectOptions>,
-    entra: &Entra,
+    strategy: impl Into<Strategy<'_>>,
 ) -> Result<DatabaseConnection, Error> {
-    connect_with(options, entra, Ok).await
+    connect_with(options, strategy, Ok).await
 }
 
 /// As [`connect`], with a function that changes what was read from the URL: the scope, or root certificates from memory.
@@ -38,14 +39,15 @@ pub async fn connect(
 /// As [`connect`], and those of `change`.
 pub async fn connect_with(
     options: impl Into<ConnectOptions>,
-    entra: &Entra,
+    strategy: impl Into<Strategy<'_>>,
     change: impl FnOnce(Target) -> Result<Target, Error>,
 ) -> Result<DatabaseConnection, Error> {
-    let options = options.into();
-    let database = entra.database(change(Target::parse(options.get_url())?)?)?;
+    let (options, strategy) = (options.into(), strategy.into());
+    let target = change(Target::parse(options.get_url())?)?;
+    let database = strategy.entra().database(target)?;
     let connect = Connect::new("sea-orm", database.target());
     connect
-        .run(Box::pin(open(options, &connect, &database)))
+        .run(Box::pin(open(options, &connect, strategy, database)))
         .await
 }
 
@@ -67,31 +69,26 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
 async fn open(
     mut options: ConnectOptions,
     connect: &Connect,
-    database: &Database,
+    strategy: Strategy<'_>,
+    database: Database,
 ) -> Result<DatabaseConnection, Error> {
-    let login = database.login().await?;
-    let sealed = seal(user_options(&options).await?, database, &login)?;
+    let supply = Supply::new(strategy, database, user_options(&options).await?).await?;
     connect.progress().reach(Step::Connecting);
-    let ours = sealed.clone();
+    let ours = supply.options().clone();
     options.map_sqlx_postgres_opts(move |_| ours.clone());
     match sea_orm::Database::connect(options).await {
         Ok(connection) => {
-            let pool = connection.get_postgres_connection_pool();
-            rotate(pool, database, &login).detach();
+            supply.attach(connection.get_postgres_connection_pool());
             Ok(connection)
         }
-        Err(error) => {
-            let error = explain(error, &sealed).await;
-            connect.refused(&error);
-            Err(error)
-        }
+        Err(error) => Err(explain(error, &supply, connect).await),
     }
 }
 
-async fn explain(error: DbErr, options: &PgConnectOptions) -> Error {
+async fn explain(error: DbErr, supply: &Supply, connect: &Connect) -> Error {
     match &error {
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) => explain_connect(cause, options).await,
-        DbErr::ConnectionAcquire(_) => explain_connect(&sqlx::Error::PoolTimedOut, options).await,
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => supply.explain(cause, connect).await,
+        DbErr::ConnectionAcquire(_) => supply.explain(&sqlx::Error::PoolTimedOut, connect).await,
         other => Error::new(ErrorKind::Connect, chain(other))
             .with_hint("SeaORM, or a closure of its options, refused the connection")
             .with_source(error),

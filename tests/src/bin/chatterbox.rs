@@ -17,7 +17,8 @@ use entra_pg_core::{
     },
     observe::Connect,
 };
-use entra_pg_sqlx::{ConnectEntra, sqlx::postgres::PgPoolOptions};
+use entra_pg_proxy::Proxy;
+use entra_pg_sqlx::{ConnectEntra, Strategy, sqlx::postgres::PgPoolOptions};
 use entra_pg_tokio_postgres::Connector;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -34,10 +35,16 @@ async fn main() -> Result<(), Error> {
     match target() {
         Ok(target) => {
             say("Target", &target);
+            proxy(&target, &entra);
+            let rotate = Strategy::Rotate(&entra);
+            let per_connection = Strategy::PerConnection(&entra);
+            say("Strategy", &per_connection);
             tokio::join!(
                 core(&target, &entra),
-                sqlx(&target, &entra),
-                sea_orm(&target, &entra),
+                sqlx(&target, rotate),
+                sqlx(&target, per_connection),
+                sea_orm(&target, rotate),
+                sea_orm(&target, per_connection),
                 tokio_postgres(&target, &entra),
                 tokio_postgres_pools(&target, &entra),
                 diesel(&target, &entra),
@@ -139,12 +146,27 @@ async fn panics(target: &Target) {
     say("Status", &entra.status());
 }
 
-async fn sqlx(target: &Target, entra: &Entra) {
+fn proxy(target: &Target, entra: &Entra) {
+    let builder = match entra.database(target) {
+        Ok(database) => Proxy::builder(database),
+        Err(error) => return complain("proxy", &error),
+    };
+    say("proxy::Builder", &builder);
+    match builder.listen_private() {
+        Ok(proxy) => {
+            say("Proxy", &proxy);
+            say("Address", proxy.address());
+        }
+        Err(error) => complain("proxy", &error),
+    }
+}
+
+async fn sqlx(target: &Target, strategy: Strategy<'_>) {
     let options = PgPoolOptions::new().acquire_timeout(patience());
-    match options.connect_entra(target, entra).await {
+    match options.connect_entra(target, strategy).await {
         Ok(pool) => {
             say("PgPool", &pool);
-            if let Ok(database) = entra.database(target)
+            if let Ok(database) = strategy.entra().database(target)
                 && let Ok(login) = database.login().await
             {
                 say("Rotation", &entra_pg_sqlx::rotate(&pool, &database, &login));
@@ -155,10 +177,10 @@ async fn sqlx(target: &Target, entra: &Entra) {
     }
 }
 
-async fn sea_orm(target: &Target, entra: &Entra) {
+async fn sea_orm(target: &Target, strategy: Strategy<'_>) {
     let mut options = entra_pg_sea_orm::sea_orm::ConnectOptions::new(url());
     options.acquire_timeout(patience());
-    match entra_pg_sea_orm::connect_with(options, entra, |_| Ok(target.clone())).await {
+    match entra_pg_sea_orm::connect_with(options, strategy, |_| Ok(target.clone())).await {
         Ok(db) => {
             say("DatabaseConnection", &db);
             let _ = db.close().await;

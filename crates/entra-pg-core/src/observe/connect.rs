@@ -1,6 +1,7 @@
 //! Connects, from the token to a connection that is ready, and how far they come.
 
 use std::{
+    borrow::Borrow,
     future::Future,
     pin::Pin,
     sync::{
@@ -114,10 +115,10 @@ impl Connect {
     ///
     /// # Errors
     /// Those of `connect`.
-    pub async fn run<T>(
+    pub async fn run<T, E: Borrow<Error>>(
         &self,
-        connect: Pin<Box<impl Future<Output = Result<T, Error>>>>,
-    ) -> Result<T, Error> {
+        connect: Pin<Box<impl Future<Output = Result<T, E>>>>,
+    ) -> Result<T, E> {
         let mut end = End {
             of: self,
             told: false,
@@ -126,7 +127,7 @@ impl Connect {
         end.told = true;
         match &result {
             Ok(_) => self.ready(),
-            Err(error) => self.failed(error),
+            Err(error) => self.failed(error.borrow()),
         }
         result
     }

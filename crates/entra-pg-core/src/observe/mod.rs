@@ -6,9 +6,13 @@
 mod connect;
 mod credential;
 mod metrics;
+mod proxy;
 mod token;
 
-pub use self::connect::{Connect, Progress, Step, connection_lost, pool_rotated};
+pub use self::{
+    connect::{Connect, Progress, Step, connection_lost, pool_rotated},
+    proxy::{cancel_lost, client_refused, proxy_listens},
+};
 pub(crate) use self::{
     credential::{chosen, not_kept_warm, sslmode_raised},
     token::{Request, request},
