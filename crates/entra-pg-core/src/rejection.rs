@@ -28,6 +28,9 @@ pub enum Rejection {
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 const AUTHENTICATION_STATES: [&str; 3] = ["28000", "28P01", "08P01"];
 
+/// Too many connections, and the server starting or stopping.
+const PASSING_STATES: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
+
 impl Rejection {
     /// Classifies a server's error. `None` when it is not about authentication.
     pub fn classify(sqlstate: &str, message: &str) -> Option<Self> {
@@ -85,6 +88,21 @@ impl Rejection {
             format!("the server refused the login of \"{user}\": {message}"),
         )
         .with_hint(self.hint(user))
+    }
+}
+
+impl Error {
+    /// The error for a connect that the server ended with this SQLSTATE and message: a refused login if they say so.
+    pub fn of_server(user: &str, sqlstate: &str, message: &str) -> Self {
+        match Rejection::classify(sqlstate, message) {
+            Some(rejection) => rejection.into_error(user, message),
+            None => Self::new(
+                ErrorKind::Connect,
+                format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
+            )
+            .with_hint("the message is the server's own; its log may say more")
+            .transient(PASSING_STATES.contains(&sqlstate)),
+        }
     }
 }
 

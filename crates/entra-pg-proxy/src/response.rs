@@ -5,7 +5,7 @@
 use std::borrow::Borrow;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use entra_pg_core::{Error, ErrorKind, Rejection, redact};
+use entra_pg_core::{Error, ErrorKind, redact};
 use postgres_protocol::message::backend::ERROR_RESPONSE_TAG;
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
@@ -173,23 +173,10 @@ impl From<Error> for Failure {
 impl Failure {
     /// The server's own error, with our hint if it has none.
     pub(crate) fn of_server(fields: Fields, user: &str) -> Self {
-        let (sqlstate, message) = (fields.sqlstate(), fields.message());
-        let error = match Rejection::classify(sqlstate, message) {
-            Some(rejection) => rejection.into_error(user, message),
-            None => Error::new(
-                ErrorKind::Connect,
-                format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
-            )
-            .transient(is_transient(sqlstate)),
-        };
+        let error = Error::of_server(user, fields.sqlstate(), fields.message());
         let response = fields.hinted(Some(error.hint())).encode(ERROR_RESPONSE_TAG);
         Self { error, response }
     }
-}
-
-/// Too many connections, and the server starting or stopping.
-fn is_transient(sqlstate: &str) -> bool {
-    matches!(sqlstate, "53300" | "57P01" | "57P02" | "57P03")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_pg_core::{Error, ErrorKind, Rejection, chain};
+use entra_pg_core::{Error, ErrorKind, chain};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
@@ -35,15 +35,7 @@ pub(crate) fn explain(error: &sqlx::Error, user: &str) -> Error {
     match error {
         sqlx::Error::Database(refusal) => {
             let sqlstate = refusal.code().unwrap_or_default();
-            match Rejection::classify(&sqlstate, refusal.message()) {
-                Some(rejection) => rejection.into_error(user, refusal.message()),
-                None => Error::new(
-                    ErrorKind::Connect,
-                    format!("the server refused the connection: {reason} (SQLSTATE {sqlstate})"),
-                )
-                .with_hint("the message is the server's own; its log may say more")
-                .transient(refusal.is_transient_in_connect_phase()),
-            }
+            Error::of_server(user, &sqlstate, refusal.message())
         }
         sqlx::Error::Tls(_) => unverified(&reason),
         // What rustls finds wrong with a certificate comes as an I/O error about invalid data.

@@ -19,7 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     failure::explain,
-    progress::{Tls, TlsStream, timed_out},
+    progress::{Tls, TlsStream},
 };
 
 /// The half of a connection that does its I/O. Spawn it; it ends when the client is dropped.
@@ -163,7 +163,7 @@ struct Deadline {
 
 impl Deadline {
     fn passed(self, step: Step) -> Error {
-        timed_out(step, self.limit, self.token_took)
+        step.timed_out(self.limit, self.token_took)
     }
 }
 

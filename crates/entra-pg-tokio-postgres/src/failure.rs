@@ -2,11 +2,10 @@
 
 use std::{error::Error as _, io};
 
-use entra_pg_core::{Error, ErrorKind, Rejection, chain, observe::Step};
+use entra_pg_core::{Error, ErrorKind, chain, observe::Step};
 
 const UNREACHABLE: &str =
     "check the host's name and port, and that the server's firewall lets this machine in";
-const REFUSED: &str = "the message is the server's own; its log may say more";
 const BROKE: &str =
     "look at the server's log for the reason, and check what stands between: a firewall, a proxy";
 const UNVERIFIED: &str = "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
@@ -18,16 +17,7 @@ pub(crate) fn explain(error: tokio_postgres::Error, user: &str, step: Step) -> E
 fn classify(error: &tokio_postgres::Error, user: &str, step: Step) -> Error {
     let reason = chain(error);
     if let Some(refusal) = error.as_db_error() {
-        let sqlstate = refusal.code().code();
-        return match Rejection::classify(sqlstate, refusal.message()) {
-            Some(rejection) => rejection.into_error(user, refusal.message()),
-            None => Error::new(
-                ErrorKind::Connect,
-                format!("the server refused the connection: {reason} (SQLSTATE {sqlstate})"),
-            )
-            .with_hint(REFUSED)
-            .transient(is_transient(sqlstate)),
-        };
+        return Error::of_server(user, refusal.code().code(), refusal.message());
     }
     match step {
         // The driver's own word for a server that answers the request for TLS with no.
@@ -66,9 +56,4 @@ fn is_about_a_certificate(error: &tokio_postgres::Error) -> bool {
         source = cause.source();
     }
     false
-}
-
-/// Too many connections, and the server starting or stopping.
-fn is_transient(sqlstate: &str) -> bool {
-    matches!(sqlstate, "53300" | "57P01" | "57P02" | "57P03")
 }

@@ -2,19 +2,22 @@
 
 use std::{
     borrow::Borrow,
+    fmt::Write,
     future::Future,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tracing::{Instrument, Span, field::Empty};
 
 use super::metrics;
 use crate::{Error, ErrorKind, Target};
+
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// A step of a connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,61 @@ impl Step {
         Self::Connecting,
         Self::Ready,
     ];
+
+    /// The error of a connect that was stopped in this step by its `limit`. Of that, the token took so much.
+    pub fn timed_out(self, limit: Duration, token_took: Duration) -> Error {
+        let how = format!("was not done within {} s", limit.as_secs_f64());
+        self.stopped(&how, token_took)
+    }
+
+    /// The error of a connect whose client gave up in this step, after it had `waited`.
+    pub fn abandoned(self, waited: Duration, token_took: Duration) -> Error {
+        let waited = waited.as_secs_f64();
+        let how = format!("was not done when the client gave up, after {waited:.1} s");
+        self.stopped(&how, token_took)
+    }
+
+    fn stopped(self, how: &str, token_took: Duration) -> Error {
+        let (during, hint) = self.words();
+        let mut message = format!("{during} {how}");
+        if token_took > WORTH_TELLING {
+            let _ = write!(
+                message,
+                ", of which the token took {:.1} s",
+                token_took.as_secs_f64()
+            );
+        }
+        let kind = match self {
+            Self::Token => ErrorKind::TokenTimeout,
+            _ => ErrorKind::ConnectTimeout,
+        };
+        Error::new(kind, message).with_hint(hint).transient(true)
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Token => (
+                "the request for a token",
+                "check that the token endpoint can be reached from here",
+            ),
+            Self::Reaching | Self::Connecting => (
+                "reaching the server",
+                "check the host's name and port, and that the server's firewall lets this machine in",
+            ),
+            Self::Handshake => (
+                "the TLS handshake",
+                "the server, or something in between, stalls",
+            ),
+            Self::Authentication => (
+                "authentication",
+                "the server accepts connections but stalls: check its health",
+            ),
+            Self::Preparation | Self::Ready => (
+                "setting up the session",
+                "the server accepts connections but stalls: check its health",
+            ),
+        }
+    }
 
     /// As logs and metrics call it.
     fn name(self) -> &'static str {
