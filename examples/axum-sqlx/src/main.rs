@@ -19,6 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_ansi(false)
+        .with_writer(std::io::stderr)
         .with_env_filter(filter)
         .init();
     let url = std::env::var("DATABASE_URL")
