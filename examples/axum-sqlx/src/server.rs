@@ -20,7 +20,9 @@ pub async fn serve(app: Router) -> io::Result<()> {
         .parse()
         .map_err(|_| io::Error::other(format!("PORT={port} is not a port")))?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let listener = TcpListener::bind(("0.0.0.0", port)).await?;
+    let listener = TcpListener::bind(("0.0.0.0", port))
+        .await
+        .map_err(|error| io::Error::other(format!("cannot listen on port {port}: {error}")))?;
     println!("http://localhost:{}", listener.local_addr()?.port());
 
     let stop = async move {

@@ -1,0 +1,79 @@
+//! The examples that work by themselves.
+
+use super::program::{LIFETIME, Program, command, emulator};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_hears_of_jobs_on_each_new_connection() {
+    let emulator = emulator().await;
+    let control = emulator.control();
+    let mut worker = Program::start(command(&emulator, "listen-notify"));
+    worker.type_line("first").await;
+    does(&worker, "first").await;
+    for lifetime in 1..=3 {
+        tokio::time::sleep(LIFETIME).await;
+        control.drop_connections().await.expect("drops them");
+        // Nobody listens at this moment.
+        let missed = format!("missed {lifetime}");
+        let sql = format!("INSERT INTO jobs (task) VALUES ('{missed}')");
+        control.execute(&sql).await.expect("inserts");
+        does(&worker, &missed).await;
+        let heard = format!("heard {lifetime}");
+        worker.type_line(&heard).await;
+        does(&worker, &heard).await;
+    }
+    let left = control.execute("SELECT count(*) FROM jobs WHERE done_at IS NULL");
+    assert_eq!(left.await.expect("counts"), "0");
+    let done = worker
+        .said()
+        .iter()
+        .filter(|l| l.starts_with("done"))
+        .count();
+    assert_eq!(done, 7, "each once: {:?}", worker.said());
+    assert_eq!(control.last_rejection(), None);
+    worker.stop(&emulator).await;
+    emulator.stop().await.expect("stops");
+}
+
+async fn does(worker: &Program, task: &str) {
+    let done = format!("done: {task}");
+    worker
+        .says(&done, |line| (line == done).then_some(()))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_database_gets_the_tokens_of_its_own_identity() {
+    let emulator = emulator().await;
+    let control = emulator.control();
+    let create = "CREATE DATABASE reports OWNER reports";
+    control.execute(create).await.expect("creates");
+    let reports = emulator.url_for("reports").replace("/postgres", "/reports");
+    let identity = emulator.identity("reports").expect("an identity");
+    let mut command = command(&emulator, "two-databases");
+    command
+        .env("REPORTS_URL", reports)
+        .env("REPORTS_CLIENT_ID", identity.client_id.to_string());
+    let program = Program::start(command);
+    let mut total = reported(&program, 1).await;
+    for _ in 1..=3 {
+        tokio::time::sleep(LIFETIME).await;
+        control.drop_connections().await.expect("drops them");
+        total = reported(&program, program.said().len() + 2)
+            .await
+            .max(total);
+    }
+    let sales = control.execute("SELECT count(*) FROM sales").await;
+    let sales: usize = sales.expect("counts").parse().expect("a number");
+    assert!(sales >= total, "{sales} of {total}");
+    assert_eq!(control.last_rejection(), None);
+    program.stop(&emulator).await;
+    emulator.stop().await.expect("stops");
+}
+
+/// Waits for this many reports.
+async fn reported(program: &Program, total: usize) -> usize {
+    let wanted = format!("app made {total} sales, says reports");
+    program
+        .says(&wanted, |line| (line == wanted).then_some(total))
+        .await
+}
