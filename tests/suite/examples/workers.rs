@@ -49,10 +49,13 @@ async fn each_database_gets_the_tokens_of_its_own_identity() {
     control.execute(create).await.expect("creates");
     let reports = emulator.url_for("reports").replace("/postgres", "/reports");
     let identity = emulator.identity("reports").expect("an identity");
+    let client_id = identity.client_id.to_string();
+    let recipes = include_str!("../../../justfile");
+    assert!(recipes.contains(&client_id), "`just example` names it");
     let mut command = command(&emulator, "two-databases");
     command
         .env("REPORTS_URL", reports)
-        .env("REPORTS_CLIENT_ID", identity.client_id.to_string());
+        .env("REPORTS_CLIENT_ID", client_id);
     let program = Program::start(command);
     let mut total = reported(&program, 1).await;
     for _ in 1..=3 {
