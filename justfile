@@ -16,6 +16,7 @@ demo *args: build
     {{emulator}} run -- target/debug/entra-pg-demo {{args}}
 
 # Run an example against the emulator: just example axum-sea-orm. What serves or works stays up until Ctrl-C
+[no-exit-message]
 example name *args: build
     @if grep -qs '^curl ' examples/{{name}}/README.md; then echo "Once it listens, in another shell:"; grep '^curl ' examples/{{name}}/README.md; fi
     {{emulator}} run --role app --role reports -- env {{second_identity}} target/debug/{{name}} {{args}}

@@ -1,5 +1,7 @@
 //! The examples that work by themselves.
 
+use entra_pg_emulator::Emulator;
+
 use super::program::{LIFETIME, Program, command, emulator};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,26 +59,44 @@ async fn each_database_gets_the_tokens_of_its_own_identity() {
         .env("REPORTS_URL", reports)
         .env("REPORTS_CLIENT_ID", client_id);
     let program = Program::start(command);
-    let mut total = reported(&program, 1).await;
-    for _ in 1..=3 {
-        tokio::time::sleep(LIFETIME).await;
-        control.drop_connections().await.expect("drops them");
-        total = reported(&program, program.said().len() + 2)
-            .await
-            .max(total);
-    }
+    let reported = |line: &str| between(line, "app made ", " sales, says reports");
+    outlives_its_tokens(&emulator, &program, reported).await;
+    let total = counts_on(&program, reported).await;
     let sales = control.execute("SELECT count(*) FROM sales").await;
     let sales: usize = sales.expect("counts").parse().expect("a number");
     assert!(sales >= total, "{sales} of {total}");
-    assert_eq!(control.last_rejection(), None);
     program.stop(&emulator).await;
     emulator.stop().await.expect("stops");
 }
 
-/// Waits for this many reports.
-async fn reported(program: &Program, total: usize) -> usize {
-    let wanted = format!("app made {total} sales, says reports");
-    program
-        .says(&wanted, |line| (line == wanted).then_some(total))
-        .await
+/// The number in a line of this form.
+fn between(line: &str, before: &str, after: &str) -> Option<usize> {
+    let number = line.strip_prefix(before)?.strip_suffix(after)?;
+    number.parse().ok()
+}
+
+/// Each time that its token has expired, its connections are dropped.
+async fn outlives_its_tokens(
+    emulator: &Emulator,
+    program: &Program,
+    number: impl Fn(&str) -> Option<usize>,
+) {
+    let control = emulator.control();
+    for _ in 1..=3 {
+        tokio::time::sleep(LIFETIME).await;
+        let logins = control.logins().accepted;
+        control.drop_connections().await.expect("drops them");
+        counts_on(program, &number).await;
+        assert!(control.logins().accepted > logins, "connections are new");
+    }
+    assert_eq!(control.last_rejection(), None);
+}
+
+/// Waits until it has counted on by two; whatever was under way is then over.
+async fn counts_on(program: &Program, number: impl Fn(&str) -> Option<usize>) -> usize {
+    let said = program.said();
+    let latest = said.iter().filter_map(|line| number(line)).max();
+    let enough = latest.unwrap_or_default() + 2;
+    let wanted = |line: &str| number(line).filter(|number| *number >= enough);
+    program.says(&format!("number {enough}"), wanted).await
 }
