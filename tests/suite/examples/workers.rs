@@ -69,6 +69,22 @@ async fn each_database_gets_the_tokens_of_its_own_identity() {
     emulator.stop().await.expect("stops");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sync_diesel_logs_in_through_the_proxy_and_r2d2_is_none_the_wiser() {
+    let emulator = emulator().await;
+    let program = Program::start(command(&emulator, "sync-diesel"));
+    for meter in ["meter 1: ", "meter 2: ", "meter 3: "] {
+        counts_on(&program, |line| between(line, meter, " readings")).await;
+    }
+    let first = |line: &str| between(line, "meter 1: ", " readings");
+    outlives_its_tokens(&emulator, &program, first).await;
+    let watts = "SELECT DISTINCT meter, watts FROM readings ORDER BY 1";
+    let watts = emulator.control().execute(watts).await;
+    assert_eq!(watts.expect("selects"), "1|100\n2|200\n3|300");
+    program.stop(&emulator).await;
+    emulator.stop().await.expect("stops");
+}
+
 /// The number in a line of this form.
 fn between(line: &str, before: &str, after: &str) -> Option<usize> {
     let number = line.strip_prefix(before)?.strip_suffix(after)?;
