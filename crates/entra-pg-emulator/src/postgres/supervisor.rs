@@ -22,8 +22,8 @@ use tempfile::TempDir;
 use super::{Account, Binaries, SUPERUSER};
 use crate::{Error, directory};
 
-/// PostgreSQL itself kills its children after 5 s of an immediate shutdown.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// PostgreSQL itself kills its children after 5 s of an immediate shutdown, and `initdb` takes some on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running supervisor. Dropping it stops PostgreSQL and removes the directory.
 pub(crate) struct Supervisor {
