@@ -15,14 +15,20 @@ build:
 demo *args: build
     {{emulator}} run -- target/debug/entra-pg-demo {{args}}
 
-# Run an example against the emulator: just example sea-orm-quickstart
+# Run an example against the emulator: just example axum-sea-orm. What serves or works stays up until Ctrl-C
+[no-exit-message]
 example name *args: build
-    {{emulator}} run --role app -- target/debug/{{name}} {{args}}
+    @if grep -qs '^curl ' examples/{{name}}/README.md; then echo "Once it listens, in another shell:"; grep '^curl ' examples/{{name}}/README.md; fi
+    {{emulator}} run --role app --role reports -- env {{second_identity}} target/debug/{{name}} {{args}}
 
-# Run every example against the emulator
-examples:
+# What the example two-databases needs besides. The emulator makes an identity's ids from its name
+second_identity := "REPORTS_URL=postgres://reports@localhost/postgres REPORTS_CLIENT_ID=3bce7d26-3248-582f-b9cc-5b0325cbf7c9"
+
+# Run every example against the emulator: the quickstarts once, the others over several lifetimes of their tokens
+examples: build
     just example sea-orm-quickstart
     just example diesel-async-quickstart
+    cargo test --workspace --all-features --quiet --test suite -- --test-threads 8 examples::
 
 # All tests. `just test NAME` runs those whose name holds NAME
 test *filter: build

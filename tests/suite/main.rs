@@ -7,6 +7,7 @@ mod conformance;
 mod credentials;
 mod endpoint_faults;
 mod error_guide;
+mod examples;
 mod faults;
 mod listening;
 mod observability;

@@ -16,14 +16,15 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-/// The emulator's own command, which the stand-in for `az` calls. `just test` builds it.
+/// The emulator's own command, which the stand-in for `az` calls.
 pub fn emulator_command() -> PathBuf {
+    built("entra-pg-emulator")
+}
+
+/// A program of another package. `just test` builds them all.
+pub fn built(program: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a path");
-    let built = test
-        .ancestors()
-        .nth(2)
-        .expect("target/debug")
-        .join("entra-pg-emulator");
+    let built = test.ancestors().nth(2).expect("target/debug").join(program);
     assert!(
         built.is_file(),
         "{} is missing: run `just test`, which builds it",

@@ -1,0 +1,67 @@
+//! A JSON service on axum and diesel-async, on a bb8 pool. It logs in with Microsoft Entra tokens, migrates its database at
+//! start, and goes on working when tokens expire. README.md says how to run it.
+
+mod error;
+mod parcels;
+mod server;
+
+use std::{error::Error, time::Duration};
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use diesel_async::{
+    AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection, pooled_connection::bb8,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use entra_pg_diesel_async::core::Entra;
+use tracing_subscriber::EnvFilter;
+
+use crate::error::AppError;
+
+type Pool = bb8::Pool<AsyncPgConnection>;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,azure_identity=warn"));
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .init();
+    let url = std::env::var("DATABASE_URL")
+        .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
+    let entra = Entra::from_env()?;
+
+    migrate(entra_pg_diesel_async::connect(url.as_str(), &entra).await?).await?;
+    let pool: Pool = Pool::builder()
+        .max_size(10)
+        .connection_timeout(Duration::from_secs(20))
+        .build(entra_pg_diesel_async::manager(url, &entra)?)
+        .await?;
+
+    let app = Router::new()
+        .route("/parcels", get(parcels::list).post(parcels::create))
+        .route("/parcels/{id}", get(parcels::find))
+        .route("/ready", get(ready))
+        .with_state(pool)
+        .merge(server::health(entra));
+    server::serve(app).await?;
+    Ok(()) // the pool went with the router, and its connections with it
+}
+
+/// The harness blocks its thread, so it gets one on which that is allowed, on any kind of runtime.
+async fn migrate(connection: AsyncPgConnection) -> Result<(), Box<dyn Error + Send + Sync>> {
+    tokio::task::spawn_blocking(move || {
+        AsyncMigrationHarness::new(connection)
+            .run_pending_migrations(MIGRATIONS)
+            .map(|applied| tracing::info!(?applied, "migrated"))
+    })
+    .await?
+}
+
+async fn ready(State(pool): State<Pool>) -> Result<StatusCode, AppError> {
+    pool.get().await?.batch_execute("SELECT 1").await?;
+    Ok(StatusCode::NO_CONTENT)
+}

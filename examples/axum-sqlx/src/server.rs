@@ -1,0 +1,72 @@
+//! What has nothing to do with the database's driver: the port, the tokens' health, the way to stop.
+
+use std::{io, time::Duration};
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use entra_pg_sqlx::core::Entra;
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// How long requests under way may take to finish once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves on the port that `PORT` names (8080 by default; 0 for any that is free), until Ctrl-C or SIGTERM.
+pub async fn serve(app: Router) -> io::Result<()> {
+    let port = std::env::var("PORT").unwrap_or_else(|_| "8080".into());
+    let port: u16 = port
+        .parse()
+        .map_err(|_| io::Error::other(format!("PORT={port} is not a port")))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let listener = TcpListener::bind(("0.0.0.0", port))
+        .await
+        .map_err(|error| io::Error::other(format!("cannot listen on port {port}: {error}")))?;
+    println!("http://localhost:{}", listener.local_addr()?.port());
+
+    let stop = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        tokio::spawn(async {
+            tokio::time::sleep(GRACE).await;
+            tracing::error!("requests did not finish within {GRACE:?}");
+            std::process::exit(1);
+        });
+    };
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await
+}
+
+/// `/health`: whether the app could log in if it had to.
+pub fn health(entra: Entra) -> Router {
+    Router::new()
+        .route("/health", get(tokens))
+        .with_state(entra)
+}
+
+async fn tokens(State(entra): State<Entra>) -> (StatusCode, Json<Value>) {
+    let tokens = entra.status();
+    // A token that expired while nobody needed it harms nobody. One that could not be had does.
+    let failing = tokens
+        .iter()
+        .any(|token| token.valid_until.is_none() && token.last_error.is_some());
+    let status = if failing {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    let tokens = tokens.iter().map(|token| {
+        let left = token.valid_until.and_then(|until| until.elapsed().err());
+        json!({
+            "credential": token.credential,
+            "seconds_left": left.map(|left| left.duration().as_secs()),
+            "failures": token.failures,
+        })
+    });
+    (status, Json(tokens.collect()))
+}

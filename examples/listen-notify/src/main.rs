@@ -1,0 +1,76 @@
+//! A worker that hears of its jobs by LISTEN and NOTIFY. A listening connection may live for days, long past its token; when
+//! it goes, the next one opens with a token that is fresh then. README.md says how to run it.
+
+mod worker;
+
+use std::{error::Error, time::Duration};
+
+use entra_pg_tokio_postgres::{Connector, core::Entra};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,azure_identity=warn"));
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .init();
+    let url = std::env::var("DATABASE_URL")
+        .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
+    let entra = Entra::from_env()?;
+    // A connection that only listens does not notice that its server has gone: keepalives do.
+    let connector = Connector::with_config(url, &entra, |config| {
+        config
+            .keepalives_idle(Duration::from_secs(30))
+            .tcp_user_timeout(Duration::from_secs(30));
+    })?;
+
+    // What is wrong with the configuration ends the program here. Later failures do not.
+    let client = connector.connect_and_spawn().await?;
+    client.batch_execute(include_str!("schema.sql")).await?;
+    drop(client);
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    println!("waiting for jobs; each line that you type becomes one");
+    tokio::select! {
+        () = worker::run(&connector) => {}
+        () = post_lines(&connector) => {}
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    Ok(())
+}
+
+/// Makes a job of each line on standard input. Never ends, even if the input does.
+async fn post_lines(connector: &Connector) {
+    let (sender, mut lines) = mpsc::channel(16);
+    // Not on Tokio's own standard input, which could not be left while it waits for a line.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(line) = lines.recv().await {
+        if let Err(error) = post(connector, &line).await {
+            tracing::error!(error, line, "not posted");
+        }
+    }
+    std::future::pending().await
+}
+
+async fn post(connector: &Connector, task: &str) -> Result<(), Box<dyn Error>> {
+    let client = connector.connect_and_spawn().await?;
+    client
+        .execute("INSERT INTO jobs (task) VALUES ($1)", &[&task])
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Sync Diesel on an r2d2 pool. libpq opens its connections, and takes only a fixed password; so the pool is given the private
+//! socket of a proxy in this process, which logs each connection in with a fresh token. README.md says how to run it.
+
+mod readings;
+
+use std::{
+    error::Error,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use diesel::{
+    PgConnection,
+    r2d2::{ConnectionManager, Pool},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use entra_pg_proxy::{
+    Proxy,
+    core::{Database, Entra},
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+type PgPool = Pool<ConnectionManager<PgConnection>>;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+const METERS: i32 = 3;
+const EVERY: Duration = Duration::from_secs(1);
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,azure_identity=warn"));
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .init();
+    let url = std::env::var("DATABASE_URL")
+        .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
+
+    // The proxy needs a runtime; the rest of the program does not.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let _within = runtime.enter();
+    let database = Entra::from_env()?.database(url)?;
+    let proxy = Proxy::builder(database.clone())
+        .this_process_only()
+        .listen_private()?;
+
+    let pool = connect(&proxy, &database)?;
+    pool.get()?.run_pending_migrations(MIGRATIONS)?;
+
+    let stopping = AtomicBool::new(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    thread::scope(|scope| {
+        for meter in 1..=METERS {
+            let (pool, stopping) = (&pool, &stopping);
+            scope.spawn(move || measure(pool, meter, stopping));
+        }
+        runtime.block_on(async {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        tracing::info!("stopping");
+        stopping.store(true, Ordering::Relaxed);
+    });
+    drop(pool);
+    runtime.block_on(proxy.close());
+    Ok(())
+}
+
+/// A pool whose connections go to the proxy. Up to there nothing has to be encrypted; what leaves the process is.
+fn connect(proxy: &Proxy, database: &Database) -> Result<PgPool, Failure> {
+    let quoted = |value: &str| format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"));
+    let conninfo = format!(
+        "host={} port={} dbname={} sslmode=disable",
+        quoted(&proxy.address().host()),
+        proxy.address().port(),
+        quoted(database.target().database().unwrap_or("postgres")),
+    );
+    Ok(Pool::builder()
+        .max_size(4)
+        .connection_timeout(Duration::from_secs(20))
+        .build(ConnectionManager::new(conninfo))?)
+}
+
+fn measure(pool: &PgPool, meter: i32, stopping: &AtomicBool) {
+    while !stopping.load(Ordering::Relaxed) {
+        match write(pool, meter) {
+            Ok(total) => println!("meter {meter}: {total} readings"),
+            Err(error) => tracing::error!(error, meter, "not written"),
+        }
+        thread::sleep(EVERY);
+    }
+}
+
+fn write(pool: &PgPool, meter: i32) -> Result<i64, Failure> {
+    Ok(readings::write(&mut *pool.get()?, meter, 100 * meter)?)
+}
