@@ -1,6 +1,8 @@
 //! What a token says about its principal. Read for diagnosis and for a default user name, never trusted: only the
 //! server verifies the signature.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
@@ -25,6 +27,14 @@ pub struct Claims {
     pub unique_name: Option<String>,
     /// The Azure resource id of a managed identity.
     pub managed_identity_resource_id: Option<String>,
+    /// The application (client) id. For a person's token, that of the program that asked for it.
+    pub application_id: Option<String>,
+    /// What kind of principal it is: `app` or `user`.
+    pub principal_type: Option<String>,
+    /// From when on it is valid.
+    pub not_before: Option<SystemTime>,
+    /// When it expires.
+    pub expires_on: Option<SystemTime>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +53,17 @@ struct Payload {
     unique_name: serde_json::Value,
     #[serde(default)]
     xms_mirid: serde_json::Value,
+    #[serde(default)]
+    appid: serde_json::Value,
+    /// What tokens of version 2 have in place of `appid`.
+    #[serde(default)]
+    azp: serde_json::Value,
+    #[serde(default)]
+    idtyp: serde_json::Value,
+    #[serde(default)]
+    nbf: serde_json::Value,
+    #[serde(default)]
+    exp: serde_json::Value,
 }
 
 impl Claims {
@@ -58,6 +79,10 @@ impl Claims {
             preferred_username: text(payload.preferred_username),
             unique_name: text(payload.unique_name),
             managed_identity_resource_id: text(payload.xms_mirid),
+            application_id: text(payload.appid).or_else(|| text(payload.azp)),
+            principal_type: text(payload.idtyp),
+            not_before: time(&payload.nbf),
+            expires_on: time(&payload.exp),
         }
     }
 
@@ -95,6 +120,11 @@ fn text(claim: serde_json::Value) -> Option<String> {
     }
 }
 
+/// Seconds since 1970.
+fn time(claim: &serde_json::Value) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(claim.as_u64()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +157,18 @@ mod tests {
     #[case::not_an_object("[]", None)]
     fn the_role_is_never_guessed_from_an_id(#[case] json: &str, #[case] role: Option<&str>) {
         assert_eq!(claims(json).role_name(), role);
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_no_error() {
+        let read = claims(r#"{"nbf":1000,"exp":-1,"appid":7,"azp":"a"}"#);
+        assert_eq!(
+            read.not_before,
+            Some(UNIX_EPOCH + Duration::from_secs(1000))
+        );
+        assert_eq!(read.expires_on, None);
+        assert_eq!(read.application_id.as_deref(), Some("a"));
+        assert_eq!(claims(r#"{"exp":18446744073709551615}"#).expires_on, None);
     }
 
     #[rstest]
