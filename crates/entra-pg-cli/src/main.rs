@@ -1,0 +1,28 @@
+//! The command `entra-pg`.
+
+mod cli;
+mod completions;
+mod doctor;
+mod environment;
+mod exec;
+mod failure;
+mod man;
+mod options;
+mod output;
+mod principal;
+mod program;
+mod psql;
+mod role_sql;
+mod runtime;
+mod sql;
+mod status;
+mod token;
+mod trust;
+mod whoami;
+mod words;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::main())
+}
