@@ -164,7 +164,8 @@ fn about_the_certificate(
                 ),
             )
         }
-        CertificateError::UnknownIssuer => Finding::new(
+        // A root of the same name whose key is another makes the signature look bad.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Finding::new(
             format!(
                 "the server's certificate was issued by {issuer}, which leads to none of the trusted roots"
             ),

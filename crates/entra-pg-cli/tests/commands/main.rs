@@ -1,0 +1,11 @@
+//! The built command, in environments that the emulator prepares.
+
+mod bad_input;
+mod doctor;
+mod documents;
+mod exec;
+mod identity;
+mod secrets;
+mod servers;
+mod terminal;
+mod world;

@@ -1,0 +1,70 @@
+//! What is different when people look at it.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+
+use nix::pty::openpty;
+use tokio::process::Command;
+
+use crate::world::{command, shared};
+
+/// Runs it with a terminal for its output; everything that came out, and the exit status.
+async fn on_a_terminal(mut command: Command) -> (String, Option<i32>) {
+    let pty = openpty(None, None).expect("a pseudo-terminal");
+    let reader = std::thread::spawn(move || read_all(File::from(pty.master)));
+    let slave = || pty.slave.try_clone().expect("a descriptor");
+    command.stdout(slave()).stderr(slave());
+    let mut child = command.spawn().expect("starts");
+    // Else the terminal would never be without a writer.
+    drop(command);
+    drop(pty.slave);
+    let status = child.wait().await.expect("ends");
+    (reader.join().expect("reads"), status.code())
+}
+
+/// A terminal whose other side has gone gives an error in place of an end.
+fn read_all(mut terminal: File) -> String {
+    let mut all = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match terminal.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => all.extend_from_slice(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test]
+async fn a_token_is_not_shown_to_whoever_looks_over_the_shoulder() {
+    let (shown, status) = on_a_terminal(command(shared(), &["token"])).await;
+    assert_eq!(status, Some(2), "{shown}");
+    assert!(
+        shown.contains("--to-terminal") && !shown.contains("eyJ"),
+        "{shown}"
+    );
+    let asked = shared().control().token_requests();
+    let (shown, status) = on_a_terminal(command(shared(), &["token", "--to-terminal"])).await;
+    assert_eq!(status, Some(0));
+    assert!(shown.contains("eyJ"));
+    assert!(shared().control().token_requests() > asked);
+}
+
+#[tokio::test]
+async fn the_doctor_is_live_on_a_terminal_and_plain_elsewhere() {
+    let (shown, status) = on_a_terminal(command(shared(), &["doctor"])).await;
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(
+        shown.contains('\u{1b}') && shown.contains("All is well."),
+        "{shown}"
+    );
+    let plain = crate::world::run(shared(), &["doctor"]).await;
+    assert_eq!(plain.status, 0, "{}", plain.stdout);
+    assert!(!plain.stdout.contains('\u{1b}'), "{}", plain.stdout);
+    assert_eq!(plain.stdout.matches('✓').count(), 8, "{}", plain.stdout);
+    assert_eq!(plain.stderr, "");
+}
