@@ -11,7 +11,7 @@ use entra_pg_sea_orm::sea_orm::{
     TransactionTrait,
 };
 use entra_pg_sqlx::{
-    ConnectEntra,
+    ConnectEntra, Strategy,
     sqlx::{self, PgPool, Postgres, Row, pool::PoolConnection, postgres::PgPoolOptions},
 };
 use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres};
@@ -20,9 +20,11 @@ use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres};
 pub const POOL_SIZE: u32 = 8;
 
 /// Every adapter. A new one adds itself here, and to `conformance`.
-pub const ALL: [(&str, &dyn Adapter); 7] = [
+pub const ALL: [(&str, &dyn Adapter); 9] = [
     ("sqlx", &Sqlx),
     ("SeaORM", &SeaOrm),
+    ("sqlx per connection", &SqlxPerConnection),
+    ("SeaORM per connection", &SeaOrmPerConnection),
     ("tokio-postgres", &TokioPostgres),
     ("tokio-postgres on bb8", &TokioPostgresBb8),
     ("tokio-postgres on deadpool", &TokioPostgresDeadpool),
@@ -31,7 +33,8 @@ pub const ALL: [(&str, &dyn Adapter); 7] = [
 ];
 
 /// Those that fetch a token whenever a connection opens.
-pub const PER_CONNECTION: [(&str, &dyn Adapter); 5] = [ALL[2], ALL[3], ALL[4], ALL[5], ALL[6]];
+pub const PER_CONNECTION: [(&str, &dyn Adapter); 7] =
+    [ALL[2], ALL[3], ALL[4], ALL[5], ALL[6], ALL[7], ALL[8]];
 
 /// Opens whatever it is that the adapter gives its users, with room for [`POOL_SIZE`] connections.
 #[async_trait]
@@ -69,12 +72,25 @@ pub struct Sqlx;
 #[async_trait]
 impl Adapter for Sqlx {
     async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(POOL_SIZE)
-            .connect_entra(target, entra)
-            .await?;
-        Ok(Box::new(pool))
+        open_sqlx(target, Strategy::Rotate(entra)).await
     }
+}
+
+pub struct SqlxPerConnection;
+
+#[async_trait]
+impl Adapter for SqlxPerConnection {
+    async fn open(&self, _: &str, target: Target, entra: &Entra) -> Result<Box<dyn Opened>, Error> {
+        open_sqlx(target, Strategy::PerConnection(entra)).await
+    }
+}
+
+async fn open_sqlx(target: Target, strategy: Strategy<'_>) -> Result<Box<dyn Opened>, Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(POOL_SIZE)
+        .connect_entra(target, strategy)
+        .await?;
+    Ok(Box::new(pool))
 }
 
 #[async_trait]
@@ -111,13 +127,35 @@ impl Adapter for SeaOrm {
         target: Target,
         entra: &Entra,
     ) -> Result<Box<dyn Opened>, Error> {
-        let mut options = sea_orm::ConnectOptions::new(url);
-        options
-            .max_connections(POOL_SIZE)
-            .acquire_timeout(Duration::from_secs(10));
-        let db = entra_pg_sea_orm::connect_with(options, entra, |_| Ok(target)).await?;
-        Ok(Box::new(db))
+        open_sea_orm(url, target, Strategy::Rotate(entra)).await
     }
+}
+
+pub struct SeaOrmPerConnection;
+
+#[async_trait]
+impl Adapter for SeaOrmPerConnection {
+    async fn open(
+        &self,
+        url: &str,
+        target: Target,
+        entra: &Entra,
+    ) -> Result<Box<dyn Opened>, Error> {
+        open_sea_orm(url, target, Strategy::PerConnection(entra)).await
+    }
+}
+
+async fn open_sea_orm(
+    url: &str,
+    target: Target,
+    strategy: Strategy<'_>,
+) -> Result<Box<dyn Opened>, Error> {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options
+        .max_connections(POOL_SIZE)
+        .acquire_timeout(Duration::from_secs(10));
+    let db = entra_pg_sea_orm::connect_with(options, strategy, |_| Ok(target)).await?;
+    Ok(Box::new(db))
 }
 
 #[async_trait]

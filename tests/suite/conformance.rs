@@ -7,8 +7,8 @@ use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
     adapters::{
-        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, Sqlx, TokioPostgres, TokioPostgresBb8,
-        TokioPostgresDeadpool,
+        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, SeaOrmPerConnection, Sqlx,
+        SqlxPerConnection, TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool,
     },
     tap::tap,
     world::{
@@ -28,6 +28,12 @@ macro_rules! every_adapter {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sea_orm() { super::$check(&SeaOrm).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlx_per_connection() { super::$check(&SqlxPerConnection).await; }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sea_orm_per_connection() { super::$check(&SeaOrmPerConnection).await; }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn tokio_postgres() { super::$check(&TokioPostgres).await; }

@@ -33,6 +33,20 @@ impl Database {
         &self.tokens
     }
 
+    /// The same database, as this role.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
+        self.target = self.target.with_user(user);
+        self
+    }
+
+    /// The same database, on this TCP port.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.target = self.target.with_port(port);
+        self
+    }
+
     /// Name and token for a connection that is about to be opened, waiting at most for the target's connect timeout.
     ///
     /// # Errors

@@ -60,6 +60,8 @@ pub enum ErrorKind {
     Tls,
     /// The server refused the login.
     Rejected(Rejection),
+    /// The local proxy could not listen where it was told to: the port or the socket is taken, or its directory is open to others.
+    Listen,
     /// A call that needs a Tokio runtime was made outside of one, or in one that is shutting down.
     Runtime,
 }
@@ -74,6 +76,7 @@ impl ErrorKind {
             | Self::RootCertificates
             | Self::NoCredential
             | Self::NoUser
+            | Self::Listen
             | Self::Runtime => Phase::Configuration,
             Self::TokenRequest | Self::UnusableToken | Self::TokenTimeout => Phase::Token,
             Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Rejected(_) => {
@@ -99,11 +102,13 @@ impl ErrorKind {
             Self::Connect => "connect",
             Self::ConnectTimeout => "connect-timeout",
             Self::Tls => "tls",
+            Self::Listen => "listen",
             Self::Runtime => "runtime",
             Self::Rejected(Rejection::Expired) => "rejected-expired",
             Self::Rejected(Rejection::Audience) => "rejected-audience",
             Self::Rejected(Rejection::Format) => "rejected-format",
             Self::Rejected(Rejection::TokenType) => "rejected-token-type",
+            Self::Rejected(Rejection::NotEntra) => "rejected-not-entra",
             Self::Rejected(Rejection::Other) => "rejected",
         }
     }

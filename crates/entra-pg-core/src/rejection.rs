@@ -17,6 +17,9 @@ pub enum Rejection {
     Format,
     /// The role exists for another kind of principal: a user's token for a service principal's role, or the reverse.
     TokenType,
+    /// The server asks for a password of its own (SCRAM or MD5), as it does for a role that is not mapped to Entra. The token
+    /// was not sent.
+    NotEntra,
     /// The server does not say. Mostly: no role is mapped to this principal, or its name is spelled differently.
     Other,
 }
@@ -62,6 +65,10 @@ impl Rejection {
             Self::TokenType => format!(
                 "role \"{user}\" was made for another kind of principal: make it anew with \
                  pgaadauth_create_principal_with_oid and the type 'user', 'group' or 'service' that fits"
+            ),
+            Self::NotEntra => format!(
+                "role \"{user}\" logs in with a password of its own: it is not mapped to Entra; check the role's name, and that \
+                 Microsoft Entra authentication is enabled on the server"
             ),
             Self::Other => format!(
                 "no role \"{user}\" is mapped to this principal, or its name differs in case: as the server's Entra administrator, \
@@ -128,6 +135,7 @@ mod tests {
     #[case(Rejection::Other, true)]
     #[case(Rejection::Audience, false)]
     #[case(Rejection::TokenType, false)]
+    #[case(Rejection::NotEntra, false)]
     fn only_a_curable_rejection_asks_for_another_token(
         #[case] cause: Rejection,
         #[case] helps: bool,

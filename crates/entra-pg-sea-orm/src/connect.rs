@@ -5,15 +5,16 @@
 //! with, the user's closure applied, is what ours goes on from.
 
 use entra_pg_sqlx::{
-    core::{Database, Entra, Error, ErrorKind, Login, Target, chain},
-    explain_connect, rotate, seal,
+    Strategy, Supply,
+    core::{Error, ErrorKind, Target, chain},
 };
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{self, postgres::PgConnectOptions},
 };
 
-/// Connects with the options' URL, and rotates tokens until the connection is closed.
+/// Connects with the options' URL. Connections get their tokens as `strategy` says: given `&Entra`, the first one is fetched
+/// now, and tokens are rotated until the connection is closed.
 ///
 /// The token is waited for at most for the URL's `connect_timeout`. The first connection is waited for as SeaORM does: for
 /// the options' own `acquire_timeout` or `connect_timeout`, 30 s by default. Cancelling leaves nothing behind.
@@ -23,9 +24,9 @@ use sea_orm::{
 /// `after_connect` is its [`source`](std::error::Error::source).
 pub async fn connect(
     options: impl Into<ConnectOptions>,
-    entra: &Entra,
+    strategy: impl Into<Strategy<'_>>,
 ) -> Result<DatabaseConnection, Error> {
-    connect_with(options, entra, Ok).await
+    connect_with(options, strategy, Ok).await
 }
 
 /// As [`connect`], with a function that changes what was read from the URL: the scope, or root certificates from memory.
@@ -35,14 +36,14 @@ pub async fn connect(
 /// As [`connect`], and those of `change`.
 pub async fn connect_with(
     options: impl Into<ConnectOptions>,
-    entra: &Entra,
+    strategy: impl Into<Strategy<'_>>,
     change: impl FnOnce(Target) -> Result<Target, Error>,
 ) -> Result<DatabaseConnection, Error> {
-    let options = options.into();
-    let database = entra.database(change(Target::parse(options.get_url())?)?)?;
-    let login = database.login().await?;
-    let sealed = seal(user_options(&options).await?, &database, &login)?;
-    open(options, sealed, &database, &login).await
+    let (options, strategy) = (options.into(), strategy.into());
+    let target = change(Target::parse(options.get_url())?)?;
+    let database = strategy.entra().database(target)?;
+    let prepared = user_options(&options).await?;
+    open(options, Supply::new(strategy, database, prepared).await?).await
 }
 
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
@@ -59,28 +60,22 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
     Ok(prepared.as_ref().clone())
 }
 
-async fn open(
-    mut options: ConnectOptions,
-    sealed: PgConnectOptions,
-    database: &Database,
-    login: &Login,
-) -> Result<DatabaseConnection, Error> {
-    let ours = sealed.clone();
+async fn open(mut options: ConnectOptions, supply: Supply) -> Result<DatabaseConnection, Error> {
+    let ours = supply.options().clone();
     options.map_sqlx_postgres_opts(move |_| ours.clone());
     match sea_orm::Database::connect(options).await {
         Ok(connection) => {
-            let pool = connection.get_postgres_connection_pool();
-            rotate(pool, database, login).detach();
+            supply.attach(connection.get_postgres_connection_pool());
             Ok(connection)
         }
-        Err(error) => Err(explain(error, &sealed).await),
+        Err(error) => Err(explain(error, &supply).await),
     }
 }
 
-async fn explain(error: DbErr, options: &PgConnectOptions) -> Error {
+async fn explain(error: DbErr, supply: &Supply) -> Error {
     match &error {
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) => explain_connect(cause, options).await,
-        DbErr::ConnectionAcquire(_) => explain_connect(&sqlx::Error::PoolTimedOut, options).await,
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => supply.explain(cause).await,
+        DbErr::ConnectionAcquire(_) => supply.explain(&sqlx::Error::PoolTimedOut).await,
         other => Error::new(ErrorKind::Connect, chain(other)).with_source(error),
     }
 }

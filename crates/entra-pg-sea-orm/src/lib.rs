@@ -2,7 +2,7 @@
 
 mod connect;
 
-pub use entra_pg_sqlx::core;
+pub use entra_pg_sqlx::{Strategy, core};
 pub use sea_orm;
 
 pub use self::connect::{connect, connect_with};

@@ -1,31 +1,35 @@
 //! The one verb: `connect_entra`.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
-use entra_pg_core::{Entra, Error, IntoTarget};
+use entra_pg_core::{Error, IntoTarget};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
 
-use crate::{failure::explain_connect, options, rotate};
+use crate::{Strategy, Supply, options};
+
+/// So that what ends at the same limit within the proxy can still say where it stopped.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Connects a pool with Microsoft Entra tokens. Implemented for sqlx's own [`PgPoolOptions`], all of which keep their meaning.
 pub trait ConnectEntra: Sized {
-    /// Fetches a token, connects the pool with it, and rotates tokens until [`PgPool::close`].
+    /// Connects a pool whose connections get their tokens as `strategy` says: given `&Entra`, the first one is fetched now, and
+    /// tokens are rotated until [`PgPool::close`].
     ///
     /// The token is waited for at most for the target's `connect_timeout`, and so is the first connection; the pool's own
     /// `acquire_timeout` may end that sooner. Cancelling leaves nothing behind.
     ///
     /// # Errors
     /// What is wrong with the target, the token endpoint's own error, or why the first connection failed.
-    fn connect_entra(
+    fn connect_entra<'a>(
         self,
         target: impl IntoTarget + Send,
-        entra: &Entra,
+        strategy: impl Into<Strategy<'a>> + Send,
     ) -> impl Future<Output = Result<PgPool, Error>> + Send {
-        self.connect_entra_with(target, entra, |options| options)
+        self.connect_entra_with(target, strategy, |options| options)
     }
 
     /// As [`connect_entra`](Self::connect_entra), with a function that changes the connect options: statement cache,
@@ -33,33 +37,35 @@ pub trait ConnectEntra: Sized {
     ///
     /// # Errors
     /// As [`connect_entra`](Self::connect_entra).
-    fn connect_entra_with(
+    fn connect_entra_with<'a>(
         self,
         target: impl IntoTarget + Send,
-        entra: &Entra,
+        strategy: impl Into<Strategy<'a>> + Send,
         change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
     ) -> impl Future<Output = Result<PgPool, Error>> + Send;
 }
 
 impl ConnectEntra for PgPoolOptions {
-    async fn connect_entra_with(
+    async fn connect_entra_with<'a>(
         self,
         target: impl IntoTarget + Send,
-        entra: &Entra,
+        strategy: impl Into<Strategy<'a>> + Send,
         change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
     ) -> Result<PgPool, Error> {
-        let database = entra.database(target)?;
-        let login = database.login().await?;
-        let options = options::seal(change(options::base(database.target())), &database, &login)?;
+        let strategy = strategy.into();
+        let database = strategy.entra().database(target)?;
         let limit = database.target().connect_timeout();
-        let pool = timeout(limit, self.connect_with(options.clone()))
+        let options = change(options::base(database.target()));
+        let supply = Supply::new(strategy, database, options).await?;
+        let pool = timeout(limit + GRACE, self.connect_with(supply.options().clone()))
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        let pool = match pool {
-            Ok(pool) => pool,
-            Err(error) => return Err(explain_connect(&error, &options).await),
-        };
-        rotate(&pool, &database, &login).detach();
-        Ok(pool)
+        match pool {
+            Ok(pool) => {
+                supply.attach(&pool);
+                Ok(pool)
+            }
+            Err(error) => Err(supply.explain(&error).await),
+        }
     }
 }

@@ -3,7 +3,11 @@
 mod connect;
 mod failure;
 mod options;
+#[cfg(feature = "per-connection")]
+mod per_connection;
 mod rotate;
+mod strategy;
+mod supply;
 
 pub use entra_pg_core as core;
 pub use sqlx;
@@ -13,4 +17,6 @@ pub use self::{
     failure::explain_connect,
     options::{base, seal},
     rotate::{Rotation, rotate},
+    strategy::Strategy,
+    supply::Supply,
 };

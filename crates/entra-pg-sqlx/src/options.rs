@@ -30,27 +30,8 @@ pub fn seal(
     database: &Database,
     login: &Login,
 ) -> Result<PgConnectOptions, Error> {
+    check_destination(&options, database)?;
     let target = database.target();
-    let host = options.get_host();
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    if !bare.unwrap_or(host).eq_ignore_ascii_case(target.host()) {
-        return Err(Error::new(
-            ErrorKind::InvalidTarget,
-            "the connect options lead to another host than the URL",
-        )
-        .with_hint(
-            "give the host in the URL: the token's scope and the TLS policy follow from it",
-        ));
-    }
-    if options.get_socket().is_some() {
-        return Err(Error::new(
-            ErrorKind::InvalidTarget,
-            "the connect options lead to a Unix-domain socket, which has no TLS",
-        )
-        .with_hint("do not set a socket; give the server's name as the host"));
-    }
     let mode = if target.uses_tls() {
         PgSslMode::VerifyFull
     } else {
@@ -67,4 +48,35 @@ pub fn seal(
         None if target.roots_were_given() => options.ssl_root_cert_from_pem(Vec::new()),
         None => options,
     })
+}
+
+/// A token goes to the target's host, and only there.
+pub(crate) fn check_destination(
+    options: &PgConnectOptions,
+    database: &Database,
+) -> Result<(), Error> {
+    let host = options.get_host();
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    if !bare
+        .unwrap_or(host)
+        .eq_ignore_ascii_case(database.target().host())
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidTarget,
+            "the connect options lead to another host than the URL",
+        )
+        .with_hint(
+            "give the host in the URL: the token's scope and the TLS policy follow from it",
+        ));
+    }
+    if options.get_socket().is_some() {
+        return Err(Error::new(
+            ErrorKind::InvalidTarget,
+            "the connect options lead to a Unix-domain socket, which has no TLS",
+        )
+        .with_hint("do not set a socket; give the server's name as the host"));
+    }
+    Ok(())
 }

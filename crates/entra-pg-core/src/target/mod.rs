@@ -133,6 +133,13 @@ impl Target {
         self
     }
 
+    /// Connects to this TCP port.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Requests tokens for this scope, for a server behind a name of your own in another cloud than the public one.
     #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {

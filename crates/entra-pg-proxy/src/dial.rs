@@ -1,0 +1,111 @@
+//! TCP and verified TLS to the target.
+//!
+//! Nothing but the request for TLS is sent before the server's certificate is verified. Nothing that arrives before is used:
+//! the one byte that answers the request is read alone, so that whatever was slipped in behind it fails the handshake.
+
+use std::{io, time::Duration};
+
+use bytes::BytesMut;
+use entra_pg_core::{Error, ErrorKind, Target, chain};
+use postgres_protocol::message::frontend;
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
+
+use crate::attempt::{Attempt, Step};
+
+/// A connection to the target. The right side is for [`Target::dangerously_without_tls`] alone.
+pub(crate) type Server = Either<TlsStream<TcpStream>, TcpStream>;
+
+/// Clients cannot ask for this through a socket of ours. Azure's gateways forget connections that are idle for four minutes.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+const UNREACHABLE: &str =
+    "check the host's name and port, and that the server's firewall lets this machine in";
+const UNVERIFIED: &str = "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
+
+pub(crate) async fn dial(target: &Target, attempt: &mut Attempt) -> Result<Server, Error> {
+    let config = target.roots().client_config()?;
+    let mut tcp = attempt
+        .bound(Step::Reaching, reach(target))
+        .await?
+        .map_err(|error| unreachable(&error))?;
+    if !target.uses_tls() {
+        return Ok(Either::Right(tcp));
+    }
+    attempt
+        .bound(Step::Reaching, ask_for_tls(&mut tcp))
+        .await??;
+    let name = ServerName::try_from(target.host().to_owned())
+        .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()).with_hint(UNVERIFIED))?;
+    let handshake = TlsConnector::from(config).connect(name, tcp);
+    let stream = attempt
+        .bound(Step::Handshake, handshake)
+        .await?
+        .map_err(|error| failed_handshake(&error))?;
+    Ok(Either::Left(stream))
+}
+
+async fn reach(target: &Target) -> io::Result<TcpStream> {
+    let tcp = TcpStream::connect((target.host(), target.port())).await?;
+    tcp.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
+    Ok(tcp)
+}
+
+async fn ask_for_tls(tcp: &mut TcpStream) -> Result<(), Error> {
+    let mut request = BytesMut::new();
+    frontend::ssl_request(&mut request);
+    tcp.write_all(&request)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    match tcp.read_u8().await {
+        Ok(b'S') => Ok(()),
+        Ok(b'N') => Err(
+            Error::new(ErrorKind::Tls, "the server does not support TLS")
+                .with_hint("the server offers no TLS, so the token was not sent"),
+        ),
+        // What follows was said by nobody in particular; it is not repeated.
+        Ok(b'E') => Err(Error::new(
+            ErrorKind::Connect,
+            "the server answered the request for TLS with an error",
+        )
+        .with_hint("it may have too few resources; its log tells")
+        .transient(true)),
+        Ok(_) => Err(Error::new(
+            ErrorKind::Connect,
+            "the server does not speak PostgreSQL's protocol",
+        )
+        .with_hint("check the host's name and port")),
+        Err(error) => Err(unreachable(&error)),
+    }
+}
+
+fn unreachable(error: &io::Error) -> Error {
+    Error::new(ErrorKind::Connect, chain(error))
+        .with_hint(UNREACHABLE)
+        .transient(true)
+}
+
+/// What rustls finds wrong comes as an I/O error about invalid data; other I/O errors are the network's.
+fn failed_handshake(error: &io::Error) -> Error {
+    let reason = chain(error);
+    if error.kind() == io::ErrorKind::InvalidData {
+        return Error::new(
+            ErrorKind::Tls,
+            format!("the server's identity could not be verified: {reason}"),
+        )
+        .with_hint(UNVERIFIED);
+    }
+    Error::new(
+        ErrorKind::Connect,
+        format!("the connection broke during the TLS handshake: {reason}"),
+    )
+    .transient(true)
+}

@@ -1,0 +1,75 @@
+//! Accepts clients, from a socket or from a port of the loopback interface.
+
+use std::{io, net::SocketAddr};
+
+use entra_pg_core::{Error, ErrorKind};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_util::either::Either;
+
+use crate::{
+    peer::{Admission, Peer},
+    response::Refusal,
+};
+
+pub(crate) type Client = Either<UnixStream, TcpStream>;
+
+pub(crate) enum Listener {
+    Unix {
+        listener: UnixListener,
+        own: Peer,
+        admission: Admission,
+    },
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// The next client, and whether it may be served.
+    pub(crate) async fn accept(&self) -> io::Result<(Client, Result<(), Refusal>)> {
+        match self {
+            Self::Unix {
+                listener,
+                own,
+                admission,
+            } => {
+                let (stream, _) = listener.accept().await?;
+                let admitted = admission.check(*own, Peer::of(&stream)?);
+                Ok((Either::Left(stream), admitted))
+            }
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Either::Right(stream), Ok(())))
+            }
+        }
+    }
+}
+
+/// A port of the loopback interface, and no other: whoever reaches it can use the role.
+pub(crate) fn tcp(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
+    if !address.ip().is_loopback() {
+        return Err(Error::new(
+            ErrorKind::Listen,
+            format!("{} can be reached from other machines", address.ip()),
+        )
+        .with_hint("whoever reaches the proxy can use the role: listen on 127.0.0.1 or ::1"));
+    }
+    let listen = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    listen().map_err(|error: io::Error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another process listens there: choose another port, or 0 for a free one"
+            }
+            io::ErrorKind::PermissionDenied => "choose a port above 1023",
+            _ => "choose another address",
+        };
+        Error::new(
+            ErrorKind::Listen,
+            format!("cannot listen on {address}: {error}"),
+        )
+        .with_hint(hint)
+    })
+}

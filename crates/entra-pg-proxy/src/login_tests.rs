@@ -1,0 +1,61 @@
+use rstest::rstest;
+
+use super::*;
+
+#[rstest]
+#[case::cleartext(&[0, 0, 0, 3], Said::CleartextPassword)]
+#[case::let_in(&[0, 0, 0, 0], Said::Welcome)]
+#[case::md5(&[0, 0, 0, 5, 1, 2, 3, 4], Said::AnotherProof("an MD5 password".into()))]
+#[case::scram(b"\0\0\0\x0aSCRAM-SHA-256\0\0", Said::AnotherProof("a SCRAM password".into()))]
+#[case::gss(&[0, 0, 0, 7], Said::AnotherProof("a Kerberos ticket".into()))]
+#[case::later_part_of_scram(&[0, 0, 0, 11, 1], Said::AnotherProof("another kind of proof".into()))]
+#[case::unknown(&[0, 0, 0, 99], Said::OutOfPlace)]
+#[case::too_long(&[0, 0, 0, 3, 0], Said::OutOfPlace)]
+#[case::too_short(&[0, 0], Said::OutOfPlace)]
+#[case::empty(&[], Said::OutOfPlace)]
+fn only_a_cleartext_password_asks_for_the_token(#[case] body: &[u8], #[case] expected: Said) {
+    assert_eq!(understand(b'R', body), expected);
+}
+
+#[test]
+fn what_a_client_needs_is_kept_in_its_bytes() {
+    for (tag, body) in [
+        (b'S', &b"TimeZone\0UTC\0"[..]),
+        (b'K', &[0; 8]),
+        // The longer key of protocol 3.2.
+        (b'K', &[0; 36]),
+        (b'v', &[0; 8]),
+    ] {
+        assert_eq!(understand(tag, body), Said::Aside(frame(tag, body)));
+    }
+}
+
+#[test]
+fn a_notice_that_quotes_a_token_does_not_carry_it_on() {
+    let Said::Aside(bytes) =
+        understand(b'N', b"Mgot eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln\0\0")
+    else {
+        panic!("a notice");
+    };
+    assert_eq!(bytes, frame(b'N', b"Mgot [token]\0\0"));
+}
+
+#[rstest]
+#[case::a_row(b'D')]
+#[case::a_request_to_copy(b'G')]
+#[case::http(b'H')]
+#[case::zero(0)]
+fn what_has_no_business_in_a_login_is_not_passed_on(#[case] tag: u8) {
+    assert_eq!(understand(tag, b""), Said::OutOfPlace);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_message_makes_the_reader_panic(
+        tag in proptest::num::u8::ANY,
+        body in proptest::collection::vec(proptest::num::u8::ANY, 0..100),
+    ) {
+        let _ = understand(tag, &body);
+        let _ = understand(b'R', &body);
+    }
+}

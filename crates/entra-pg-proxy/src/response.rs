@@ -1,0 +1,189 @@
+//! `ErrorResponse` and `NoticeResponse`: what a client is told, and what a server says.
+//!
+//! Nothing of a server's words is passed on before it was redacted: a message that quotes a token must not carry it to a client.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use entra_pg_core::{Error, ErrorKind, Rejection, redact};
+use postgres_protocol::message::backend::ERROR_RESPONSE_TAG;
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const PROTOCOL_VIOLATION: &str = "08P01";
+const UNABLE_TO_CONNECT: &str = "08001";
+const INVALID_AUTHORIZATION: &str = "28000";
+
+/// Fields of an error or a notice, by their one-letter names.
+/// <https://www.postgresql.org/docs/current/protocol-error-fields.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields(Vec<(u8, String)>);
+
+impl Fields {
+    /// Reads the body of a message: fields, each ended by a zero, and a zero after the last.
+    pub(crate) fn parse(mut body: &[u8]) -> Option<Self> {
+        let mut fields = Vec::new();
+        loop {
+            let (name, rest) = body.split_first()?;
+            if *name == 0 {
+                return rest.is_empty().then_some(Self(fields));
+            }
+            let end = rest.iter().position(|byte| *byte == 0)?;
+            fields.push((*name, redact(&String::from_utf8_lossy(&rest[..end]))));
+            body = &rest[end + 1..];
+        }
+    }
+
+    fn get(&self, name: u8) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn sqlstate(&self) -> &str {
+        self.get(b'C').unwrap_or_default()
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        self.get(b'M').unwrap_or_default()
+    }
+
+    /// Adds a hint if there is none.
+    pub(crate) fn hinted(mut self, hint: Option<&str>) -> Self {
+        if let (None, Some(hint)) = (self.get(b'H'), hint) {
+            self.0.push((b'H', hint.to_owned()));
+        }
+        self
+    }
+
+    pub(crate) fn encode(&self, tag: u8) -> Bytes {
+        let mut body = BytesMut::new();
+        for (name, value) in &self.0 {
+            body.put_u8(*name);
+            // A zero would end the field.
+            body.extend(value.bytes().filter(|byte| *byte != 0));
+            body.put_u8(0);
+        }
+        body.put_u8(0);
+        frame(tag, &body)
+    }
+}
+
+/// A whole message: tag, length, body.
+pub(crate) fn frame(tag: u8, body: &[u8]) -> Bytes {
+    let mut message = BytesMut::with_capacity(body.len() + 5);
+    message.put_u8(tag);
+    // Bodies are capped far below this.
+    message.put_u32(u32::try_from(body.len() + 4).unwrap_or(u32::MAX));
+    message.put_slice(body);
+    message.freeze()
+}
+
+/// An error of our own for a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    sqlstate: &'static str,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Refusal {
+    /// The client, or the server, breaks the protocol.
+    pub(crate) fn protocol(message: &str) -> Self {
+        Self::new(PROTOCOL_VIOLATION, message)
+    }
+
+    /// The client may not use this proxy.
+    pub(crate) fn unauthorized(message: &str) -> Self {
+        Self::new(INVALID_AUTHORIZATION, message)
+    }
+
+    fn new(sqlstate: &'static str, message: &str) -> Self {
+        Self {
+            sqlstate,
+            message: redact(message),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn encode(&self) -> Bytes {
+        let severity = || "FATAL".to_owned();
+        let fields = vec![
+            (b'S', severity()),
+            (b'V', severity()),
+            (b'C', self.sqlstate.to_owned()),
+            (b'M', self.message.clone()),
+        ];
+        Fields(fields)
+            .hinted(self.hint.as_deref())
+            .encode(ERROR_RESPONSE_TAG)
+    }
+}
+
+/// Class 28 says that trying again is no use, class 08 that the connection could not be made.
+fn sqlstate(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::TokenRequest | ErrorKind::UnusableToken | ErrorKind::TokenTimeout
+            if error.is_transient() =>
+        {
+            UNABLE_TO_CONNECT
+        }
+        ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls => UNABLE_TO_CONNECT,
+        _ => INVALID_AUTHORIZATION,
+    }
+}
+
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        Self {
+            sqlstate: sqlstate(error),
+            message: format!("{} failed: {}", error.phase(), error.message()),
+            hint: error.hint().map(str::to_owned),
+        }
+    }
+}
+
+/// Why a connection could not be made: for the application, and for the client.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) response: Bytes,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let response = Refusal::from(&error).encode();
+        Self { error, response }
+    }
+}
+
+impl Failure {
+    /// The server's own error, with our hint if it has none.
+    pub(crate) fn of_server(fields: Fields, user: &str) -> Self {
+        let (sqlstate, message) = (fields.sqlstate(), fields.message());
+        let error = match Rejection::classify(sqlstate, message) {
+            Some(rejection) => rejection.into_error(user, message),
+            None => Error::new(
+                ErrorKind::Connect,
+                format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
+            )
+            .transient(is_transient(sqlstate)),
+        };
+        let response = fields.hinted(error.hint()).encode(ERROR_RESPONSE_TAG);
+        Self { error, response }
+    }
+}
+
+/// Too many connections, and the server starting or stopping.
+fn is_transient(sqlstate: &str) -> bool {
+    matches!(sqlstate, "53300" | "57P01" | "57P02" | "57P03")
+}
+
+#[cfg(test)]
+#[path = "response_tests.rs"]
+mod tests;

@@ -1,0 +1,35 @@
+//! The proxy in this process: a pool is given the path of its socket, which serves this process alone.
+
+use entra_pg_core::{Database, Error, Login};
+use entra_pg_proxy::Proxy;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+
+use crate::options::check_destination;
+
+/// Starts a proxy to where the options lead, and leads them to the proxy. Everything else in them stays as it is.
+pub(crate) fn start(
+    options: PgConnectOptions,
+    database: Database,
+    login: &Login,
+) -> Result<(PgConnectOptions, Proxy), Error> {
+    check_destination(&options, &database)?;
+    let database = database.with_port(options.get_port());
+    let proxy = Proxy::builder(database)
+        .this_process_only()
+        .listen_private()?;
+    let options = options
+        .socket(proxy.address().host())
+        .port(proxy.address().port())
+        // From here to the proxy. What leaves the process is verified there.
+        .ssl_mode(PgSslMode::Disable)
+        .username(login.user());
+    Ok((options, proxy))
+}
+
+/// Ends the proxy with the pool. The event holds no handle of it, and also comes when the last one is dropped.
+pub(crate) fn attach(proxy: Proxy, pool: &PgPool) {
+    tokio::spawn(proxy.run_until(pool.close_event()));
+}
