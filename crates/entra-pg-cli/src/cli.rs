@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    completions, doctor, exec, failure::Failure, man, output::complain, psql, role_sql, token,
-    whoami,
+    completions, doctor, exec, failure::Failure, man, output::complain, proxy, psql, role_sql,
+    token, whoami,
 };
 
 /// Log in to Azure Database for PostgreSQL with a Microsoft Entra token in place of a password
@@ -27,6 +27,7 @@ enum Task {
     Whoami(whoami::Whoami),
     Psql(psql::Psql),
     Exec(exec::Exec),
+    Proxy(proxy::Proxy),
     RoleSql(role_sql::RoleSql),
     Completions(completions::Completions),
     Man(man::Man),
@@ -52,7 +53,7 @@ of psql, exec and proxy the program's own, 125 if it was not started, 126 and 12
 /// Reads the arguments and does what they say. Returns the exit status.
 pub(crate) fn main() -> u8 {
     let cli = Cli::parse();
-    log(cli.verbose);
+    log(cli.verbose, cli.task.speaks_for_others());
     cli.task.run().unwrap_or_else(|failure| {
         if let Some(message) = failure.message {
             complain(&message);
@@ -62,6 +63,11 @@ pub(crate) fn main() -> u8 {
 }
 
 impl Task {
+    /// A proxy's errors go to its clients, which may hide them.
+    fn speaks_for_others(&self) -> bool {
+        matches!(self, Self::Proxy(_))
+    }
+
     fn run(self) -> Result<u8, Failure> {
         match self {
             Self::Doctor(doctor) => doctor.run(),
@@ -69,6 +75,7 @@ impl Task {
             Self::Whoami(whoami) => whoami.run(),
             Self::Psql(psql) => psql.run(),
             Self::Exec(exec) => exec.run(),
+            Self::Proxy(proxy) => proxy.run(),
             Self::RoleSql(role_sql) => role_sql.run(),
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),
@@ -76,10 +83,11 @@ impl Task {
     }
 }
 
-/// Without `-v` nothing is logged: an error is printed once, by us.
-fn log(verbose: u8) {
+/// Without `-v` nothing is logged: an error of ours is printed once.
+fn log(verbose: u8, warn: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(match verbose {
+            0 if warn => "entra_pg=warn",
             0 => "off",
             1 => "entra_pg=info",
             _ => "entra_pg=debug",

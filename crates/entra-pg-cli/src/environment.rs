@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use entra_pg_core::Target;
+use entra_pg_proxy::Address;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// All but the characters that a URL never needs to encode.
@@ -73,37 +74,81 @@ fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
     } else {
         target.host().to_owned()
     };
-    let mut url = format!(
-        "postgres://{}:{}@{host}:{}",
+    let authority = format!(
+        "{}:{}@{host}:{}",
         encode(login.user),
         encode(login.password),
         target.port()
     );
-    if let Some(database) = target.database() {
-        url.push('/');
-        url.push_str(&encode(database));
-    }
-    let parameters = [
+    let verification = [
         ("sslmode", Some("verify-full".to_owned())),
         ("sslrootcert", roots.map(str::to_owned)),
+    ];
+    written(&authority, target.database(), verification, target)
+}
+
+fn written(
+    authority: &str,
+    database: Option<&str>,
+    connection: [(&str, Option<String>); 2],
+    target: &Target,
+) -> String {
+    let session = [
         (
             "application_name",
             target.application_name().map(str::to_owned),
         ),
         ("options", target.options()),
     ];
-    let mut separator = '?';
-    for (name, value) in parameters {
-        let Some(value) = value else { continue };
-        url.push(separator);
-        url.push_str(&format!("{name}={}", encode(&value)));
-        separator = '&';
-    }
-    url
+    let parameters: Vec<_> = connection
+        .into_iter()
+        .chain(session)
+        .filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))))
+        .collect();
+    let path = database.map_or_else(String::new, |name| format!("/{}", encode(name)));
+    format!("postgres://{authority}{path}?{}", parameters.join("&"))
 }
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// A login that a proxy on this machine does: there is no password, and nothing to encrypt.
+pub(crate) struct Local<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) user: &'a str,
+}
+
+/// What would make a client ask the proxy for what only the server has. None is among [`IN_THE_WAY`].
+pub(crate) const ONLY_FOR_THE_SERVER: [&str; 3] =
+    ["PGPASSWORD", "PGSSLROOTCERT", "PGSSLNEGOTIATION"];
+
+impl Local<'_> {
+    pub(crate) fn variables(&self, address: &Address) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("DATABASE_URL", self.url(address)),
+            ("PGHOST", address.host()),
+            ("PGPORT", address.port().to_string()),
+            ("PGUSER", self.user.to_owned()),
+            ("PGSSLMODE", "disable".to_owned()),
+            ("PGGSSENCMODE", "disable".to_owned()),
+        ];
+        variables.extend(session(self.target));
+        variables
+    }
+
+    pub(crate) fn url(&self, address: &Address) -> String {
+        let (host, socket) = match address {
+            // Not every parser of URLs reads a path as a host, but all take the parameter.
+            Address::Unix { .. } => ("localhost".to_owned(), Some(address.host())),
+            _ => (address.host(), None),
+        };
+        let authority = format!("{}@{host}:{}", encode(self.user), address.port());
+        // Written out, since clients without a database's name differ in what they take.
+        let database = self.target.database().unwrap_or(self.user);
+        let connection = [("host", socket), ("sslmode", Some("disable".to_owned()))];
+        written(&authority, Some(database), connection, self.target)
+    }
 }
 
 #[cfg(test)]
@@ -174,5 +219,30 @@ mod tests {
             "postgres://app:a.b-c_d%3D@[::1]:5432/db?sslmode=verify-full"
         );
         assert_eq!(variables["PGSSLROOTCERT"], "system");
+    }
+
+    #[test]
+    fn a_proxys_url_holds_no_password_and_asks_for_no_encryption() {
+        let target = target("postgres://app@my.example/or%20ders?application_name=x");
+        let local = Local {
+            target: &target,
+            user: "a@b",
+        };
+        let socket = Address::Unix {
+            directory: "/tmp/d".into(),
+            port: 5432,
+        };
+        assert_eq!(
+            local.url(&socket),
+            "postgres://a%40b@localhost:5432/or%20ders?host=%2Ftmp%2Fd&sslmode=disable&application_name=x"
+        );
+        let port = Address::Tcp(([127, 0, 0, 1], 7).into());
+        assert_eq!(
+            local.url(&port),
+            "postgres://a%40b@127.0.0.1:7/or%20ders?sslmode=disable&application_name=x"
+        );
+        let variables: HashMap<_, _> = local.variables(&socket).into_iter().collect();
+        assert_eq!(variables["PGHOST"], "/tmp/d");
+        assert!(!variables.contains_key("PGPASSWORD"));
     }
 }

@@ -15,6 +15,6 @@ pub(crate) fn file(roots: &Roots) -> Option<PathBuf> {
 }
 
 /// A program may change its directory.
-fn absolute(file: &Path) -> PathBuf {
+pub(crate) fn absolute(file: &Path) -> PathBuf {
     std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }

@@ -56,6 +56,12 @@ impl Attempt<'_> {
                 "enable Microsoft Entra authentication on the server (portal: Security, Authentication)"
                     .into(),
             ],
+            Rejection::NotEntra => vec![format!(
+                "the role has a password of its own, and is not mapped to Entra: log in as another role, or {AS_ADMINISTRATOR}\n\
+                 DROP ROLE {};\n{}",
+                identifier(self.role()),
+                self.create()
+            )],
             Rejection::TokenType => vec![format!(
                 "the role was made for another kind of principal: {AS_ADMINISTRATOR}\nDROP ROLE {};\n{}",
                 identifier(self.role()),

@@ -5,6 +5,7 @@ mod doctor;
 mod documents;
 mod exec;
 mod identity;
+mod proxy;
 mod secrets;
 mod servers;
 mod terminal;

@@ -2,10 +2,14 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
 };
 
-use nix::pty::openpty;
+use nix::{
+    pty::openpty,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tokio::process::Command;
 
 use crate::world::{command, shared};
@@ -67,4 +71,58 @@ async fn the_doctor_is_live_on_a_terminal_and_plain_elsewhere() {
     assert!(!plain.stdout.contains('\u{1b}'), "{}", plain.stdout);
     assert_eq!(plain.stdout.matches('✓').count(), 8, "{}", plain.stdout);
     assert_eq!(plain.stderr, "");
+}
+
+#[tokio::test]
+async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
+    let pty = openpty(None, None).expect("a pseudo-terminal");
+    let script = "n=0; trap 'n=$((n+1)); echo heard' INT; trap 'echo $n times; exit 42' TERM; \
+        echo up; while :; do sleep 0.05; done";
+    // Makes the terminal that of a new session, which only then sends signals.
+    let inner = command(shared(), &["proxy", "--", "sh", "-c", script]);
+    let mut outer = Command::new("setsid");
+    outer.args(["--ctty", "--wait"]);
+    outer
+        .arg(inner.as_std().get_program())
+        .args(inner.as_std().get_args());
+    for (name, value) in inner.as_std().get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    let slave = || pty.slave.try_clone().expect("a descriptor");
+    let mut child = outer
+        .stdin(slave())
+        .stdout(slave())
+        .stderr(slave())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("setsid is a part of util-linux");
+    drop(outer);
+    drop(pty.slave);
+    let mut terminal = File::from(pty.master);
+    let mut seen = read_until(&mut terminal, "up");
+    terminal.write_all(b"\x03").expect("typed");
+    seen.push_str(&read_until(&mut terminal, "heard"));
+    let id = child.id().expect("it runs").try_into().expect("a pid");
+    kill(Pid::from_raw(id), Signal::SIGTERM).expect("sent");
+    seen.push_str(&read_until(&mut terminal, "times"));
+    assert!(seen.contains("1 times"), "{seen}");
+    assert_eq!(child.wait().await.expect("ends").code(), Some(42), "{seen}");
+}
+
+fn read_until(terminal: &mut File, word: &str) -> String {
+    let mut all = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&all).contains(word) {
+        let read = terminal.read(&mut byte).unwrap_or(0);
+        assert!(
+            read > 0,
+            "{word} is missing in {:?}",
+            String::from_utf8_lossy(&all)
+        );
+        all.extend_from_slice(&byte);
+    }
+    String::from_utf8_lossy(&all).into_owned()
 }
