@@ -1,5 +1,10 @@
 //! The command `entra-pg`.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "many doc comments are help texts, which a terminal shows as they are"
+)]
+
 mod cli;
 mod completions;
 mod doctor;

@@ -20,18 +20,15 @@ pub(crate) struct Man {
 impl Man {
     pub(crate) fn run(self) -> Result<u8, Failure> {
         let failed = |error| Failure::new(status::OTHER, format!("no manual page: {error}"));
-        match self.directory {
-            Some(directory) => {
-                std::fs::create_dir_all(&directory).map_err(failed)?;
-                clap_mangen::generate_to(Cli::command(), directory).map_err(failed)?;
-            }
-            None => {
-                let mut page = Vec::new();
-                Page::new(Cli::command())
-                    .render(&mut page)
-                    .map_err(failed)?;
-                print_bytes(&page)?;
-            }
+        if let Some(directory) = self.directory {
+            std::fs::create_dir_all(&directory).map_err(failed)?;
+            clap_mangen::generate_to(Cli::command(), directory).map_err(failed)?;
+        } else {
+            let mut page = Vec::new();
+            Page::new(Cli::command())
+                .render(&mut page)
+                .map_err(failed)?;
+            print_bytes(&page)?;
         }
         Ok(status::OK)
     }

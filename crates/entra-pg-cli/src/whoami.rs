@@ -117,8 +117,10 @@ impl Identity {
             ),
         ];
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        rows.iter()
-            .map(|(name, value)| format!("{name:width$}  {value}\n"))
-            .collect()
+        let lines: Vec<_> = rows
+            .iter()
+            .map(|(name, value)| format!("{name:width$}  {value}"))
+            .collect();
+        lines.join("\n") + "\n"
     }
 }

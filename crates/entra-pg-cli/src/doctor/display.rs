@@ -70,7 +70,7 @@ fn lines(step: Step, outcome: &Outcome) -> String {
     };
     for said in more {
         let said = said.replace('\n', &format!("\n{INDENT}    "));
-        lines.push_str(&format!("{INDENT}{mark} {said}\n"));
+        lines.extend([INDENT, mark, " ", &said, "\n"]);
     }
     lines
 }

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use entra_pg_core::{Entra, Target, Token};
 use entra_pg_tokio_postgres::{
     connect,
-    tokio_postgres::{self, Client},
+    tokio_postgres::{self, Client, error::SqlState},
 };
 
 use super::{
@@ -24,9 +24,7 @@ pub(super) async fn log_in(target: &Target, entra: &Entra, token: &Token) -> Fou
             let attempt = Attempt {
                 target,
                 claims: &token.claims(),
-                sqlstate: driver
-                    .and_then(|error| error.code())
-                    .map(|code| code.code()),
+                sqlstate: driver.and_then(|error| error.code()).map(SqlState::code),
                 now: std::time::SystemTime::now(),
             };
             Err(explain(&attempt, &error))

@@ -50,11 +50,11 @@ async fn examine(what: &str, mut command: Command, expected: &Diagnosis) {
     let cause = failed[0]["cause"].as_str().unwrap_or_default();
     assert!(cause.contains(expected.cause), "{what}: {report:#}");
     let cures = failed[0]["cures"].as_array().expect("a list");
-    let cured = cures.iter().any(|cure| {
+    let named = cures.iter().any(|cure| {
         cure.as_str()
             .is_some_and(|cure| cure.contains(expected.cure))
     });
-    assert!(cured, "{what}: {report:#}");
+    assert!(named, "{what}: {report:#}");
     assert!(
         !said.stdout.contains("eyJ") && said.stderr.is_empty(),
         "{what}"
