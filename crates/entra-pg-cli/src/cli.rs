@@ -110,6 +110,21 @@ mod tests {
     }
 
     #[test]
+    fn psqls_own_options_are_left_alone() {
+        let line =
+            "entra-pg psql --scope https://r.example --verbose -v ON_ERROR_STOP=1 -h x --help";
+        let cli = Cli::parse_from(line.split(' '));
+        let Task::Psql(psql) = cli.task else {
+            panic!("not psql")
+        };
+        assert_eq!(cli.verbose, 1);
+        assert_eq!(
+            psql.arguments(),
+            ["-v", "ON_ERROR_STOP=1", "-h", "x", "--help"]
+        );
+    }
+
+    #[test]
     fn help_prints_no_value_from_the_environment() {
         let mut command = Cli::command();
         for subcommand in command.get_subcommands_mut() {

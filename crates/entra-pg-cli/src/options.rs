@@ -52,12 +52,13 @@ impl Identity {
 }
 
 impl Server {
+    /// An empty one counts as none, as in all variables.
+    fn url(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| !url.is_empty())
+    }
+
     pub(crate) fn target(&self) -> Result<Target, Error> {
-        let target = self
-            .url
-            .as_deref()
-            .unwrap_or(ALL_FROM_VARIABLES)
-            .into_target()?;
+        let target = self.url().unwrap_or(ALL_FROM_VARIABLES).into_target()?;
         Ok(match self.identity.scope()? {
             Some(scope) => target.with_scope(scope),
             None => target,
@@ -67,7 +68,7 @@ impl Server {
     /// The target, if there is a sign of one: a token alone needs no server.
     pub(crate) fn target_if_named(&self) -> Result<Option<Target>, Error> {
         let named =
-            self.url.is_some() || std::env::var_os("PGHOST").is_some_and(|host| !host.is_empty());
+            self.url().is_some() || std::env::var_os("PGHOST").is_some_and(|host| !host.is_empty());
         named.then(|| self.target()).transpose()
     }
 

@@ -34,7 +34,7 @@ const SOCKET_PORT: u16 = 5432;
 #[command(after_help = "Examples:
   entra-pg proxy -- npx prisma migrate deploy
   entra-pg proxy --port 6432                         # for DBeaver, pgAdmin and the like
-  entra-pg proxy --socket ~/.entra-pg && psql 'host=~/.entra-pg'
+  entra-pg proxy --socket ~/.entra-pg                # in another shell: psql \"host=$HOME/.entra-pg dbname=orders\"
 
 Everyone on this machine can connect to a port; only this user to a socket, which is the default.")]
 pub(crate) struct Proxy {

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use crate::{
     failure::Failure,
@@ -15,14 +15,25 @@ use crate::{
 /// Options of entra-pg itself come first; everything else is psql's. A URL among psql's arguments is where it connects to, as
 /// ever.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    disable_help_flag = true,
+    after_help = "Examples:
   entra-pg psql
   entra-pg psql -c 'select current_user'
   entra-pg psql postgres://admin@myserver.postgres.database.azure.com/postgres -f roles.sql
-  entra-pg role-sql | entra-pg psql --credential AzureCliCredential postgres://ADMIN@HOST/postgres")]
+  entra-pg role-sql | entra-pg psql --credential AzureCliCredential postgres://ADMIN@HOST/postgres"
+)]
 pub(crate) struct Psql {
     #[command(flatten)]
     identity: Identity,
+
+    /// Say on standard error what is done; twice for more. (-v is psql's)
+    #[arg(long, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Print help. (-h is psql's)
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
 
     /// psql's own
     #[arg(
@@ -36,6 +47,13 @@ pub(crate) struct Psql {
 impl Psql {
     pub(crate) fn run(self) -> Result<u8, Failure> {
         let (url, arguments) = take_url(self.arguments);
+        if arguments.iter().any(names_a_host) {
+            return Err(Failure::new(
+                status::NOT_STARTED,
+                "the host belongs into the URL: the token and the verification depend on it \
+                 (write entra-pg psql postgres://ROLE@HOST/DATABASE)",
+            ));
+        }
         let server = Server {
             url: url.or_else(|| std::env::var("DATABASE_URL").ok()),
             identity: self.identity,
@@ -44,6 +62,13 @@ impl Psql {
             .database()
             .map_err(|error| Failure::from(error).before_the_program())?;
         program::replace_us(&database, OsStr::new("psql"), &arguments).map_err(explain)
+    }
+}
+
+#[cfg(test)]
+impl Psql {
+    pub(crate) fn arguments(&self) -> &[OsString] {
+        &self.arguments
     }
 }
 
@@ -68,6 +93,12 @@ fn take_url(mut arguments: Vec<OsString>) -> (Option<String>, Vec<OsString>) {
         arguments.remove(at - 1);
     }
     (Some(url), arguments)
+}
+
+/// `-h` and `--host`, which would lead the token elsewhere.
+fn names_a_host(word: &OsString) -> bool {
+    let word = word.to_string_lossy();
+    word.starts_with("-h") || word.starts_with("--host")
 }
 
 fn url_in(word: &OsStr) -> Option<String> {
