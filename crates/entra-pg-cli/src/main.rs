@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::doc_markdown,
+    rustdoc::bare_urls,
     reason = "many doc comments are help texts, which a terminal shows as they are"
 )]
 

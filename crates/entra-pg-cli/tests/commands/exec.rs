@@ -64,6 +64,15 @@ async fn variables_that_would_lead_elsewhere_are_removed() {
     assert_eq!(outcome.stdout, "1\n", "{}", outcome.stderr);
 }
 
+/// libpq before version 16 knows no other way to the platform's roots than a file's name.
+#[tokio::test]
+async fn without_a_file_of_its_own_libpq_is_given_the_platforms() {
+    let mut command = command(shared(), &["exec", "--", "psql", "-XAtc", "SELECT 1"]);
+    command.env_remove("PGSSLROOTCERT");
+    let outcome = outcome(command).await;
+    assert_eq!(outcome.stdout, "1\n", "{}", outcome.stderr);
+}
+
 #[tokio::test]
 async fn the_token_is_in_no_argument() {
     let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; test -n \"$PGPASSWORD\" && echo given";
