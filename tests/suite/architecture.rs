@@ -88,6 +88,19 @@ fn no_crate_depends_on_one_that_it_should_not_know() {
     }
 }
 
+/// Who does not ask for the proxy does not build it.
+#[test]
+fn sqlx_knows_the_proxy_through_a_feature_only() {
+    let manifest = Path::new(ROOT).join("crates/entra-pg-sqlx/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("a manifest");
+    let line = manifest
+        .lines()
+        .find(|line| line.starts_with("entra-pg-proxy"));
+    assert!(line.is_some_and(|line| line.contains("optional = true")));
+    let default = manifest.lines().find(|line| line.starts_with("default = "));
+    assert!(default.is_some_and(|line| !line.contains("per-connection")));
+}
+
 #[test]
 fn the_core_knows_no_orm_driver_or_pool() {
     let core = &dependencies()["entra-pg-core"];

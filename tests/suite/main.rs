@@ -10,6 +10,7 @@ mod endpoint_faults;
 mod faults;
 mod options;
 mod probe;
+mod proxy;
 mod readme;
 mod secrets;
 mod tap;

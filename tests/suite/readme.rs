@@ -34,6 +34,7 @@ fn the_error_guide_has_a_heading_for_each_kind_of_error_and_no_other() {
         Rejection::Audience,
         Rejection::Format,
         Rejection::TokenType,
+        Rejection::NotEntra,
         Rejection::Other,
     ];
     let kinds = [
@@ -49,6 +50,7 @@ fn the_error_guide_has_a_heading_for_each_kind_of_error_and_no_other() {
         ErrorKind::Connect,
         ErrorKind::ConnectTimeout,
         ErrorKind::Tls,
+        ErrorKind::Listen,
         ErrorKind::Runtime,
     ];
     let guide = fs::read_to_string(format!("{ROOT}/docs/errors.md")).expect("the guide");

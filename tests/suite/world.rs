@@ -42,6 +42,12 @@ pub fn short_lived() -> &'static Emulator {
     })
 }
 
+/// Tokens of an hour. Tables may be made in it, under names that are [`unique`].
+pub fn scratch() -> &'static Emulator {
+    static SCRATCH: OnceLock<Emulator> = OnceLock::new();
+    SCRATCH.get_or_init(|| start_aside(Emulator::builder().role("app")))
+}
+
 /// A server without TLS. Change nothing in it.
 pub fn without_tls() -> &'static Emulator {
     static PLAIN: OnceLock<Emulator> = OnceLock::new();

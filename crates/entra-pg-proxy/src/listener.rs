@@ -32,12 +32,18 @@ impl Listener {
                 admission,
             } => {
                 let (stream, _) = listener.accept().await?;
-                let admitted = admission.check(*own, Peer::of(&stream)?);
+                let admitted = match Peer::of(&stream) {
+                    Ok(peer) => admission.check(*own, peer),
+                    Err(error) => Err(Refusal::unauthorized(&format!(
+                        "the kernel does not say whose process this is: {error}"
+                    ))),
+                };
                 Ok((Either::Left(stream), admitted))
             }
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
+                // Slower without; a client that is gone already is noticed elsewhere.
+                let _ = stream.set_nodelay(true);
                 Ok((Either::Right(stream), Ok(())))
             }
         }

@@ -10,7 +10,7 @@ use std::{
         fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
         net::{SocketAddr, UnixListener},
     },
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
     time::Duration,
 };
 
@@ -106,6 +106,8 @@ pub(crate) fn within(
     port: u16,
     user: u32,
 ) -> Result<(UnixListener, Place), Error> {
+    // libpq takes a relative path for the name of a host.
+    let directory = &absolute(directory).map_err(|error| cannot_use(directory, &error))?;
     let path = socket(directory, port);
     if SocketAddr::from_pathname(&path).is_err() {
         return Err(taken(&format!(

@@ -1,18 +1,16 @@
 //! The handle of a running proxy, and what makes one.
 
 use std::{
-    fmt,
-    future::Future,
-    io,
-    net::SocketAddr,
-    os::unix::net::UnixListener,
-    path::Path,
-    sync::{Arc, Mutex},
+    fmt, future::Future, io, net::SocketAddr, os::unix::net::UnixListener, path::Path, sync::Arc,
     time::Duration,
 };
 
 use entra_pg_core::{Database, Error, ErrorKind};
-use tokio::{runtime::Handle, sync::Semaphore, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, watch},
+    time::sleep,
+};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -81,8 +79,9 @@ impl Builder {
         self.unix(place::PRIVATE_PORT, place::private)
     }
 
-    /// Listens on a socket in this directory. It must be closed to other users; it is made, and removed at the end, if it does
-    /// not exist. `port` is a part of the socket's name. A socket that a killed process has left there is replaced.
+    /// Listens on a socket in this directory, which must be this user's and closed to others (mode 0700). If it does not exist it
+    /// is made, and removed at the end unless something else is in it by then. `port` is a part of the socket's name. A socket
+    /// that a killed process has left there is replaced.
     ///
     /// # Errors
     /// As [`listen_private`](Self::listen_private); [`ErrorKind::Listen`] also when the directory is open to others, its path
@@ -145,7 +144,7 @@ impl Builder {
             database: self.database,
             client_timeout: self.client_timeout,
             closing: CancellationToken::new(),
-            last_error: Mutex::default(),
+            last_error: watch::Sender::default(),
         });
         let (clients, stop) = (TaskTracker::new(), CancellationToken::new());
         let logins = Arc::new(Semaphore::new(self.most_logins));
@@ -206,7 +205,20 @@ impl Proxy {
 
     /// Why the latest connect to the target failed; `None` once one has succeeded. For a pool that only says that time is up.
     pub fn last_error(&self) -> Option<Error> {
-        self.shared.last_error()
+        self.shared.last_error.borrow().clone()
+    }
+
+    /// Waits until the latest connect to the target has failed, and says why: a client that runs out of patience knows so
+    /// before the proxy does.
+    pub async fn failure(&self) -> Error {
+        let mut errors = self.shared.last_error.subscribe();
+        loop {
+            if let Some(error) = errors.borrow_and_update().clone() {
+                return error;
+            }
+            // The sender lives as long as `self` does.
+            let _ = errors.changed().await;
+        }
     }
 
     /// Stops listening, and waits for open connections to end. If the future is dropped, they go on.

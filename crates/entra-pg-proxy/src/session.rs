@@ -1,17 +1,12 @@
 //! One client, from its first packet to its end.
 
-use std::{
-    future::pending,
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{future::pending, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use entra_pg_core::{Database, Error, chain};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, watch},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -41,22 +36,16 @@ pub(crate) struct Shared {
     pub(crate) client_timeout: Duration,
     /// Ends open connections.
     pub(crate) closing: CancellationToken,
-    pub(crate) last_error: Mutex<Option<Error>>,
+    pub(crate) last_error: watch::Sender<Option<Error>>,
 }
 
 impl Shared {
-    pub(crate) fn last_error(&self) -> Option<Error> {
-        let memory = self.last_error.lock();
-        memory.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     fn remember(&self, error: Option<Error>) {
         if let Some(error) = &error {
             let host = self.database.target().host();
             tracing::warn!(host, %error, "connect failed");
         }
-        let memory = self.last_error.lock();
-        *memory.unwrap_or_else(PoisonError::into_inner) = error;
+        self.last_error.send_replace(error);
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn explain_connect(error: &sqlx::Error, options: &PgConnectOptions) ->
 }
 
 /// The error for a connection that sqlx could not open as `user`.
-fn explain(error: &sqlx::Error, user: &str) -> Error {
+pub(crate) fn explain(error: &sqlx::Error, user: &str) -> Error {
     let reason = chain(error);
     match error {
         sqlx::Error::Database(refusal) => {

@@ -1,5 +1,7 @@
 //! The proxy in this process: a pool is given the path of its socket, which serves this process alone.
 
+use std::time::Duration;
+
 use entra_pg_core::{Database, Error, Login};
 use entra_pg_proxy::Proxy;
 use sqlx::{
@@ -7,7 +9,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
 };
 
-use crate::options::check_destination;
+use tokio::time::timeout;
+
+use crate::{failure::explain as explain_error, options::check_destination};
+
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// Starts a proxy to where the options lead, and leads them to the proxy. Everything else in them stays as it is.
 pub(crate) fn start(
@@ -32,4 +38,17 @@ pub(crate) fn start(
 /// Ends the proxy with the pool. The event holds no handle of it, and also comes when the last one is dropped.
 pub(crate) fn attach(proxy: Proxy, pool: &PgPool) {
     tokio::spawn(proxy.run_until(pool.close_event()));
+}
+
+/// The proxy knows why. It has a moment to notice that the pool gave up first.
+pub(crate) async fn explain(
+    proxy: &Proxy,
+    error: &sqlx::Error,
+    options: &PgConnectOptions,
+) -> Error {
+    let cause = match error {
+        sqlx::Error::PoolTimedOut => timeout(NOTICE, proxy.failure()).await.ok(),
+        _ => proxy.last_error(),
+    };
+    cause.unwrap_or_else(|| explain_error(error, options.get_username()))
 }

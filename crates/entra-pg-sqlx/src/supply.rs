@@ -70,10 +70,8 @@ impl Supply {
     /// The error for a pool that could not open its first connection.
     pub async fn explain(&self, error: &sqlx::Error) -> Error {
         #[cfg(feature = "per-connection")]
-        if let Source::Proxy(proxy) = &self.source
-            && let Some(cause) = proxy.last_error()
-        {
-            return cause;
+        if let Source::Proxy(proxy) = &self.source {
+            return crate::per_connection::explain(proxy, error, &self.options).await;
         }
         explain_connect(error, &self.options).await
     }

@@ -5,7 +5,8 @@ use std::{error::Error as StdError, fmt::Debug};
 
 use diesel_async::{AsyncPgConnection, pooled_connection::bb8};
 use entra_pg_core::{Entra, Error, IntoTarget, Target};
-use entra_pg_sqlx::{ConnectEntra, sqlx::postgres::PgPoolOptions};
+use entra_pg_proxy::Proxy;
+use entra_pg_sqlx::{ConnectEntra, Strategy, sqlx::postgres::PgPoolOptions};
 use entra_pg_tokio_postgres::Connector;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -25,8 +26,12 @@ async fn main() -> Result<(), Error> {
         Err(error) => complain("target", &error),
     }
     core(&url, &entra).await;
-    sqlx(&url, &entra).await;
-    sea_orm(&url, &entra).await;
+    proxy(&url, &entra);
+    for strategy in [Strategy::Rotate(&entra), Strategy::PerConnection(&entra)] {
+        say("strategy", &strategy);
+        sqlx(&url, strategy).await;
+        sea_orm(&url, strategy).await;
+    }
     tokio_postgres(&url, &entra).await;
     diesel(&url, &entra).await;
     say("status", &entra.status());
@@ -51,10 +56,22 @@ async fn core(url: &str, entra: &Entra) {
     say("tokens", database.tokens());
 }
 
-async fn sqlx(url: &str, entra: &Entra) {
+fn proxy(url: &str, entra: &Entra) {
+    let builder = match entra.database(url) {
+        Ok(database) => Proxy::builder(database),
+        Err(error) => return complain("proxy", &error),
+    };
+    say("builder", &builder);
+    match builder.listen_private() {
+        Ok(proxy) => say("proxy", &proxy),
+        Err(error) => complain("proxy", &error),
+    }
+}
+
+async fn sqlx(url: &str, strategy: Strategy<'_>) {
     match PgPoolOptions::new()
         .acquire_timeout(LIMIT)
-        .connect_entra(url, entra)
+        .connect_entra(url, strategy)
         .await
     {
         Ok(pool) => {
@@ -65,10 +82,10 @@ async fn sqlx(url: &str, entra: &Entra) {
     }
 }
 
-async fn sea_orm(url: &str, entra: &Entra) {
+async fn sea_orm(url: &str, strategy: Strategy<'_>) {
     let mut options = entra_pg_sea_orm::sea_orm::ConnectOptions::new(url);
     options.acquire_timeout(LIMIT);
-    match entra_pg_sea_orm::connect(options, entra).await {
+    match entra_pg_sea_orm::connect(options, strategy).await {
         Ok(db) => {
             say("db", &db);
             let _ = db.close().await;

@@ -1,0 +1,27 @@
+//! The proxy: with real clients, with servers and clients that misbehave, from its start to its end, and under pools.
+
+mod clients;
+mod lifecycle;
+mod pools;
+mod raw;
+mod servers;
+mod strangers;
+
+use entra_pg_emulator::Emulator;
+use entra_pg_proxy::{Builder, Proxy, core::Target};
+
+use crate::world::{entra, short_lived, target, unique};
+
+/// A proxy to the emulator; other processes of this user may connect.
+fn proxy_to(emulator: &Emulator) -> Builder {
+    builder(emulator, target(emulator, &unique("proxy")))
+}
+
+/// A proxy to some other server. Its tokens live so shortly that the Azure SDK, too, asks for another when it is to.
+fn proxy_for(target: Target) -> Builder {
+    builder(short_lived(), target)
+}
+
+fn builder(emulator: &Emulator, target: Target) -> Builder {
+    Proxy::builder(entra(emulator).database(target).expect("a database"))
+}

@@ -1,0 +1,171 @@
+//! Clients that are none, or none of ours.
+
+use std::time::Duration;
+
+use entra_pg_proxy::Proxy;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{
+    clients::run,
+    proxy_for, proxy_to,
+    raw::{Raw, startup, text},
+};
+use crate::world::{eventually, shared, target};
+
+async fn nobody_is_left(proxy: &Proxy) {
+    eventually("no client is left", || async { proxy.connections() == 0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_postgresql_client_is_told_so() {
+    let proxy = proxy_to(shared())
+        .listen_tcp(([127, 0, 0, 1], 0).into())
+        .expect("listens");
+    for (bytes, cause) in [
+        (&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], "HTTP"),
+        (&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3], "sslmode=disable"),
+        (&[0, 0, 0x27, 0x11, 0, 3, 0, 0], "10000 are allowed"),
+        (&[0xff; 64], "does not speak PostgreSQL"),
+        (&[0, 0, 0, 9, 0, 2, 0, 0, 0], "version 2.0"),
+        (&[0, 0, 0, 8, 4, 210, 22, 47].repeat(4), "again and again"),
+    ] {
+        let mut raw = Raw::connect(proxy.address()).await.expect("connects");
+        raw.send(bytes).await;
+        let mut told = Vec::new();
+        let _ = raw.0.read_to_end(&mut told).await;
+        assert!(text(&told).contains(cause), "{}", text(&told));
+    }
+    nobody_is_left(&proxy).await;
+    assert!(proxy.last_error().is_none(), "no connect has failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_startup_packet_holds_nothing() {
+    let proxy = proxy_to(shared()).listen_private().expect("listens");
+    for length in [0, 1, 4, 7, 20] {
+        let mut raw = Raw::connect(proxy.address()).await.expect("connects");
+        raw.send(&startup("app")[..length]).await;
+        raw.0.shutdown().await.expect("half closed");
+        assert_eq!(raw.message().await, None);
+    }
+    nobody_is_left(&proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_say_nothing_give_way_to_those_that_do() {
+    let proxy = proxy_to(shared())
+        .most_logins(2)
+        .client_timeout(Duration::from_millis(300))
+        .listen_private()
+        .expect("listens");
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        silent.push(Raw::connect(proxy.address()).await.expect("connects"));
+    }
+    Raw::ready(proxy.address()).await;
+    let told = silent[0].error().await;
+    assert!(told.contains("no startup packet within 0.3 s"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_is_served_in_turn() {
+    let proxy = proxy_to(shared())
+        .most_logins(4)
+        .listen_private()
+        .expect("listens");
+    let crowd = (0..40).map(|_| Raw::ready(proxy.address()));
+    let crowd = futures::future::join_all(crowd).await;
+    assert_eq!(proxy.connections(), 40);
+    drop(crowd);
+    nobody_is_left(&proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_process_is_not_served_where_only_this_one_may_be() {
+    let proxy = proxy_to(shared())
+        .this_process_only()
+        .listen_private()
+        .expect("listens");
+    let output = run("psql", &proxy, &["-X", "-c", "SELECT 1"]).await;
+    let error = text(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        error.contains("serves only the process that made it"),
+        "{error}"
+    );
+    Raw::ready(proxy.address()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_gives_up_stops_the_connect_and_the_step_is_known() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=600");
+    let proxy = proxy_for(entra_pg_core::Target::parse(&url).expect("a URL"))
+        .listen_private()
+        .expect("listens");
+    let raw = Raw::begin(proxy.address(), "app").await;
+    let (_server, _) = listener.accept().await.expect("dialled");
+    drop(raw);
+    nobody_is_left(&proxy).await;
+    let error = proxy.last_error().expect("an error").to_string();
+    assert!(
+        error.contains("reaching the server was not done when the client gave up"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_token_reaches_psql_with_cause_and_hint() {
+    let emulator = entra_pg_emulator::Emulator::builder()
+        .role("app")
+        .start()
+        .await
+        .expect("starts");
+    let proxy = proxy_to(&emulator).listen_private().expect("listens");
+    emulator
+        .control()
+        .set_fault(Some(entra_pg_emulator::Fault::BadRequest));
+    let output = run("psql", &proxy, &["-X", "-c", "SELECT 1"]).await;
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("token failed: ") && told.contains("HINT:"),
+        "{told}"
+    );
+    let error = proxy.last_error().expect("an error");
+    assert_eq!(error.kind(), entra_pg_core::ErrorKind::TokenRequest);
+    assert!(told.contains(error.message()), "{told}\n{error}");
+    emulator.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_role_in_the_url_the_clients_own_name_counts() {
+    let emulator = shared();
+    let url = crate::world::url(emulator, "unnamed").replace("app@", "");
+    let bare = entra_pg_core::Target::parse(&url).expect("a URL");
+    assert_eq!(bare.user(), None);
+    let proxy = super::builder(emulator, bare)
+        .listen_private()
+        .expect("listens");
+    Raw::ready(proxy.address()).await;
+    let told = Raw::begin(proxy.address(), "nobody").await.error().await;
+    assert!(
+        told.contains("pgaadauth_create_principal_with_oid('nobody'"),
+        "{told}"
+    );
+    // The target's database and application name fill what the client leaves out.
+    let mut raw = Raw::connect(proxy.address()).await.expect("connects");
+    let mut packet = bytes::BytesMut::new();
+    postgres_protocol::message::frontend::startup_message([("user", "app")], &mut packet)
+        .expect("no zeros");
+    raw.send(&packet).await;
+    while raw.message().await.expect("a message").0 != b'Z' {}
+    raw.query("SELECT current_database() || ' ' || current_setting('application_name')")
+        .await;
+    raw.message().await.expect("the columns");
+    let (_, row) = raw.message().await.expect("a row");
+    assert!(text(&row).contains("postgres unnamed"), "{}", text(&row));
+    assert_eq!(target(emulator, "x").user(), Some("app"));
+}
