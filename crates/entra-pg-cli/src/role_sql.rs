@@ -1,6 +1,7 @@
 //! `entra-pg role-sql`: the SQL that makes a role for a principal.
 
 use clap::Args;
+use entra_pg_core::Claims;
 
 use crate::{
     failure::Failure,
@@ -8,7 +9,7 @@ use crate::{
     output::print,
     principal::Kind,
     runtime::block_on,
-    sql::{Mapping, create_role},
+    sql::{Mapping, create_role, look_up_and_create_role},
     status,
 };
 
@@ -55,7 +56,7 @@ pub(crate) struct RoleSql {
 impl RoleSql {
     pub(crate) fn run(self) -> Result<u8, Failure> {
         let sql = match (&self.look_up, &self.object_id, &self.name, self.kind) {
-            (Some(name), ..) => crate::sql::look_up_and_create_role(name, self.admin, self.mfa),
+            (Some(name), ..) => look_up_and_create_role(name, self.admin, self.mfa),
             (None, Some(object_id), Some(name), Some(kind)) => create_role(&Mapping {
                 name,
                 object_id,
@@ -80,31 +81,98 @@ impl RoleSql {
             ));
         }
         let obtained = block_on(async { Ok(self.server.obtain().await?) })?;
-        let claims = obtained.token.claims();
-        let given = self
-            .name
-            .as_deref()
-            .or(obtained.target.as_ref().and_then(|target| target.user()));
-        let missing = |what: &str, option: &str| {
-            Failure::new(
-                status::TOKEN,
-                format!("the token does not hold {what} (add {option})"),
-            )
-        };
-        Ok(create_role(&Mapping {
-            name: given
-                .or(claims.role_name())
-                .ok_or_else(|| missing("a name", "--name"))?,
-            object_id: claims
-                .object_id
-                .as_deref()
+        let user = obtained.target.as_ref().and_then(|target| target.user());
+        self.statement(user, &obtained.token.claims())
+    }
+
+    /// `user` is the role that the URL or `PGUSER` names.
+    fn statement(&self, user: Option<&str>, claims: &Claims) -> Result<String, Failure> {
+        let own = claims.role_name();
+        let name = self.name.as_deref().or(user).or(own);
+        let name = name.ok_or_else(|| missing("a name", "--name"))?;
+        let object_id = claims.object_id.as_deref();
+        let kind = self.kind.or(Kind::of(claims));
+        let mapping = Mapping {
+            name,
+            object_id: object_id
                 .ok_or_else(|| missing("an object id", "--name, --type and --object-id"))?,
-            kind: self
-                .kind
-                .or(Kind::of(&claims))
-                .ok_or_else(|| missing("the kind of its principal", "--type"))?,
+            kind: kind.ok_or_else(|| missing("the kind of its principal", "--type"))?,
             admin: self.admin,
             mfa: self.mfa,
-        }))
+        };
+        let statement = create_role(&mapping);
+        Ok(match own {
+            Some(own) if own != name && mapping.kind == Kind::User => format!(
+                "-- This makes {name:?} a role of {own:?} alone. For a group: --name, --type group and the group's --object-id.\n\
+                 {statement}"
+            ),
+            _ => statement,
+        })
+    }
+}
+
+fn missing(what: &str, option: &str) -> Failure {
+    Failure::new(
+        status::TOKEN,
+        format!("the token does not hold {what} (add {option})"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alice() -> Claims {
+        let mut claims = Claims::default();
+        claims.upn = Some("alice@contoso.com".into());
+        claims.object_id = Some("o".into());
+        claims
+    }
+
+    fn asked() -> RoleSql {
+        RoleSql {
+            server: Server::default(),
+            name: None,
+            object_id: None,
+            kind: None,
+            look_up: None,
+            admin: false,
+            mfa: false,
+        }
+    }
+
+    #[test]
+    fn a_groups_role_is_not_silently_made_ones_own() {
+        let own = asked().statement(None, &alice()).expect("a statement");
+        assert!(own.starts_with("SELECT"), "{own}");
+        let group = asked()
+            .statement(Some("developers"), &alice())
+            .expect("a statement");
+        assert!(
+            group.starts_with("-- ") && group.contains("--type group"),
+            "{group}"
+        );
+        assert!(group.contains("'developers', 'o', 'user'"), "{group}");
+        let hostile = asked()
+            .statement(Some("x\nDROP ROLE y;"), &alice())
+            .expect("a statement");
+        let comment = hostile.lines().next().unwrap_or_default();
+        assert!(comment.ends_with("the group's --object-id."), "{hostile}");
+    }
+
+    #[test]
+    fn what_a_token_does_not_hold_is_asked_for() {
+        let failure = asked()
+            .statement(None, &Claims::default())
+            .expect_err("no name");
+        assert!(failure.message.is_some_and(|said| said.contains("--name")));
+        let mut opaque = alice();
+        opaque.object_id = None;
+        let failure = asked().statement(None, &opaque).expect_err("no id");
+        assert!(
+            failure
+                .message
+                .is_some_and(|said| said.contains("--object-id"))
+        );
     }
 }

@@ -73,6 +73,7 @@ async fn without_a_file_of_its_own_libpq_is_given_the_platforms() {
     assert_eq!(outcome.stdout, "1\n", "{}", outcome.stderr);
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_token_is_in_no_argument() {
     let script = "tr '\\0' ' ' < /proc/$$/cmdline; echo; test -n \"$PGPASSWORD\" && echo given";

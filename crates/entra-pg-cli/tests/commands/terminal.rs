@@ -73,6 +73,7 @@ async fn the_doctor_is_live_on_a_terminal_and_plain_elsewhere() {
     assert_eq!(plain.stderr, "");
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
     let pty = openpty(None, None).expect("a pseudo-terminal");
@@ -112,6 +113,7 @@ async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
     assert_eq!(child.wait().await.expect("ends").code(), Some(42), "{seen}");
 }
 
+#[cfg(target_os = "linux")]
 fn read_until(terminal: &mut File, word: &str) -> String {
     let mut all = Vec::new();
     let mut byte = [0];
