@@ -3,8 +3,10 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
+    time::Duration,
 };
 
+use entra_pg_emulator::Emulator;
 use nix::{
     pty::openpty,
     sys::signal::{Signal, kill},
@@ -60,12 +62,16 @@ async fn a_token_is_not_shown_to_whoever_looks_over_the_shoulder() {
 
 #[tokio::test]
 async fn the_doctor_is_live_on_a_terminal_and_plain_elsewhere() {
-    let (shown, status) = on_a_terminal(command(shared(), &["doctor"])).await;
+    let slow = Emulator::builder().start().await.expect("starts");
+    slow.control().set_latency(Duration::from_secs(1));
+    let (shown, status) = on_a_terminal(command(&slow, &["doctor"])).await;
     assert_eq!(status, Some(0), "{shown}");
+    let erased = "\u{1b}[2K";
     assert!(
-        shown.contains('\u{1b}') && shown.contains("All is well."),
+        shown.contains(erased) && shown.contains("All is well."),
         "{shown}"
     );
+    slow.stop().await.expect("stops");
     let plain = crate::world::run(shared(), &["doctor"]).await;
     assert_eq!(plain.status, 0, "{}", plain.stdout);
     assert!(!plain.stdout.contains('\u{1b}'), "{}", plain.stdout);
