@@ -28,6 +28,21 @@ examples:
 test *filter: build
     cargo test --workspace --all-features --quiet -- --test-threads 8 {{filter}}
 
+# The token cache under a checker that interleaves its tasks, further than `just test` goes. Takes some minutes
+interleavings:
+    ENTRA_PG_INTERLEAVINGS=far cargo test -p entra-pg-interleavings --all-features -- --nocapture
+
+# Feed made-up input to a parser for so many seconds: just fuzz target 300. Needs a C++ compiler; works on stable Rust
+fuzz target="" seconds="60": (_tool "cargo-fuzz")
+    #!/usr/bin/env sh
+    set -eu
+    # Without an address sanitizer (all code here is safe), so all that the fuzzer needs of nightly is a name for a flag.
+    export RUSTC_BOOTSTRAP=1
+    for name in $(if [ -n "{{target}}" ]; then echo "{{target}}"; else cargo fuzz list; fi); do
+        mkdir -p "fuzz/found/$name"
+        cargo fuzz run --sanitizer none "$name" "fuzz/found/$name" "fuzz/corpus/$name" -- -max_total_time={{seconds}} -max_len=1000
+    done
+
 # The Azure SDK for Python, psycopg and psql against the emulator. Needs python3 with venv, and psql
 interop: build
     tests/interop/run {{emulator}}

@@ -23,13 +23,13 @@ pub const POOL_SIZE: u32 = 8;
 pub const ALL: [(&str, &dyn Adapter); 9] = [
     ("sqlx", &Sqlx),
     ("SeaORM", &SeaOrm),
-    ("sqlx per connection", &SqlxPerConnection),
-    ("SeaORM per connection", &SeaOrmPerConnection),
     ("tokio-postgres", &TokioPostgres),
     ("tokio-postgres on bb8", &TokioPostgresBb8),
     ("tokio-postgres on deadpool", &TokioPostgresDeadpool),
     ("diesel-async on bb8", &DieselBb8),
     ("diesel-async on deadpool", &DieselOverDeadpool),
+    ("sqlx per connection", &SqlxPerConnection),
+    ("SeaORM per connection", &SeaOrmPerConnection),
 ];
 
 /// Those that fetch a token whenever a connection opens.

@@ -1,13 +1,92 @@
-//! No secret is ever said: not in a log at TRACE of any crate, not in an error, not in a `Debug` output.
+//! No secret is ever said: not in a log at TRACE of any crate, not in an error, not in a `Debug` output, not in a panic.
 
-use std::{collections::HashMap, process::Stdio, time::Duration};
+use std::{collections::HashMap, fs, process::Stdio, time::Duration};
 
-use entra_pg_emulator::{CredentialSource, Emulator, Fault};
-use tokio::process::Command;
+use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE};
+use entra_pg_emulator::{Control, CredentialSource, Emulator, Fault};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rstest::rstest;
+use tokio::{net::TcpListener, process::Command};
+
+use crate::probe::emulator_command;
+
+const ALL_SOURCES: [CredentialSource; 5] = [
+    CredentialSource::ManagedIdentity,
+    CredentialSource::Imds,
+    CredentialSource::WorkloadIdentity,
+    CredentialSource::ClientSecret,
+    CredentialSource::AzureCli,
+];
+
+// ---------------------------------------------------------------------------------------------------------- the search
 
 /// Every JSON Web Token begins with the base64 of `{"`, and its own base64 with that of `eyJ`.
-const TOKEN: &str = "eyJ";
-const TOKEN_IN_BASE64: &str = "ZXlK";
+const ANY_TOKEN: [&str; 2] = ["eyJ", "ZXlK"];
+
+/// A secret in all the shapes in which programs write strings: as it is, percent-encoded, in base64 wherever it begins within
+/// a longer text, in hexadecimal, and as the numbers of its bytes.
+fn shapes(secret: &str) -> Vec<String> {
+    let bytes = secret.as_bytes();
+    let mut shapes = vec![
+        secret.to_owned(),
+        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
+    ];
+    // Three bytes make four characters; those at the ends also depend on what stands before and after.
+    for skipped in 0..3 {
+        let whole = &bytes[skipped..bytes.len() - (bytes.len() - skipped) % 3];
+        shapes.extend([BASE64_STANDARD.encode(whole), BASE64_URL_SAFE.encode(whole)]);
+    }
+    shapes
+}
+
+/// The parts of a token without which it is of no use: its signature. A log may have cut it short.
+fn signature(token: &str) -> &str {
+    let signature = token.rsplit('.').next().unwrap_or_default();
+    &signature[..32]
+}
+
+/// What must not be said after this source was used.
+fn secrets(emulator: &Emulator, source: CredentialSource) -> Vec<(String, String)> {
+    let environment: HashMap<_, _> = emulator.environment(source).into_iter().collect();
+    let mut secrets: Vec<_> = emulator
+        .control()
+        .recorded_tokens()
+        .iter()
+        .map(|token| ("a token".to_owned(), signature(token).to_owned()))
+        .collect();
+    for name in ["IDENTITY_HEADER", "AZURE_CLIENT_SECRET"] {
+        if let Some(value) = environment.get(name) {
+            secrets.push((name.to_owned(), value.clone()));
+        }
+    }
+    if let Some(file) = environment.get("AZURE_FEDERATED_TOKEN_FILE") {
+        let token = fs::read_to_string(file).expect("the federated token");
+        secrets.push((
+            "the federated token".to_owned(),
+            signature(token.trim()).to_owned(),
+        ));
+    }
+    secrets
+}
+
+/// The first line that holds a secret, and which.
+fn found(said: &str, secrets: &[(String, String)]) -> Option<String> {
+    let shaped = secrets.iter().flat_map(|(what, secret)| {
+        shapes(secret)
+            .into_iter()
+            .map(move |shape| (what.as_str(), shape))
+    });
+    let any = ANY_TOKEN.map(|shape| ("something like a token", shape.to_owned()));
+    shaped.chain(any).find_map(|(what, shape)| {
+        let line = said.lines().find(|line| line.contains(&shape))?;
+        Some(format!("{what}: {line}"))
+    })
+}
+
+// ------------------------------------------------------------------------------------------------------- what is searched
 
 async fn all_that_is_said(
     emulator: &Emulator,
@@ -20,6 +99,7 @@ async fn all_that_is_said(
     }
     let output = command
         .envs(emulator.environment(source))
+        .envs([("DATABASE_URL", quick(&emulator.url()))])
         .envs(change.iter().copied())
         .env("RUST_BACKTRACE", "1")
         .stdin(Stdio::null())
@@ -32,103 +112,285 @@ async fn all_that_is_said(
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
-/// The secrets of an environment, raw and in base64. (Percent-encoding changes none of their characters.)
-fn secrets(emulator: &Emulator, source: CredentialSource) -> Vec<(String, String)> {
-    let environment: HashMap<_, _> = emulator.environment(source).into_iter().collect();
-    let mut secrets = vec![
-        ("a token".to_owned(), TOKEN.to_owned()),
-        ("a token in base64".to_owned(), TOKEN_IN_BASE64.to_owned()),
-    ];
-    for name in ["IDENTITY_HEADER", "AZURE_CLIENT_SECRET"] {
-        if let Some(value) = environment.get(name) {
-            secrets.push((name.to_owned(), value.clone()));
-            secrets.push((
-                format!("{name} in base64"),
-                base64::Engine::encode(&base64::prelude::BASE64_STANDARD, value),
-            ));
-        }
-    }
-    secrets
+/// Pools only say that time is up; the reasons are found by those who connect without one.
+const HURRY: (&str, &str) = ("CHATTERBOX_PATIENCE", "1");
+
+/// So that a server or an endpoint that hangs is soon given up.
+fn quick(url: &str) -> String {
+    format!("{url}?connect_timeout=3")
 }
 
-fn search(said: &str, emulator: &Emulator, source: CredentialSource, during: &str) {
-    for (what, secret) in secrets(emulator, source) {
-        let line = said.lines().find(|line| line.contains(&secret));
-        assert!(
-            line.is_none(),
-            "{what} was said during {during}:\n{}",
-            line.unwrap_or_default()
-        );
-    }
+async fn start() -> Emulator {
+    let builder = Emulator::builder()
+        .role("app")
+        .executable(emulator_command());
+    let emulator = builder.start().await.expect("starts");
+    emulator.control().record_tokens();
+    emulator
 }
+
+async fn search(
+    emulator: &Emulator,
+    source: CredentialSource,
+    change: &[(&str, &str)],
+    during: &str,
+) -> String {
+    let said = all_that_is_said(emulator, source, change).await;
+    let leak = found(&said, &secrets(emulator, source));
+    assert_eq!(leak, None, "{during}, {source:?}");
+    assert!(
+        said.contains("\ndone"),
+        "{during}, {source:?}: it did not end"
+    );
+    said
+}
+
+// -------------------------------------------------------------------------------------------------------------- the tests
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connect_says_no_secret_whatever_the_credential() {
-    let emulator = Emulator::builder()
-        .role("app")
-        .start()
-        .await
-        .expect("starts");
-    for source in [
-        CredentialSource::ManagedIdentity,
-        CredentialSource::WorkloadIdentity,
-        CredentialSource::ClientSecret,
+    let emulator = start().await;
+    for source in ALL_SOURCES {
+        let said = search(&emulator, source, &[], "a connect").await;
+        for crate_ in [
+            "sqlx",
+            "tokio_postgres",
+            "hyper_util",
+            "rustls",
+            "entra_pg::connect",
+        ] {
+            // The Azure CLI speaks for itself.
+            let over_http = crate_ != "hyper_util" || source != CredentialSource::AzureCli;
+            assert!(said.contains(crate_) || !over_http, "{crate_} says nothing");
+        }
+        assert!(
+            said.contains("PgPool") && said.contains("DatabaseConnection"),
+            "{said}"
+        );
+        assert!(said.contains("panicked at") && said.contains("the secret is too short"));
+    }
+    assert!(emulator.control().recorded_tokens().len() >= ALL_SOURCES.len());
+    emulator.stop().await.expect("stops");
+}
+
+#[rstest]
+#[case(CredentialSource::ManagedIdentity)]
+#[case(CredentialSource::Imds)]
+#[case(CredentialSource::WorkloadIdentity)]
+#[case(CredentialSource::ClientSecret)]
+#[case(CredentialSource::AzureCli)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_the_endpoint_says_no_secret(#[case] source: CredentialSource) {
+    let emulator = start().await;
+    for fault in all_faults() {
+        emulator.control().set_fault(Some(fault));
+        let said = search(&emulator, source, &[HURRY], &fault.to_string()).await;
+        assert!(said.contains("token failed: "), "{fault}: nothing failed");
+    }
+    emulator.stop().await.expect("stops");
+}
+
+/// As the emulator itself lists them.
+fn all_faults() -> Vec<Fault> {
+    let list = "?".parse::<Fault>().expect_err("unknown").to_string();
+    let (_, names) = list.split_once("known are ").expect("a list");
+    let names = names
+        .split(", ")
+        .map(|name| name.split('[').next().unwrap_or(name));
+    let faults: Vec<Fault> = names.map(|name| name.parse().expect("a fault")).collect();
+    assert!(faults.len() >= 10, "{faults:?}");
+    faults
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_server_says_no_secret() {
+    let emulator = start().await;
+    let control = emulator.control();
+    let source = CredentialSource::ManagedIdentity;
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let silent_port = silent.local_addr().expect("an address").port();
+    let port = |port: u16| {
+        let own = format!(":{}/", emulator.port());
+        quick(&emulator.url().replace(&own, &format!(":{port}/")))
+    };
+    let url = |url: String| vec![("DATABASE_URL", url)];
+    let nothing: fn(&Control) = |_| {};
+    let not_yet_valid: fn(&Control) = |control| control.set_clock_skew(3600);
+    let expired: fn(&Control) = |control| control.set_clock_skew(-7200);
+    for (during, turn, change, expected) in [
+        (
+            "an unknown role",
+            nothing,
+            url(quick(&emulator.url_for("nobody"))),
+            "refused the login",
+        ),
+        (
+            "another host name",
+            nothing,
+            url(quick(&emulator.url().replace("localhost", "127.0.0.1"))),
+            "could not be verified",
+        ),
+        (
+            "no such database",
+            nothing,
+            url(quick(&emulator.url().replace("/postgres", "/nothing"))),
+            "SQLSTATE 3D000",
+        ),
+        (
+            "a server that is silent",
+            nothing,
+            url(port(silent_port)),
+            "was not done within",
+        ),
+        ("no server", nothing, url(port(1)), "connection failed"),
+        (
+            "another audience",
+            nothing,
+            vec![("CHATTERBOX_SCOPE", "https://vault.azure.net".to_owned())],
+            "refused the login",
+        ),
+        (
+            "a token of the future",
+            not_yet_valid,
+            Vec::new(),
+            "refused the login",
+        ),
+        (
+            "an expired token",
+            expired,
+            Vec::new(),
+            "a token that expired",
+        ),
     ] {
-        let said = all_that_is_said(&emulator, source, &[]).await;
-        assert!(said.contains("\ndone"), "{source:?}: {said}");
-        assert!(said.contains("TRACE"), "every crate's logs are on");
-        search(&said, &emulator, source, &format!("{source:?}"));
+        turn(control);
+        let change = change.iter().map(|(name, value)| (*name, value.as_str()));
+        let change: Vec<_> = change.chain([HURRY]).collect();
+        let said = search(&emulator, source, &change, during).await;
+        assert!(
+            said.contains(expected),
+            "{during}: {expected:?} was not said"
+        );
+        control.set_clock_skew(0);
     }
     emulator.stop().await.expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_says_no_secret_whatever_fails() {
-    let emulator = Emulator::builder()
-        .role("app")
-        .start()
-        .await
-        .expect("starts");
+async fn a_revoked_token_and_a_server_without_tls_say_no_secret() {
+    let revoked = start().await;
+    let control = revoked.control();
     let source = CredentialSource::ManagedIdentity;
-    let url = emulator.url();
-    let elsewhere = url.replace("localhost", "127.0.0.1");
-    let nobody = emulator.url_for("nobody");
-    for (during, fault, change) in [
-        ("a 400", Some(Fault::BadRequest), None),
-        ("a 500", Some(Fault::InternalServerError), None),
-        ("garbage", Some(Fault::Garbage), None),
-        ("a token without expiry", Some(Fault::NoExpiry), None),
-        ("a reset", Some(Fault::Reset), None),
-        ("another host name", None, Some(elsewhere.as_str())),
-        ("an unknown role", None, Some(nobody.as_str())),
-    ] {
-        emulator.control().set_fault(fault);
-        let change: Vec<_> = change
-            .map(|url| ("DATABASE_URL", url))
-            .into_iter()
-            .collect();
-        let said = all_that_is_said(&emulator, source, &change).await;
-        assert!(said.contains("failed: "), "{during}: nothing failed");
-        search(&said, &emulator, source, during);
-    }
-    emulator.stop().await.expect("stops");
+    control.repeat_tokens(true);
+    search(&revoked, source, &[], "before it is revoked").await;
+    control.revoke("app");
+    let said = search(&revoked, source, &[HURRY], "a revoked token").await;
+    assert!(said.contains("refused the login"), "{said}");
+    revoked.stop().await.expect("stops");
+
+    let plain = Emulator::builder().role("app").without_tls().start();
+    let plain = plain.await.expect("starts");
+    plain.control().record_tokens();
+    let said = search(&plain, source, &[HURRY], "no TLS").await;
+    assert!(said.contains("server does not support TLS"), "{said}");
+    plain.stop().await.expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_in_the_url_is_not_repeated() {
-    let emulator = Emulator::builder()
-        .role("app")
-        .start()
-        .await
-        .expect("starts");
+    let emulator = start().await;
     let url = emulator.url().replace("app@", "app:hunter2hunter2@");
-    let said = all_that_is_said(
+    let source = CredentialSource::ManagedIdentity;
+    let said = search(&emulator, source, &[("DATABASE_URL", &url)], "a password").await;
+    assert!(said.contains("the URL holds a password"));
+    let password = [("the password".to_owned(), "hunter2hunter2".to_owned())];
+    assert_eq!(found(&said, &password), None);
+    emulator.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_said_is_found() {
+    let emulator = start().await;
+    let source = CredentialSource::ManagedIdentity;
+    let said = all_that_is_said(&emulator, source, &[("CHATTERBOX_PLANT", "1")]).await;
+    let leak = found(&said, &secrets(&emulator, source)).expect("it was planted");
+    assert!(leak.starts_with("a token: planted: "), "{leak}");
+    emulator.stop().await.expect("stops");
+}
+
+#[test]
+fn a_secret_is_found_in_every_shape() {
+    let secret = "s3cret+/with~signs&more=1234567890";
+    let secrets = [("it".to_owned(), secret.to_owned())];
+    let bytes = secret.as_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    for said in [
+        format!("before {secret} after"),
+        format!(
+            "client_secret={}",
+            utf8_percent_encode(secret, NON_ALPHANUMERIC)
+        ),
+        BASE64_STANDARD.encode(secret),
+        BASE64_STANDARD.encode(format!("u:{secret}:x")),
+        BASE64_STANDARD.encode(format!("us:{secret}")),
+        BASE64_URL_SAFE.encode(format!("use:{secret}!")),
+        hex.to_uppercase(),
+        hex,
+        format!("{bytes:?}"),
+        format!("{:?}", [b"x", bytes, b"yz"].concat()),
+    ] {
+        assert!(found(&said, &secrets).is_some(), "{said}");
+    }
+    assert_eq!(found("nothing of that kind", &secrets), None);
+}
+
+/// `Debug` output of a type is searched only if the chatterbox prints it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_public_type_is_left_out() {
+    let emulator = start().await;
+    let said = search(
         &emulator,
         CredentialSource::ManagedIdentity,
-        &[("DATABASE_URL", &url)],
+        &[],
+        "all types",
     )
     .await;
-    assert!(said.contains("the URL holds a password"));
-    assert!(!said.contains("hunter2"));
+    let mut types = 0;
+    for name in ["core", "sqlx", "sea-orm", "tokio-postgres", "diesel-async"] {
+        let path = format!(
+            "{}/../crates/entra-pg-{name}/src/lib.rs",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let source = fs::read_to_string(path).expect("a crate");
+        for public in public_types(&syn::parse_file(&source).expect("it compiles")) {
+            types += 1;
+            assert!(said.contains(&format!("\n{public}: ")), "{name}: {public}");
+        }
+    }
+    assert!(types >= 19, "only {types} were found");
     emulator.stop().await.expect("stops");
+}
+
+/// The types that a crate's root exports. Traits have no `Debug`, nor have the driver's connection and its stream.
+fn public_types(file: &syn::File) -> Vec<String> {
+    const WITHOUT: [&str; 4] = ["IntoTarget", "ConnectEntra", "Connection", "TlsStream"];
+    let mut names = Vec::new();
+    for item in &file.items {
+        if let syn::Item::Use(exported) = item
+            && matches!(exported.vis, syn::Visibility::Public(_))
+        {
+            leaves(&exported.tree, &mut names);
+        }
+    }
+    names.retain(|name| name.starts_with(char::is_uppercase) && !WITHOUT.contains(&name.as_str()));
+    names
+}
+
+fn leaves(tree: &syn::UseTree, names: &mut Vec<String>) {
+    match tree {
+        syn::UseTree::Path(path) => leaves(&path.tree, names),
+        syn::UseTree::Group(group) => group.items.iter().for_each(|tree| leaves(tree, names)),
+        syn::UseTree::Name(name) => names.push(name.ident.to_string()),
+        syn::UseTree::Rename(renamed) => names.push(renamed.rename.to_string()),
+        syn::UseTree::Glob(_) => {}
+    }
 }

@@ -12,6 +12,7 @@ use azure_core::credentials::TokenCredential;
 use crate::{
     Database, Error, IntoTarget, ManagedIdentity, RefreshPolicy, Scope, Status, TokenCache,
     credential::{Credential, Selection, Surroundings, select, select_by_name},
+    observe,
     token::Clock,
 };
 
@@ -81,9 +82,7 @@ impl Entra {
             self.0.clock.clone(),
         );
         if self.0.keep_warm && cache.keep_warm().is_err() {
-            tracing::warn!(
-                "tokens are not kept warm: this call was made outside of a Tokio runtime"
-            );
+            observe::not_kept_warm(scope);
         }
         caches.insert(scope.clone(), cache.clone());
         cache
@@ -201,7 +200,7 @@ impl Builder {
 
     /// Makes the handle. Nothing is requested yet.
     pub fn build(self) -> Entra {
-        tracing::info!(credential = %self.credential, reason = %self.reason, "credential chosen");
+        observe::chosen(&self.credential, &self.reason);
         Entra(Arc::new(Inner {
             credential: self.credential,
             reason: self.reason,

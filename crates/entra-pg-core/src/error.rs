@@ -1,7 +1,7 @@
 //! The one error type of every adapter.
 //!
-//! An error says in which [`Phase`] something failed, what failed ([`ErrorKind`]), why (the cause, in words), and what
-//! to do about it ([`Error::hint`]). Its texts hold no secret: whatever comes from outside passes
+//! An error says in which [`Phase`] something failed, what failed ([`ErrorKind`]), why (the cause, in words), what to do
+//! about it, and where to read more ([`Error::hint`]). Its texts hold no secret: whatever comes from outside passes
 //! [`redact`](crate::redact::redact) first, and the original error of a credential is never kept.
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
@@ -86,34 +86,6 @@ impl ErrorKind {
     }
 }
 
-impl ErrorKind {
-    /// The heading of `docs/errors.md` that says what it means and what to do.
-    pub fn guide(self) -> &'static str {
-        match self {
-            Self::InvalidTarget => "invalid-target",
-            Self::PasswordInUrl => "password-in-url",
-            Self::InsecureTls => "insecure-tls",
-            Self::RootCertificates => "root-certificates",
-            Self::NoCredential => "no-credential",
-            Self::NoUser => "no-user",
-            Self::TokenRequest => "token-request",
-            Self::UnusableToken => "unusable-token",
-            Self::TokenTimeout => "token-timeout",
-            Self::Connect => "connect",
-            Self::ConnectTimeout => "connect-timeout",
-            Self::Tls => "tls",
-            Self::Listen => "listen",
-            Self::Runtime => "runtime",
-            Self::Rejected(Rejection::Expired) => "rejected-expired",
-            Self::Rejected(Rejection::Audience) => "rejected-audience",
-            Self::Rejected(Rejection::Format) => "rejected-format",
-            Self::Rejected(Rejection::TokenType) => "rejected-token-type",
-            Self::Rejected(Rejection::NotEntra) => "rejected-not-entra",
-            Self::Rejected(Rejection::Other) => "rejected",
-        }
-    }
-}
-
 /// An error of this crate or of an adapter. Cheap to clone: one failed token request answers every waiting caller.
 ///
 /// `Display` gives one line that holds everything: phase, what failed, why, and the hint. It is what should be logged.
@@ -124,19 +96,20 @@ pub struct Error(Arc<Details>);
 struct Details {
     kind: ErrorKind,
     message: String,
-    hint: Option<String>,
+    hint: String,
     transient: bool,
     retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
-    /// An error that a retry cannot help. `message` says what failed and why.
+    /// An error that a retry cannot help. `message` says what failed and why. What to do is said in general words until
+    /// [`with_hint`](Self::with_hint) knows better.
     pub fn new(kind: ErrorKind, message: impl AsRef<str>) -> Self {
         Self(Arc::new(Details {
             kind,
             message: redact(message.as_ref()),
-            hint: None,
+            hint: reference(kind.advice(), kind),
             transient: false,
             retry_after: None,
             source: None,
@@ -146,8 +119,8 @@ impl Error {
     /// Says what to do about it.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        let hint = redact(&hint.into());
-        self.map(|details| details.hint = Some(hint))
+        let hint = reference(&redact(&hint.into()), self.kind());
+        self.map(|details| details.hint = hint)
     }
 
     /// Says that the same call may succeed later.
@@ -195,9 +168,9 @@ impl Error {
         &self.0.message
     }
 
-    /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+    /// What to do about it, and which heading of the error guide says more.
+    pub fn hint(&self) -> &str {
+        &self.0.hint
     }
 
     /// `Arc` because errors are shared; builders run before that, so the clone of the details never happens in practice.
@@ -217,11 +190,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed: {}", self.phase(), self.0.message)?;
-        match &self.0.hint {
-            Some(hint) => write!(f, " ({hint})"),
-            None => Ok(()),
-        }
+        let Details { message, hint, .. } = &*self.0;
+        write!(f, "{} failed: {message} ({hint})", self.phase())
     }
 }
 
@@ -243,6 +213,11 @@ impl StdError for Error {
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+/// The crates have no known address on the web; the file lies in their repository.
+fn reference(hint: &str, kind: ErrorKind) -> String {
+    format!("{hint}; see docs/errors.md#{}", kind.guide())
 }
 
 /// The texts of an error and of all its sources, joined by `: `, each said once.
@@ -270,8 +245,18 @@ mod tests {
             Error::new(ErrorKind::NoUser, "no user").with_hint("write postgres://NAME@host/db");
         assert_eq!(
             error.to_string(),
-            "configuration failed: no user (write postgres://NAME@host/db)"
+            "configuration failed: no user (write postgres://NAME@host/db; see docs/errors.md#no-user)"
         );
+    }
+
+    #[test]
+    fn no_error_leaves_its_reader_without_a_next_step() {
+        for kind in ErrorKind::ALL {
+            let error = Error::new(*kind, "something");
+            let reference = format!("; see docs/errors.md#{}", kind.guide());
+            let advice = error.hint().strip_suffix(&reference).unwrap_or_default();
+            assert!(advice.contains(' '), "{error}");
+        }
     }
 
     #[test]

@@ -1,14 +1,27 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The checker has tests of its own; the unit tests are for the real clock and tasks.
+#![cfg_attr(interleavings, cfg(not(test)))]
 
 mod credential;
 mod database;
 mod entra;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod guide;
+#[doc(hidden)]
+pub mod observe;
 mod redact;
 mod rejection;
+#[cfg_attr(interleavings, path = "../../../tests/interleavings/src/sync/mod.rs")]
+mod sync;
 mod target;
 mod token;
+
+#[cfg(interleavings)]
+#[path = "../../../tests/interleavings/src/scenarios.rs"]
+pub mod scenarios;
 
 pub use azure_core;
 

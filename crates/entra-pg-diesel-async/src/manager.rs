@@ -56,11 +56,13 @@ pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<AsyncPgCo
 async fn establish(connector: &Connector) -> Result<AsyncPgConnection, Error> {
     // diesel sends queries of its own before it calls a connection ready: they belong to the connect.
     connector
-        .connect_and(async |client, connection| {
+        .connect_as("diesel-async", async |client, connection| {
             AsyncPgConnection::try_from_client_and_connection(client, connection)
                 .await
                 .map_err(|error| {
-                    Error::new(ErrorKind::Connect, error.to_string()).with_source(error)
+                    Error::new(ErrorKind::Connect, error.to_string())
+                        .with_hint("diesel sets up each session; look at the server's log for what it refused")
+                        .with_source(error)
                 })
         })
         .await

@@ -79,6 +79,7 @@ pub(crate) fn free_port() -> Result<(u16, bool), Error> {
         }
     }
     Err(Error::Configuration(
-        "no free TCP port was found on 127.0.0.1".into(),
+        "no free TCP port was found on 127.0.0.1; end what holds them, or wait and start again"
+            .into(),
     ))
 }

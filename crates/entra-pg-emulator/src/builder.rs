@@ -165,6 +165,7 @@ impl Builder {
             serial: 0.into(),
             revoked: Mutex::default(),
             latest: Mutex::default(),
+            record: Mutex::default(),
             last_rejection: Mutex::default(),
         });
         write_files(&state, self.executable)?;

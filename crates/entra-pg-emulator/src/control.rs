@@ -62,6 +62,17 @@ impl Control {
         self.state.set(|settings| settings.repeat_tokens = repeat);
     }
 
+    /// Keeps the tokens that the endpoints make from now on, for [`recorded_tokens`](Self::recorded_tokens). For tests that
+    /// search a program's output for them.
+    pub fn record_tokens(&self) {
+        lock(&self.state.record).get_or_insert_default();
+    }
+
+    /// The tokens made since [`record_tokens`](Self::record_tokens), oldest first; none without it.
+    pub fn recorded_tokens(&self) -> Vec<String> {
+        lock(&self.state.record).clone().unwrap_or_default()
+    }
+
     /// Requests that reached a token endpoint or the stand-in `az`, faults included.
     pub fn token_requests(&self) -> u64 {
         self.state.counters.token_requests.load(Relaxed)

@@ -30,7 +30,7 @@ pub enum Error {
     },
 
     /// PostgreSQL did not start.
-    #[error("PostgreSQL did not start: {reason}. The end of its log:\n{log}")]
+    #[error("PostgreSQL did not start: {reason}. Correct what the end of its log names:\n{log}")]
     PostgresStart {
         /// What was being waited for.
         reason: String,
@@ -68,7 +68,9 @@ pub enum Error {
     },
 
     /// The emulator was asked for something after it had been stopped.
-    #[error("the emulator has been stopped")]
+    #[error(
+        "the emulator has been stopped; start another, or keep its handle for as long as it is needed"
+    )]
     Stopped,
 
     /// The directory could not be removed.

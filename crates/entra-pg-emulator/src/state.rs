@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) revoked: Mutex<HashMap<Uuid, u64>>,
     pub(crate) latest: Mutex<HashMap<(Uuid, String, Flow), Issued>>,
     pub(crate) last_rejection: Mutex<Option<String>>,
+    /// Tokens of the endpoints, from when on somebody wanted them kept.
+    pub(crate) record: Mutex<Option<Vec<String>>>,
 }
 
 /// Locks even after a panic elsewhere: every value here is consistent between statements.
@@ -127,6 +129,9 @@ impl State {
             expires_in: remaining(until),
         };
         self.counters.tokens_issued.fetch_add(1, Relaxed);
+        if let Some(record) = &mut *lock(&self.record) {
+            record.push(issued.token.clone());
+        }
         lock(&self.latest).insert(slot, issued.clone());
         Ok(issued)
     }

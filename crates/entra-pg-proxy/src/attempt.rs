@@ -2,38 +2,35 @@
 
 use std::{fmt::Write, future::Future, time::Duration};
 
-use entra_pg_core::{Error, ErrorKind};
+use entra_pg_core::{
+    Error, ErrorKind, Target,
+    observe::{Connect, Step},
+};
 use tokio::time::{Instant, timeout};
 
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Token,
-    Reaching,
-    Handshake,
-    Authentication,
-    /// What the server does between letting a client in and being ready for its queries.
-    Session,
-}
-
 /// Token, TCP, TLS, authentication and session share one deadline.
 #[derive(Debug)]
-pub(crate) struct Attempt {
+pub(crate) struct Attempt<'a> {
+    connect: &'a Connect,
     begun: Instant,
     limit: Duration,
-    step: Step,
     token_took: Duration,
 }
 
-impl Attempt {
-    pub(crate) fn new(limit: Duration) -> Self {
+impl<'a> Attempt<'a> {
+    pub(crate) fn new(connect: &'a Connect, target: &Target) -> Self {
         Self {
+            connect,
             begun: Instant::now(),
-            limit,
-            step: Step::Token,
+            limit: target.connect_timeout(),
             token_took: Duration::ZERO,
         }
+    }
+
+    pub(crate) fn connect(&self) -> &'a Connect {
+        self.connect
     }
 
     pub(crate) fn left(&self) -> Duration {
@@ -50,26 +47,27 @@ impl Attempt {
         step: Step,
         work: impl Future<Output = T>,
     ) -> Result<T, Error> {
-        self.step = step;
+        self.connect.progress().reach(step);
         let done = timeout(self.left(), work).await;
-        done.map_err(|_| {
-            self.stopped(&format!(
-                "was not done within {} s",
-                self.limit.as_secs_f64()
-            ))
-        })
+        done.map_err(|_| self.stopped(None))
     }
 
     /// The client went away before the end.
     pub(crate) fn abandoned(&self) -> Error {
-        let waited = self.begun.elapsed().as_secs_f64();
-        self.stopped(&format!(
-            "was not done when the client gave up, after {waited:.1} s"
-        ))
+        self.stopped(Some(self.begun.elapsed()))
     }
 
-    fn stopped(&self, how: &str) -> Error {
-        let (during, hint) = self.step.words();
+    /// By the deadline, or by the client, which has waited for so long.
+    fn stopped(&self, waited: Option<Duration>) -> Error {
+        let step = self.connect.progress().step();
+        let how = match waited {
+            None => format!("was not done within {} s", self.limit.as_secs_f64()),
+            Some(waited) => format!(
+                "was not done when the client gave up, after {:.1} s",
+                waited.as_secs_f64()
+            ),
+        };
+        let (during, hint) = words(step);
         let mut message = format!("{during} {how}");
         if self.token_took > WORTH_TELLING {
             let _ = write!(
@@ -78,7 +76,7 @@ impl Attempt {
                 self.token_took.as_secs_f64()
             );
         }
-        let kind = match self.step {
+        let kind = match step {
             Step::Token => ErrorKind::TokenTimeout,
             _ => ErrorKind::ConnectTimeout,
         };
@@ -86,29 +84,27 @@ impl Attempt {
     }
 }
 
-impl Step {
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Token => (
-                "the request for a token",
-                "check that the token endpoint can be reached from here",
-            ),
-            Self::Reaching => (
-                "reaching the server",
-                "check the host's name and port, and that the server's firewall lets this machine in",
-            ),
-            Self::Handshake => (
-                "the TLS handshake",
-                "the server, or something in between, stalls",
-            ),
-            Self::Authentication => (
-                "authentication",
-                "the server accepts connections but stalls: check its health",
-            ),
-            Self::Session => (
-                "setting up the session",
-                "the server accepts connections but stalls: check its health",
-            ),
-        }
+fn words(step: Step) -> (&'static str, &'static str) {
+    match step {
+        Step::Token => (
+            "the request for a token",
+            "check that the token endpoint can be reached from here",
+        ),
+        Step::Reaching | Step::Connecting => (
+            "reaching the server",
+            "check the host's name and port, and that the server's firewall lets this machine in",
+        ),
+        Step::Handshake => (
+            "the TLS handshake",
+            "the server, or something in between, stalls",
+        ),
+        Step::Authentication => (
+            "authentication",
+            "the server accepts connections but stalls: check its health",
+        ),
+        Step::Preparation | Step::Ready => (
+            "setting up the session",
+            "the server accepts connections but stalls: check its health",
+        ),
     }
 }

@@ -1,10 +1,10 @@
 //! A connection for one client: a token, the way to the server and the login, and once more if another token can help.
 
 use bytes::Bytes;
-use entra_pg_core::{Database, Error, ErrorKind, Login};
+use entra_pg_core::{Database, Error, ErrorKind, Login, observe::Step};
 
 use crate::{
-    attempt::{Attempt, Step},
+    attempt::Attempt,
     dial::{Server, dial},
     login::Exchange,
     response::Failure,
@@ -28,7 +28,7 @@ pub(crate) fn as_role_of(database: &Database, startup: &Startup) -> Database {
 pub(crate) async fn connect(
     database: &Database,
     startup: &Startup,
-    attempt: &mut Attempt,
+    attempt: &mut Attempt<'_>,
 ) -> Result<Session, Failure> {
     let database = as_role_of(database, startup);
     // It waits for as long as the target allows, and knows best why there is no token then.
@@ -46,7 +46,7 @@ async fn open_again(
     refusal: Failure,
     refused: &Login,
     startup: &Startup,
-    attempt: &mut Attempt,
+    attempt: &mut Attempt<'_>,
 ) -> Result<Session, Failure> {
     let ErrorKind::Rejected(rejection) = refusal.error.kind() else {
         return Err(refusal);
@@ -57,6 +57,8 @@ async fn open_again(
     let Some(newer) = newer else {
         return Err(refusal);
     };
+    let generation = newer.token().generation();
+    attempt.connect().retried(&refusal.error, generation);
     match open(database, &newer, startup, attempt).await {
         Err(failure) if failure.error.kind() == ErrorKind::ConnectTimeout => Err(refusal),
         result => result,
@@ -67,7 +69,7 @@ async fn open(
     database: &Database,
     login: &Login,
     startup: &Startup,
-    attempt: &mut Attempt,
+    attempt: &mut Attempt<'_>,
 ) -> Result<Session, Failure> {
     let target = database.target();
     let mut startup = startup.clone();
@@ -77,13 +79,27 @@ async fn open(
     startup.fill("options", target.options().as_deref());
 
     let mut server = dial(target, attempt).await?;
-    let begin = Exchange::begin(&mut server, &startup, login);
+    match log_in(&mut server, &startup, login, attempt).await {
+        Ok(greeting) => Ok(Session { server, greeting }),
+        Err(failure) => {
+            attempt.connect().refused(&failure.error);
+            Err(failure)
+        }
+    }
+}
+
+async fn log_in(
+    server: &mut Server,
+    startup: &Startup,
+    login: &Login,
+    attempt: &mut Attempt<'_>,
+) -> Result<Bytes, Failure> {
+    let begin = Exchange::begin(server, startup, login);
     let mut exchange = attempt.bound(Step::Authentication, begin).await??;
     attempt
         .bound(Step::Authentication, exchange.authenticate())
         .await??;
-    let greeting = attempt.bound(Step::Session, exchange.finish()).await??;
-    Ok(Session { server, greeting })
+    attempt.bound(Step::Preparation, exchange.finish()).await?
 }
 
 /// A target that can be dialled at all; said at the start, not to the first client.

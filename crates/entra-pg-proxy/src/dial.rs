@@ -6,7 +6,7 @@
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
-use entra_pg_core::{Error, ErrorKind, Target, chain};
+use entra_pg_core::{Error, ErrorKind, Target, chain, observe::Step};
 use postgres_protocol::message::frontend;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
-use crate::attempt::{Attempt, Step};
+use crate::attempt::Attempt;
 
 /// A connection to the target. The right side is for [`Target::dangerously_without_tls`] alone.
 pub(crate) type Server = Either<TlsStream<TcpStream>, TcpStream>;
@@ -29,7 +29,7 @@ const UNREACHABLE: &str =
     "check the host's name and port, and that the server's firewall lets this machine in";
 const UNVERIFIED: &str = "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
 
-pub(crate) async fn dial(target: &Target, attempt: &mut Attempt) -> Result<Server, Error> {
+pub(crate) async fn dial(target: &Target, attempt: &mut Attempt<'_>) -> Result<Server, Error> {
     let config = target.roots().client_config()?;
     let mut tcp = attempt
         .bound(Step::Reaching, reach(target))

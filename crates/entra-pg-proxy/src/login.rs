@@ -129,7 +129,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
 
     /// One message. Whether it was the last.
     async fn step(&mut self) -> Result<bool, Failure> {
-        let (tag, body) = read_message(self.server).await.map_err(broken)?;
+        let (tag, body) = read_message(self.server).await?;
         match (understand(tag, &body), &self.talk) {
             (Said::CleartextPassword, Talk::Greeted) => {
                 self.send_token().await.map_err(broken)?;
@@ -178,18 +178,22 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
     }
 }
 
-async fn read_message(server: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, Vec<u8>)> {
-    let mut header = [0; 5];
-    server.read_exact(&mut header).await?;
-    let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason);
-    let header = Header::parse(&header)?.ok_or_else(|| invalid("no header"))?;
-    let length = usize::try_from(header.len() - 4).map_err(|_| invalid("a negative length"))?;
-    if length > LONGEST_MESSAGE {
-        return Err(invalid("the server's message is too long"));
-    }
+async fn read_message(server: &mut (impl AsyncRead + Unpin)) -> Result<(u8, Vec<u8>), Failure> {
+    let mut bytes = [0; 5];
+    server.read_exact(&mut bytes).await.map_err(broken)?;
+    let Some((tag, length)) = head(&bytes) else {
+        return Err(unreadable().into());
+    };
     let mut body = vec![0; length];
-    server.read_exact(&mut body).await?;
-    Ok((header.tag(), body))
+    server.read_exact(&mut body).await.map_err(broken)?;
+    Ok((tag, body))
+}
+
+/// Tag and length of the body, if it may be that long.
+fn head(bytes: &[u8]) -> Option<(u8, usize)> {
+    let header = Header::parse(bytes).ok()??;
+    let length = usize::try_from(header.len().checked_sub(4)?).ok()?;
+    (length <= LONGEST_MESSAGE).then_some((header.tag(), length))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -215,6 +219,16 @@ fn unspeakable(error: &io::Error) -> Error {
 
 fn not_entra(user: &str, what: &str) -> Error {
     Rejection::NotEntra.into_error(user, &format!("it asks for {what}, not for a token"))
+}
+
+fn unreadable() -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        format!(
+            "the server sent a message that is damaged, or longer than {LONGEST_MESSAGE} bytes"
+        ),
+    )
+    .with_hint("check that the host and the port are a PostgreSQL server's")
 }
 
 fn out_of_place(tag: u8) -> Error {

@@ -49,6 +49,20 @@ fn what_has_no_business_in_a_login_is_not_passed_on(#[case] tag: u8) {
     assert_eq!(understand(tag, b""), Said::OutOfPlace);
 }
 
+#[rstest]
+#[case::longest(&[b'E', 0, 0, 0x75, 0x34], Some((b'E', 30_000)))]
+#[case::too_long(&[b'E', 0, 0, 0x75, 0x35], None)]
+#[case::huge(&[b'E', 0x7f, 0xff, 0xff, 0xff], None)]
+#[case::negative(&[b'E', 0xff, 0xff, 0xff, 0xff], None)]
+#[case::without_its_own_length(&[b'E', 0, 0, 0, 3], None)]
+#[case::empty(&[b'E', 0, 0, 0, 4], Some((b'E', 0)))]
+fn no_message_reserves_more_than_the_cap(
+    #[case] bytes: &[u8],
+    #[case] expected: Option<(u8, usize)>,
+) {
+    assert_eq!(head(bytes), expected);
+}
+
 proptest::proptest! {
     #[test]
     fn no_message_makes_the_reader_panic(

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use entra_pg_core::{Database, Error, ErrorKind};
+use entra_pg_core::{
+    Database, Error, ErrorKind, chain,
+    observe::{client_refused, proxy_listens},
+};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
@@ -150,7 +153,7 @@ impl Builder {
         let logins = Arc::new(Semaphore::new(self.most_logins));
         let accepting = accept(listener, logins, clients.clone(), Arc::clone(&shared));
         tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
-        tracing::debug!(%address, host = shared.database.target().host(), "proxy listens");
+        proxy_listens(shared.database.target(), &address);
         Ok(Proxy {
             address,
             shared,
@@ -175,7 +178,7 @@ async fn accept(
                 clients.spawn(serve(client, admitted, room, Arc::clone(&shared)));
             }
             Err(error) => {
-                tracing::warn!(%error, "a client could not be accepted");
+                client_refused(shared.database.target(), &chain(&error));
                 sleep(BREATHER).await;
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! Nothing of a server's words is passed on before it was redacted: a message that quotes a token must not carry it to a client.
 
+use std::borrow::Borrow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use entra_pg_core::{Error, ErrorKind, Rejection, redact};
 use postgres_protocol::message::backend::ERROR_RESPONSE_TAG;
@@ -143,7 +145,7 @@ impl From<&Error> for Refusal {
         Self {
             sqlstate: sqlstate(error),
             message: format!("{} failed: {}", error.phase(), error.message()),
-            hint: error.hint().map(str::to_owned),
+            hint: Some(error.hint().to_owned()),
         }
     }
 }
@@ -153,6 +155,12 @@ impl From<&Error> for Refusal {
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) response: Bytes,
+}
+
+impl Borrow<Error> for Failure {
+    fn borrow(&self) -> &Error {
+        &self.error
+    }
 }
 
 impl From<Error> for Failure {
@@ -174,7 +182,7 @@ impl Failure {
             )
             .transient(is_transient(sqlstate)),
         };
-        let response = fields.hinted(error.hint()).encode(ERROR_RESPONSE_TAG);
+        let response = fields.hinted(Some(error.hint())).encode(ERROR_RESPONSE_TAG);
         Self { error, response }
     }
 }

@@ -3,7 +3,10 @@
 use std::{future::pending, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use entra_pg_core::{Database, Error, chain};
+use entra_pg_core::{
+    Database, Error,
+    observe::{Connect, Step, cancel_lost, client_refused},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::{OwnedSemaphorePermit, watch},
@@ -12,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attempt::{Attempt, Step},
+    attempt::Attempt,
     connect::{Session, connect},
     dial::{Server, dial},
     listener::Client,
@@ -21,6 +24,8 @@ use crate::{
     startup::{Opening, Startup, length_after, parse},
 };
 
+/// How the proxy's connects are called in logs and metrics.
+const ADAPTER: &str = "proxy";
 /// The answer to a request for encryption: none here, go on.
 const NO_ENCRYPTION: &[u8] = b"N";
 /// A client asks for TLS, then for GSS, then goes on without.
@@ -41,10 +46,6 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn remember(&self, error: Option<Error>) {
-        if let Some(error) = &error {
-            let host = self.database.target().host();
-            tracing::warn!(host, %error, "connect failed");
-        }
         self.last_error.send_replace(error);
     }
 }
@@ -62,12 +63,8 @@ pub(crate) async fn serve(
     };
     drop(room);
     let relayed = relay(&mut client, &mut server);
-    match shared.closing.run_until_cancelled(relayed).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => tracing::debug!(error = %chain(&error), "connection lost"),
-        None => {
-            let _ = timeout(FAREWELL, server.shutdown()).await;
-        }
+    if shared.closing.run_until_cancelled(relayed).await.is_none() {
+        let _ = timeout(FAREWELL, server.shutdown()).await;
     }
 }
 
@@ -81,7 +78,7 @@ async fn begin(
         (Ok(opening), Ok(())) => opening?,
         (Ok(None), Err(_)) => return None,
         (Err(refusal), _) | (Ok(Some(_)), Err(refusal)) => {
-            tracing::warn!(reason = refusal.message(), "client turned away");
+            client_refused(shared.database.target(), refusal.message());
             dismiss(client, &refusal.encode()).await;
             return None;
         }
@@ -134,10 +131,13 @@ async fn read_packet(client: &mut Client) -> Result<Option<Opening>, Refusal> {
 }
 
 async fn log_in(client: &mut Client, startup: &Startup, shared: &Shared) -> Option<Server> {
-    let mut attempt = Attempt::new(shared.database.target().connect_timeout());
+    let target = shared.database.target();
+    let watched = Connect::new(ADAPTER, target);
+    let mut attempt = Attempt::new(&watched, target);
     let mut early = BytesMut::new();
+    let connecting = Box::pin(connect(&shared.database, startup, &mut attempt));
     let connected = tokio::select! {
-        connected = connect(&shared.database, startup, &mut attempt) => Some(connected),
+        connected = watched.run(connecting) => Some(connected),
         () = gone(client, &mut early) => None,
     };
     match connected {
@@ -202,7 +202,8 @@ async fn dismiss(client: &mut Client, response: &[u8]) {
 /// Forwards a request to cancel, over a verified connection of its own. The answer to it is that the connection is closed.
 async fn cancel(packet: &[u8], shared: &Shared) {
     let target = shared.database.target();
-    let mut attempt = Attempt::new(target.connect_timeout());
+    let unwatched = Connect::new(ADAPTER, target);
+    let mut attempt = Attempt::new(&unwatched, target);
     let forward = async {
         let mut server = dial(target, &mut attempt).await?;
         let sent = async {
@@ -211,10 +212,10 @@ async fn cancel(packet: &[u8], shared: &Shared) {
             // The server closes without a word once it has passed the request on.
             server.read_u8().await.map(drop)
         };
-        let _ = attempt.bound(Step::Session, sent).await?;
+        let _ = attempt.bound(Step::Preparation, sent).await?;
         Ok::<_, Error>(())
     };
     if let Err(error) = forward.await {
-        tracing::warn!(host = target.host(), %error, "a request to cancel was lost");
+        cancel_lost(target, &error);
     }
 }

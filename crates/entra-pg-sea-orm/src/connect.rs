@@ -6,7 +6,10 @@
 
 use entra_pg_sqlx::{
     Strategy, Supply,
-    core::{Error, ErrorKind, Target, chain},
+    core::{
+        Database, Error, ErrorKind, Target, chain,
+        observe::{Connect, Step},
+    },
 };
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DbErr, RuntimeErr,
@@ -42,8 +45,10 @@ pub async fn connect_with(
     let (options, strategy) = (options.into(), strategy.into());
     let target = change(Target::parse(options.get_url())?)?;
     let database = strategy.entra().database(target)?;
-    let prepared = user_options(&options).await?;
-    open(options, Supply::new(strategy, database, prepared).await?).await
+    let connect = Connect::new("sea-orm", database.target());
+    connect
+        .run(Box::pin(open(options, &connect, strategy, database)))
+        .await
 }
 
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
@@ -53,14 +58,22 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
         .min_connections(0)
         .after_connect(|_| Box::pin(async { Ok(()) }))
         .map_sqlx_postgres_pool_opts(|pool| pool);
-    let unconnected = sea_orm::Database::connect(lazy)
-        .await
-        .map_err(|error| Error::new(ErrorKind::InvalidTarget, chain(&error)))?;
+    let unconnected = sea_orm::Database::connect(lazy).await.map_err(|error| {
+        Error::new(ErrorKind::InvalidTarget, chain(&error))
+            .with_hint("correct the connect options: SeaORM cannot use them")
+    })?;
     let prepared = unconnected.get_postgres_connection_pool().connect_options();
     Ok(prepared.as_ref().clone())
 }
 
-async fn open(mut options: ConnectOptions, supply: Supply) -> Result<DatabaseConnection, Error> {
+async fn open(
+    mut options: ConnectOptions,
+    connect: &Connect,
+    strategy: Strategy<'_>,
+    database: Database,
+) -> Result<DatabaseConnection, Error> {
+    let supply = Supply::new(strategy, database, user_options(&options).await?).await?;
+    connect.progress().reach(Step::Connecting);
     let ours = supply.options().clone();
     options.map_sqlx_postgres_opts(move |_| ours.clone());
     match sea_orm::Database::connect(options).await {
@@ -68,14 +81,16 @@ async fn open(mut options: ConnectOptions, supply: Supply) -> Result<DatabaseCon
             supply.attach(connection.get_postgres_connection_pool());
             Ok(connection)
         }
-        Err(error) => Err(explain(error, &supply).await),
+        Err(error) => Err(explain(error, &supply, connect).await),
     }
 }
 
-async fn explain(error: DbErr, supply: &Supply) -> Error {
+async fn explain(error: DbErr, supply: &Supply, connect: &Connect) -> Error {
     match &error {
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) => supply.explain(cause).await,
-        DbErr::ConnectionAcquire(_) => supply.explain(&sqlx::Error::PoolTimedOut).await,
-        other => Error::new(ErrorKind::Connect, chain(other)).with_source(error),
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => supply.explain(cause, connect).await,
+        DbErr::ConnectionAcquire(_) => supply.explain(&sqlx::Error::PoolTimedOut, connect).await,
+        other => Error::new(ErrorKind::Connect, chain(other))
+            .with_hint("SeaORM, or a closure of its options, refused the connection")
+            .with_source(error),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{future::Future, time::Duration};
 
-use entra_pg_core::{Error, IntoTarget};
+use entra_pg_core::{
+    Database, Error, IntoTarget,
+    observe::{Connect, Step},
+};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -54,18 +57,33 @@ impl ConnectEntra for PgPoolOptions {
     ) -> Result<PgPool, Error> {
         let strategy = strategy.into();
         let database = strategy.entra().database(target)?;
-        let limit = database.target().connect_timeout();
-        let options = change(options::base(database.target()));
-        let supply = Supply::new(strategy, database, options).await?;
-        let pool = timeout(limit + GRACE, self.connect_with(supply.options().clone()))
+        let connect = Connect::new("sqlx", database.target());
+        connect
+            .run(Box::pin(open(self, &connect, strategy, database, change)))
             .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        match pool {
-            Ok(pool) => {
-                supply.attach(&pool);
-                Ok(pool)
-            }
-            Err(error) => Err(supply.explain(&error).await),
+    }
+}
+
+async fn open(
+    pool_options: PgPoolOptions,
+    connect: &Connect,
+    strategy: Strategy<'_>,
+    database: Database,
+    change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
+) -> Result<PgPool, Error> {
+    let limit = database.target().connect_timeout();
+    let options = change(options::base(database.target()));
+    let supply = Supply::new(strategy, database, options).await?;
+    connect.progress().reach(Step::Connecting);
+    let connected = pool_options.connect_with(supply.options().clone());
+    let pool = timeout(limit.saturating_add(GRACE), connected)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    match pool {
+        Ok(pool) => {
+            supply.attach(&pool);
+            Ok(pool)
         }
+        Err(error) => Err(supply.explain(&error, connect).await),
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn explain(error: &sqlx::Error, user: &str) -> Error {
                     ErrorKind::Connect,
                     format!("the server refused the connection: {reason} (SQLSTATE {sqlstate})"),
                 )
+                .with_hint("the message is the server's own; its log may say more")
                 .transient(refusal.is_transient_in_connect_phase()),
             }
         }

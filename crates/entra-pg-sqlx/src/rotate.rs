@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use entra_pg_core::{Database, Login};
+use entra_pg_core::{Database, Login, observe};
 use sqlx::PgPool;
 use tokio::{task::JoinHandle, time::sleep};
 
@@ -58,11 +58,7 @@ async fn run(pool: PgPool, database: Database, mut current: u64) {
             let options = pool.connect_options().as_ref().clone();
             pool.set_connect_options(options.password(token.secret()));
             current = token.generation();
-            tracing::debug!(
-                host = database.target().host(),
-                generation = current,
-                "pool has the new token"
-            );
+            observe::pool_rotated(database.target(), current);
         }
         let pause = tokens.idle_for().clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
         tokio::select! {

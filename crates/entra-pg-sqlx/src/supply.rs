@@ -1,6 +1,6 @@
 //! What a pool connects with, and what supplies its connections with tokens: rotation, or the proxy.
 
-use entra_pg_core::{Database, Error, Login};
+use entra_pg_core::{Database, Error, Login, observe::Connect};
 #[cfg(feature = "per-connection")]
 use entra_pg_proxy::Proxy;
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -67,12 +67,15 @@ impl Supply {
         }
     }
 
-    /// The error for a pool that could not open its first connection.
-    pub async fn explain(&self, error: &sqlx::Error) -> Error {
+    /// The error for a pool that could not open its first connection. `connect` is told if the server refused a login, unless
+    /// the proxy has done so.
+    pub async fn explain(&self, error: &sqlx::Error, connect: &Connect) -> Error {
         #[cfg(feature = "per-connection")]
         if let Source::Proxy(proxy) = &self.source {
             return crate::per_connection::explain(proxy, error, &self.options).await;
         }
-        explain_connect(error, &self.options).await
+        let error = explain_connect(error, &self.options).await;
+        connect.refused(&error);
+        error
     }
 }

@@ -17,6 +17,7 @@ impl bb8::ManageConnection for Connector {
         match client.simple_query("").await {
             Ok(_) => Ok(()),
             Err(error) => Err(Error::new(ErrorKind::Connect, chain(&error))
+                .with_hint("a connection that was idle is gone; the pool opens another")
                 .transient(true)
                 .with_source(error)),
         }

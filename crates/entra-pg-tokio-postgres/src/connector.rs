@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use entra_pg_core::{Database, Entra, Error, ErrorKind, IntoTarget, Login, Target};
+use entra_pg_core::{
+    Database, Entra, Error, ErrorKind, IntoTarget, Login, Target, chain,
+    observe::{self, Connect, Step},
+};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{
     Client, Config, Socket,
@@ -16,11 +19,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     failure::explain,
-    progress::{Progress, Step, Tls, TlsStream},
+    progress::{Tls, TlsStream, timed_out},
 };
 
 /// The half of a connection that does its I/O. Spawn it; it ends when the client is dropped.
 pub type Connection = tokio_postgres::Connection<Socket, TlsStream>;
+
+/// How this crate's connects are called in logs and metrics.
+const ADAPTER: &str = "tokio-postgres";
 
 type Change = dyn Fn(&mut Config) + Send + Sync;
 
@@ -105,10 +111,23 @@ impl Connector {
         &self,
         prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let result = self.0.connect(prepare).await;
-        if let Err(error) = &result {
-            tracing::warn!(host = self.target().host(), %error, "connect failed");
-        }
+        self.connect_as(ADAPTER, prepare).await
+    }
+
+    /// As [`connect_and`](Self::connect_and), under the name of another adapter in logs and metrics.
+    ///
+    /// # Errors
+    /// As [`connect_and`](Self::connect_and).
+    #[doc(hidden)]
+    pub async fn connect_as<T>(
+        &self,
+        adapter: &'static str,
+        prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let connect = Connect::new(adapter, self.target());
+        let result = connect
+            .run(Box::pin(self.0.connect(&connect, prepare)))
+            .await;
         self.0.remember(result.as_ref().err());
         result
     }
@@ -119,9 +138,10 @@ impl Connector {
     /// As [`connect`](Self::connect).
     pub async fn connect_and_spawn(&self) -> Result<Client, Error> {
         let (client, connection) = self.connect().await?;
+        let target = self.target().clone();
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::warn!(error = %entra_pg_core::chain(&error), "connection lost");
+                observe::connection_lost(ADAPTER, &target, &chain(&error));
             }
         });
         Ok(client)
@@ -143,13 +163,14 @@ struct Deadline {
 
 impl Deadline {
     fn passed(self, step: Step) -> Error {
-        step.timed_out(self.limit, self.token_took)
+        timed_out(step, self.limit, self.token_took)
     }
 }
 
 impl Inner {
     async fn connect<T>(
         &self,
+        connect: &Connect,
         prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (begin, limit) = (Instant::now(), self.database.target().connect_timeout());
@@ -159,10 +180,11 @@ impl Inner {
             limit,
             token_took: begin.elapsed(),
         };
-        let (client, connection) = match self.open(&login, deadline).await {
-            Err(refused) => self.open_again(refused, &login, deadline).await?,
+        let (client, connection) = match self.open(connect, &login, deadline).await {
+            Err(refused) => self.open_again(connect, refused, &login, deadline).await?,
             Ok(opened) => opened,
         };
+        connect.progress().reach(Step::Preparation);
         timeout_at(deadline.at, prepare(client, connection))
             .await
             .unwrap_or_else(|_| Err(deadline.passed(Step::Preparation)))
@@ -171,6 +193,7 @@ impl Inner {
     /// Once more with another token, if that can help. The first refusal stands if the second attempt only runs out of time.
     async fn open_again(
         &self,
+        connect: &Connect,
         refusal: Error,
         refused: &Login,
         deadline: Deadline,
@@ -186,19 +209,30 @@ impl Inner {
         let Some(newer) = newer else {
             return Err(refusal);
         };
-        match self.open(&newer, deadline).await {
+        connect.retried(&refusal, newer.token().generation());
+        match self.open(connect, &newer, deadline).await {
             Err(error) if error.kind() == ErrorKind::ConnectTimeout => Err(refusal),
             result => result,
         }
     }
 
-    async fn open(&self, login: &Login, deadline: Deadline) -> Result<(Client, Connection), Error> {
+    async fn open(
+        &self,
+        connect: &Connect,
+        login: &Login,
+        deadline: Deadline,
+    ) -> Result<(Client, Connection), Error> {
         let config = self.config(login)?;
-        let progress = Progress::default();
+        let progress = connect.progress();
+        progress.reach(Step::Reaching);
         let tls = Tls::new(self.tls.clone(), progress.clone());
         match timeout_at(deadline.at, config.connect(tls)).await {
             Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(error)) => Err(explain(error, login.user(), progress.step())),
+            Ok(Err(error)) => {
+                let error = explain(error, login.user(), progress.step());
+                connect.refused(&error);
+                Err(error)
+            }
             Err(_) => Err(deadline.passed(progress.step())),
         }
     }

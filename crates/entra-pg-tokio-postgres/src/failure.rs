@@ -2,12 +2,13 @@
 
 use std::{error::Error as _, io};
 
-use entra_pg_core::{Error, ErrorKind, Rejection, chain};
-
-use crate::progress::Step;
+use entra_pg_core::{Error, ErrorKind, Rejection, chain, observe::Step};
 
 const UNREACHABLE: &str =
     "check the host's name and port, and that the server's firewall lets this machine in";
+const REFUSED: &str = "the message is the server's own; its log may say more";
+const BROKE: &str =
+    "look at the server's log for the reason, and check what stands between: a firewall, a proxy";
 const UNVERIFIED: &str = "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
 
 pub(crate) fn explain(error: tokio_postgres::Error, user: &str, step: Step) -> Error {
@@ -24,14 +25,15 @@ fn classify(error: &tokio_postgres::Error, user: &str, step: Step) -> Error {
                 ErrorKind::Connect,
                 format!("the server refused the connection: {reason} (SQLSTATE {sqlstate})"),
             )
+            .with_hint(REFUSED)
             .transient(is_transient(sqlstate)),
         };
     }
     match step {
         // The driver's own word for a server that answers the request for TLS with no.
         Step::Reaching if reason.contains("TLS") => Error::new(ErrorKind::Tls, reason)
-            .with_hint("the server offers no TLS, so the token was not sent"),
-        Step::Reaching => Error::new(ErrorKind::Connect, reason)
+            .with_hint("the server offers no TLS, so the token was not sent: check host and port"),
+        Step::Token | Step::Connecting | Step::Reaching => Error::new(ErrorKind::Connect, reason)
             .with_hint(UNREACHABLE)
             .transient(true),
         Step::Handshake if is_about_a_certificate(error) => Error::new(
@@ -43,11 +45,13 @@ fn classify(error: &tokio_postgres::Error, user: &str, step: Step) -> Error {
             ErrorKind::Connect,
             format!("the connection broke during the TLS handshake: {reason}"),
         )
+        .with_hint(BROKE)
         .transient(true),
-        Step::Authentication | Step::Preparation => Error::new(
+        Step::Authentication | Step::Preparation | Step::Ready => Error::new(
             ErrorKind::Connect,
             format!("the connection broke during authentication: {reason}"),
         )
+        .with_hint(BROKE)
         .transient(true),
     }
 }

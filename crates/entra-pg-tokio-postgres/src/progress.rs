@@ -1,18 +1,11 @@
 //! How far a connect has come, so that an error and a timeout can say where it stopped: the driver does it all in one call.
 
-use std::{
-    fmt::Write,
-    future::Future,
-    io,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt::Write, future::Future, io, pin::Pin, time::Duration};
 
-use entra_pg_core::{Error, ErrorKind};
+use entra_pg_core::{
+    Error, ErrorKind,
+    observe::{Progress, Step},
+};
 use tokio_postgres::{
     Socket,
     tls::{MakeTlsConnect, TlsConnect},
@@ -24,67 +17,38 @@ pub type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Reaching,
-    Handshake,
-    Authentication,
-    /// What an adapter does with a connection before it calls it ready.
-    Preparation,
-}
-
-impl Step {
-    /// `token_took` is the part of the limit that went by before.
-    pub(crate) fn timed_out(self, limit: Duration, token_took: Duration) -> Error {
-        let (during, hint) = match self {
-            Self::Reaching => (
-                "reaching the server",
-                "check the host's name and port, and that the server's firewall lets this machine in",
-            ),
-            Self::Handshake => (
-                "the TLS handshake",
-                "the server, or something in between, stalls",
-            ),
-            Self::Authentication => (
-                "authentication",
-                "the server accepts connections but stalls: check its health",
-            ),
-            Self::Preparation => (
-                "setting up the session",
-                "the server accepts connections but stalls: check its health",
-            ),
-        };
-        let limit = limit.as_secs_f64();
-        let mut message = format!("{during} was not done within {limit} s");
-        if token_took > WORTH_TELLING {
-            let _ = write!(
-                message,
-                ", of which the token took {:.1} s",
-                token_took.as_secs_f64()
-            );
-        }
-        Error::new(ErrorKind::ConnectTimeout, message)
-            .with_hint(hint)
-            .transient(true)
+/// The error of a connect that ran out of time at this step. `token_took` is the part of the limit that went by before.
+pub(crate) fn timed_out(step: Step, limit: Duration, token_took: Duration) -> Error {
+    let (during, hint) = match step {
+        Step::Handshake => (
+            "the TLS handshake",
+            "the server, or something in between, stalls",
+        ),
+        Step::Authentication => (
+            "authentication",
+            "the server accepts connections but stalls: check its health",
+        ),
+        Step::Preparation | Step::Ready => (
+            "setting up the session",
+            "the server accepts connections but stalls: check its health",
+        ),
+        Step::Token | Step::Connecting | Step::Reaching => (
+            "reaching the server",
+            "check the host's name and port, and that the server's firewall lets this machine in",
+        ),
+    };
+    let limit = limit.as_secs_f64();
+    let mut message = format!("{during} was not done within {limit} s");
+    if token_took > WORTH_TELLING {
+        let _ = write!(
+            message,
+            ", of which the token took {:.1} s",
+            token_took.as_secs_f64()
+        );
     }
-}
-
-/// Shared between the connect and its TLS connector, which alone sees the steps go by.
-#[derive(Clone, Default)]
-pub(crate) struct Progress(Arc<AtomicU8>);
-
-impl Progress {
-    fn reach(&self, step: Step) {
-        self.0.store(step as u8, Ordering::Relaxed);
-    }
-
-    pub(crate) fn step(&self) -> Step {
-        match self.0.load(Ordering::Relaxed) {
-            0 => Step::Reaching,
-            1 => Step::Handshake,
-            _ => Step::Authentication,
-        }
-    }
+    Error::new(ErrorKind::ConnectTimeout, message)
+        .with_hint(hint)
+        .transient(true)
 }
 
 /// rustls, noting the steps.

@@ -3,7 +3,7 @@
 mod clients;
 mod lifecycle;
 mod pools;
-mod raw;
+pub mod raw;
 mod servers;
 mod strangers;
 

@@ -24,8 +24,13 @@ impl Raw {
 
     /// Connects, and says that it is this role.
     pub async fn begin(address: &Address, user: &str) -> Self {
+        Self::begin_with(address, &startup(user)).await
+    }
+
+    /// Connects, and says this first.
+    pub async fn begin_with(address: &Address, bytes: &[u8]) -> Self {
         let mut raw = Self::connect(address).await.expect("connects");
-        raw.send(&startup(user)).await;
+        raw.send(bytes).await;
         raw
     }
 

@@ -242,7 +242,10 @@ async fn a_server_that_says_too_much_is_not_listened_to() {
     let long = b"N\0\x01\0\0SNOTICE\0";
     let notice = [b"N\0\0\x27\x16M", &[b'x'; 10_000][..], b"\0\0"].concat();
     let endless = [notice.repeat(60), READY.to_vec()].concat();
-    for (answer, cause) in [(&long[..], "too long"), (&endless, "out of place")] {
+    for (answer, cause) in [
+        (&long[..], "longer than 30000 bytes"),
+        (&endless, "out of place"),
+    ] {
         let server = Server::always(&[answer]).await;
         let (told, _) = refusal(server.target()).await;
         assert!(told.contains(cause), "{told}");

@@ -110,7 +110,7 @@ impl From<entra_pg_core::Error> for Finding {
     fn from(error: entra_pg_core::Error) -> Self {
         Self {
             cause: error.message().to_owned(),
-            cures: error.hint().map(str::to_owned).into_iter().collect(),
+            cures: vec![error.hint().to_owned()],
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod azure;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod selection;
 mod transport;
 

@@ -1,6 +1,8 @@
 //! Which server, database and role, and how its connection is secured.
 
 mod cloud;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod host;
 mod parse;
 mod settings;

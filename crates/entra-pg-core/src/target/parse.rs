@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{Roots, Scope, Target, host, settings};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, observe};
 
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -119,7 +119,7 @@ impl Given {
             .strip_prefix("options[")
             .and_then(|n| n.strip_suffix(']'));
         if let Some(setting) = setting {
-            self.settings.push((setting.to_owned(), value.to_owned()));
+            self.settings.push(settings::setting_of(setting, value)?);
         } else if name == "options" {
             self.settings.extend(settings::split(value)?);
         } else if name == "password" {
@@ -161,10 +161,14 @@ impl Given {
 }
 
 fn decode(what: &str, text: &str) -> Result<String, Error> {
-    percent_decode_str(text)
+    let decoded = percent_decode_str(text)
         .decode_utf8()
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|_| invalid(&format!("the {what} in the URL is not UTF-8 once decoded")))
+        .map_err(|_| invalid(&format!("the {what} in the URL is not UTF-8 once decoded")))?;
+    // A driver that does not look would end the name there, and send the rest as further parameters.
+    if decoded.contains('\0') {
+        return Err(invalid(&format!("the {what} in the URL holds a NUL")));
+    }
+    Ok(decoded.into_owned())
 }
 
 /// Whoever ends the connection can use the token for up to a day, so nothing below `verify-full` is done.
@@ -172,7 +176,7 @@ fn check_sslmode(mode: Option<&str>) -> Result<(), Error> {
     match mode {
         None | Some("verify-full") => Ok(()),
         Some(raised @ ("require" | "verify-ca")) => {
-            tracing::debug!(sslmode = raised, "raised to verify-full");
+            observe::sslmode_raised(raised);
             Ok(())
         }
         Some(refused @ ("disable" | "allow" | "prefer")) => Err(Error::new(

@@ -175,6 +175,17 @@ fn hosts_are_taken_from_address_or_parameter(#[case] url: &str, #[case] host: &s
     "leave"
 )]
 #[case::hash("postgres://a#b@h.example/db", ErrorKind::InvalidTarget, "")]
+#[case::nul("postgres://a%00b@h.example/db", ErrorKind::InvalidTarget, "NUL")]
+#[case::setting_without_a_name(
+    "postgres://h.example/db?options[]=1",
+    ErrorKind::InvalidTarget,
+    "NAME"
+)]
+#[case::setting_with_two_values(
+    "postgres://h.example/db?options[a%3Db]=1",
+    ErrorKind::InvalidTarget,
+    "NAME"
+)]
 #[case::mysql("mysql://u@h.example/db", ErrorKind::InvalidTarget, "postgres://")]
 #[case::nonsense("hunter2", ErrorKind::InvalidTarget, "postgres://ROLE@HOST/DATABASE")]
 fn bad_urls_name_cause_and_cure(#[case] url: &str, #[case] kind: ErrorKind, #[case] cure: &str) {

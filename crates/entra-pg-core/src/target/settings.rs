@@ -3,6 +3,9 @@
 
 use crate::{Error, ErrorKind};
 
+/// What ends a word for the server: C's `isspace`.
+const SPACES: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
+
 /// Splits at unescaped spaces, as the server does; a backslash keeps the next character.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -10,7 +13,7 @@ fn words(text: &str) -> Vec<String> {
     while let Some(character) = characters.next() {
         let current = words.last_mut();
         match (character, current) {
-            (' ' | '\t' | '\n', _) => words.push(String::new()),
+            (space, _) if SPACES.contains(&space) => words.push(String::new()),
             ('\\', Some(word)) => word.extend(characters.next()),
             (other, Some(word)) => word.push(other),
             (_, None) => {}
@@ -32,20 +35,34 @@ pub(super) fn split(text: &str) -> Result<Vec<(String, String)>, Error> {
                 .map(str::to_owned)
         };
         let pair = setting.as_deref().and_then(|text| text.split_once('='));
-        let (name, value) = pair.ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidTarget,
-                format!("options holds {word:?}, which is no setting"),
-            )
-            .with_hint("write options=-c%20NAME%3DVALUE, or options[NAME]=VALUE")
-        })?;
-        settings.push((name.to_owned(), value.to_owned()));
+        let (name, value) = pair.ok_or_else(|| no_setting(&word))?;
+        settings.push(setting_of(name, value)?);
     }
     Ok(settings)
 }
 
+/// One setting. A name that is empty or holds an equals sign could not be written so that the server reads the same.
+pub(super) fn setting_of(name: &str, value: &str) -> Result<(String, String), Error> {
+    if name.is_empty() || name.contains('=') {
+        return Err(no_setting(name));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn no_setting(word: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidTarget,
+        format!("options holds {word:?}, which is no setting"),
+    )
+    .with_hint("write options=-c%20NAME%3DVALUE, or options[NAME]=VALUE")
+}
+
 pub(super) fn join(settings: &[(String, String)]) -> Option<String> {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace(' ', "\\ ");
+    let escaped = |text: &str| {
+        let escape = |c: char| (c == '\\' || SPACES.contains(&c)).then_some('\\');
+        let characters = text.chars().flat_map(|c| escape(c).into_iter().chain([c]));
+        characters.collect::<String>()
+    };
     let join =
         |(name, value): &(String, String)| format!("-c {}={}", escaped(name), escaped(value));
     let all: Vec<_> = settings.iter().map(join).collect();
@@ -61,6 +78,7 @@ mod tests {
     #[case("-c a=1 -cb=2 --c=3", "-c a=1 -c b=2 -c c=3")]
     #[case(r"-c search_path=a,\ b", r"-c search_path=a,\ b")]
     #[case(r"-c a=\\", r"-c a=\\")]
+    #[case("-c a=\\\t1\r-c b=2", "-c a=\\\t1 -c b=2")]
     #[case("  ", "")]
     fn settings_keep_their_spaces(#[case] given: &str, #[case] expected: &str) {
         let settings = split(given).expect("valid settings");
@@ -72,6 +90,8 @@ mod tests {
     #[case("-c a")]
     #[case("-x a=1")]
     #[case("a=1")]
+    #[case("-c =1")]
+    #[case("--=1")]
     fn what_is_no_setting_is_refused(#[case] given: &str) {
         assert!(split(given).is_err());
     }

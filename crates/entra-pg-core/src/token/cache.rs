@@ -10,14 +10,8 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
-};
-
-use arc_swap::ArcSwapOption;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
 };
 
 use super::{
@@ -27,7 +21,11 @@ use super::{
     ledger::Ledger,
     policy::{Freshness, RefreshPolicy},
 };
-use crate::{Error, ErrorKind, Scope, credential::Credential};
+use crate::{
+    Error, ErrorKind, Scope,
+    credential::Credential,
+    sync::{ArcSwapOption, Mutex, MutexGuard, sleep, timeout, watch},
+};
 
 /// A cache for the tokens of one credential and one scope. Cheap to clone; all clones share the token and the requests.
 ///
@@ -125,8 +123,9 @@ impl TokenCache {
         if let Some(token) = newer() {
             return Some(token);
         }
-        let flight = self.0.force(rejected.generation())?;
-        let _ = timeout(patience, flight.outcome()).await;
+        if let Some(flight) = self.0.force(rejected.generation()) {
+            let _ = timeout(patience, flight.outcome()).await;
+        }
         newer()
     }
 
@@ -195,7 +194,7 @@ impl Inner {
                     return Ok(token);
                 }
                 Some((token, Freshness::Floor)) => {
-                    if let Ok(Joined::Flight(flight)) = self.join(false) {
+                    if let Ok(Joined::Flight(flight)) = self.join(None) {
                         // Half of what remains, so that the token is still good for a login afterwards.
                         let wait = self
                             .policy
@@ -209,7 +208,7 @@ impl Inner {
                         return Ok(token);
                     }
                 }
-                Some((_, Freshness::Expired)) | None => match self.join(false)? {
+                Some((_, Freshness::Expired)) | None => match self.join(None)? {
                     Joined::Flight(flight) => {
                         if let Some(outcome) = flight.outcome().await {
                             return outcome;
@@ -229,6 +228,7 @@ impl Inner {
             ErrorKind::Runtime,
             "the request for a token was lost again and again, as when a Tokio runtime shuts down",
         )
+        .with_hint("call again from a runtime that stays")
         .transient(true))
     }
 

@@ -579,3 +579,6 @@ fn a_request_on_a_runtime_that_nobody_drives_is_replaced() {
         );
     });
 }
+
+#[path = "cache_properties.rs"]
+mod properties;

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// The claims that help to tell who logs in, and why a server might refuse it.
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
@@ -37,52 +37,25 @@ pub struct Claims {
     pub expires_on: Option<SystemTime>,
 }
 
-#[derive(Deserialize)]
-struct Payload {
-    #[serde(default)]
-    aud: serde_json::Value,
-    #[serde(default)]
-    tid: serde_json::Value,
-    #[serde(default)]
-    oid: serde_json::Value,
-    #[serde(default)]
-    upn: serde_json::Value,
-    #[serde(default)]
-    preferred_username: serde_json::Value,
-    #[serde(default)]
-    unique_name: serde_json::Value,
-    #[serde(default)]
-    xms_mirid: serde_json::Value,
-    #[serde(default)]
-    appid: serde_json::Value,
-    /// What tokens of version 2 have in place of `appid`.
-    #[serde(default)]
-    azp: serde_json::Value,
-    #[serde(default)]
-    idtyp: serde_json::Value,
-    #[serde(default)]
-    nbf: serde_json::Value,
-    #[serde(default)]
-    exp: serde_json::Value,
-}
-
 impl Claims {
     pub(crate) fn read(token: &str) -> Self {
         let Some(payload) = decode(token) else {
             return Self::default();
         };
+        let claim = |name| text(payload.get(name));
         Self {
-            audience: text(payload.aud),
-            tenant_id: text(payload.tid),
-            object_id: text(payload.oid),
-            upn: text(payload.upn),
-            preferred_username: text(payload.preferred_username),
-            unique_name: text(payload.unique_name),
-            managed_identity_resource_id: text(payload.xms_mirid),
-            application_id: text(payload.appid).or_else(|| text(payload.azp)),
-            principal_type: text(payload.idtyp),
-            not_before: time(&payload.nbf),
-            expires_on: time(&payload.exp),
+            audience: claim("aud"),
+            tenant_id: claim("tid"),
+            object_id: claim("oid"),
+            upn: claim("upn"),
+            preferred_username: claim("preferred_username"),
+            unique_name: claim("unique_name"),
+            managed_identity_resource_id: claim("xms_mirid"),
+            // Tokens of version 2 have the other.
+            application_id: claim("appid").or_else(|| claim("azp")),
+            principal_type: claim("idtyp"),
+            not_before: time(payload.get("nbf")),
+            expires_on: time(payload.get("exp")),
         }
     }
 
@@ -107,22 +80,20 @@ impl Claims {
     }
 }
 
-fn decode(token: &str) -> Option<Payload> {
+fn decode(token: &str) -> Option<Map<String, Value>> {
     let payload = token.split('.').nth(1)?;
     let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&json).ok()
 }
 
-fn text(claim: serde_json::Value) -> Option<String> {
-    match claim {
-        serde_json::Value::String(text) if !text.is_empty() => Some(text),
-        _ => None,
-    }
+fn text(claim: Option<&Value>) -> Option<String> {
+    let text = claim?.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Seconds since 1970.
-fn time(claim: &serde_json::Value) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_secs(claim.as_u64()?))
+fn time(claim: Option<&Value>) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(claim?.as_u64()?))
 }
 
 #[cfg(test)]
@@ -155,6 +126,8 @@ mod tests {
     #[case::unusable_resource_id(r#"{"xms_mirid":"nonsense"}"#, None)]
     #[case::empty(r#"{"upn":""}"#, None)]
     #[case::not_an_object("[]", None)]
+    #[case::not_an_object_but_as_long(r#"["a","t","o","upn","p","u","x"]"#, None)]
+    #[case::said_twice_hides_no_other(r#"{"aud":"a","aud":"b","upn":"alice"}"#, Some("alice"))]
     fn the_role_is_never_guessed_from_an_id(#[case] json: &str, #[case] role: Option<&str>) {
         assert_eq!(claims(json).role_name(), role);
     }

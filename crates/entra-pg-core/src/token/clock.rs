@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::time::Instant;
+use crate::sync::Instant;
 
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,13 @@ use std::{panic::AssertUnwindSafe, sync::Weak};
 
 use azure_core::credentials::AccessToken;
 use futures::FutureExt;
-use tokio::{runtime::Handle, sync::watch, task::AbortHandle, time::timeout};
+use tracing::{Instrument, Span};
 
 use super::{Token, cache::Inner, clock::Moment};
-use crate::{Error, ErrorKind};
+use crate::{
+    Error, ErrorKind, observe,
+    sync::{AbortHandle, Handle, timeout, watch},
+};
 
 type Outcome = Result<Token, Error>;
 
@@ -33,6 +36,8 @@ pub(super) struct Landing {
     cache: Weak<Inner>,
     id: u64,
     requested: Moment,
+    /// Of the request, once it has been sent.
+    span: Option<Span>,
     outcome: watch::Sender<Option<Outcome>>,
 }
 
@@ -49,6 +54,7 @@ impl Landing {
             cache,
             id,
             requested,
+            span: None,
             outcome: sender,
         };
         (landing, flight)
@@ -56,7 +62,7 @@ impl Landing {
 
     /// Spawns the request on the current runtime. The task holds no strong reference to the cache: when the last handle
     /// goes, the request ends with it.
-    pub(super) fn take_off(self, cache: &Inner) -> Result<AbortHandle, Error> {
+    pub(super) fn take_off(mut self, cache: &Inner, forced: bool) -> Result<AbortHandle, Error> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(Error::new(
                 ErrorKind::Runtime,
@@ -66,7 +72,9 @@ impl Landing {
         };
         let (credential, scope) = (cache.credential.clone(), cache.scope.clone());
         let limit = cache.policy.fetch_timeout;
-        let task = runtime.spawn(async move {
+        let span = observe::request(&credential, &scope, forced);
+        self.span = Some(span.clone());
+        let request = async move {
             let request = AssertUnwindSafe(credential.request(&scope)).catch_unwind();
             let result = match timeout(limit, request).await {
                 Ok(Ok(result)) => result,
@@ -92,7 +100,8 @@ impl Landing {
                 .transient(true)),
             };
             self.land(result);
-        });
+        };
+        let task = runtime.spawn(request.instrument(span));
         Ok(task.abort_handle())
     }
 
@@ -110,6 +119,10 @@ impl Drop for Landing {
             && let Some(cache) = self.cache.upgrade()
         {
             cache.abandon(self.id);
+            if let Some(span) = self.span.take() {
+                let now = cache.clock.now();
+                span.in_scope(|| cache.request(self.requested, now).lost());
+            }
         }
     }
 }

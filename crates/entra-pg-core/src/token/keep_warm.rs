@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, time::sleep};
-
 use super::TokenCache;
-use crate::{Error, ErrorKind};
+use crate::{
+    Error, ErrorKind,
+    sync::{Handle, sleep},
+};
 
 /// Wall clocks jump and machines sleep; a longer timer would notice too late.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -32,8 +33,9 @@ impl TokenCache {
                 let pause = cache.idle_for().clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
                 drop(cache);
                 tokio::select! {
-                    () = sleep(pause) => {}
+                    biased;
                     alive = landings.changed() => if alive.is_err() { return },
+                    () = sleep(pause) => {}
                 }
             }
         });

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::task::AbortHandle;
-
 use super::{
     Token,
     clock::Moment,
     flight::Flight,
     policy::{Random, RefreshPolicy, RejectionBudget},
 };
-use crate::Error;
+use crate::{Error, sync::AbortHandle};
 
 /// After its timeout a request that is driven ends itself; one that has not by then is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
@@ -71,6 +69,11 @@ impl Ledger {
     pub(super) fn next_flight(&mut self) -> u64 {
         self.flights += 1;
         self.flights
+    }
+
+    /// When the latest request ended, one way or the other.
+    pub(super) fn last_attempt(&self) -> Option<SystemTime> {
+        self.latest.map(|attempt| attempt.ended.wall)
     }
 
     /// Takes off the books a request that is older than any may get: its runtime is not driven, or the machine slept and its

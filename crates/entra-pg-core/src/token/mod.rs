@@ -6,6 +6,8 @@ mod claims;
 mod clock;
 mod dispatch;
 mod flight;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod keep_warm;
 mod ledger;
 mod policy;

@@ -57,7 +57,7 @@ impl Default for RefreshPolicy {
 }
 
 /// A lower bound for every wait before a request, so that no arithmetic on small numbers becomes a hot loop.
-const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 /// The longest that an endpoint's Retry-After is believed while no token lives.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 

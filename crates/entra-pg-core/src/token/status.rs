@@ -7,8 +7,8 @@ use crate::{Error, Scope};
 
 /// The state of one [`TokenCache`] at one moment.
 ///
-/// Healthy is: [`valid_until`](Self::valid_until) lies in the future. A `last_error` beside it is a warning; it has harmed
-/// nobody yet.
+/// Healthy is: there is a token that lives, see [`is_healthy`](Self::is_healthy). A `last_error` beside it is a warning; it has
+/// harmed nobody yet. Holds no secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
@@ -20,6 +20,8 @@ pub struct Status {
     pub valid_until: Option<SystemTime>,
     /// When the current token was published.
     pub last_refresh: Option<SystemTime>,
+    /// When the latest request ended, with a token or without: the time of `last_error`, if there is one.
+    pub last_attempt: Option<SystemTime>,
     /// Why the latest request failed; `None` once one has succeeded.
     pub last_error: Option<Error>,
     /// How many requests in a row have failed.
@@ -28,28 +30,37 @@ pub struct Status {
     pub refreshing: bool,
 }
 
-impl TokenCache {
-    /// How this cache is. Requests nothing and waits for nobody.
+impl Status {
+    /// Whether there was a token that lived, so that a connection could be opened without waiting.
     ///
     /// ```no_run
     /// # fn health(entra: entra_pg_core::Entra) -> bool {
-    /// entra.status().iter().all(|cache| cache.valid_until.is_some())
+    /// entra.status().iter().all(|cache| cache.is_healthy())
     /// # }
     /// ```
+    pub fn is_healthy(&self) -> bool {
+        self.valid_until.is_some()
+    }
+}
+
+impl TokenCache {
+    /// How this cache is. Requests nothing and waits for nobody.
     pub fn status(&self) -> Status {
         let valid_until = self.living().map(|token| token.expires_on());
+        let ledger = self.0.ledger();
         let Ledger {
             last_refresh,
             last_error,
             failures,
             flight,
             ..
-        } = &*self.0.ledger();
+        } = &*ledger;
         Status {
             credential: self.0.credential.to_string(),
             scope: self.0.scope.clone(),
             valid_until,
             last_refresh: *last_refresh,
+            last_attempt: ledger.last_attempt(),
             last_error: last_error.clone(),
             failures: *failures,
             refreshing: flight.is_some(),

@@ -1,0 +1,102 @@
+//! Any sequence of successes, failures, repeated tokens, clock jumps and rejections, through the real cache.
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::token::policy::SHORTEST_WAIT;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Wait(u64),
+    /// The wall clock goes on, the monotonic one does not.
+    Thaw(u64),
+    Reject,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (1_u64..=400).prop_map(Step::Wait),
+        1 => (1_u64..=4_000).prop_map(Step::Thaw),
+        1 => Just(Step::Reject),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        (1_u64..=7_200).prop_map(|lifetime| Answer::Token(s(lifetime))),
+        (1_u64..=20_000).prop_map(|lifetime| Answer::Same(s(lifetime))),
+        Just(Answer::Failure),
+        Just(Answer::Empty),
+        Just(Answer::ExpiredOnArrival),
+    ]
+}
+
+/// Everybody asks at once. Without time passing that makes one request.
+async fn crowd(script: &Arc<Script>, cache: &TokenCache) {
+    let (begun, before) = (Instant::now(), script.requests());
+    let mut newest = 0;
+    for _ in 0..20 {
+        let lives = cache.living();
+        match cache.get(PATIENCE).await {
+            Ok(token) => {
+                assert!(
+                    token.expires_on() > script.now(),
+                    "a dead token was handed out"
+                );
+                assert!(token.generation() >= newest, "a generation went back");
+                newest = token.generation();
+            }
+            Err(error) => assert!(lives.is_none(), "a living token was withheld: {error}"),
+        }
+        settle().await;
+    }
+    let waits = begun.elapsed().as_millis() / SHORTEST_WAIT.as_millis();
+    let requests = u128::from(script.requests() - before);
+    assert!(
+        requests <= 1 + waits,
+        "{requests} requests in {:?}",
+        begun.elapsed()
+    );
+}
+
+async fn live_through(steps: Vec<Step>, answers: Vec<Answer>) {
+    let script = Script::new(answers, Answer::Token(HOUR));
+    let cache = script.cache();
+    let mut forced = 0;
+    for step in steps {
+        crowd(&script, &cache).await;
+        match step {
+            Step::Wait(seconds) => sleep(s(seconds)).await,
+            Step::Thaw(seconds) => script.thaw_after(s(seconds)),
+            Step::Reject => {
+                let Some(rejected) = cache.living() else {
+                    continue;
+                };
+                let before = script.requests();
+                let newer = cache.newer_than(&rejected, PATIENCE).await;
+                assert!(newer.is_none_or(|newer| newer.generation() > rejected.generation()));
+                let requests = script.requests() - before;
+                assert!(requests <= 1, "{requests} requests for one rejection");
+                forced += u64::from(requests);
+                let allowed = 2 + script.started.elapsed().as_secs() / 30;
+                assert!(forced <= allowed, "{forced} forced, {allowed} allowed");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn a_living_token_is_never_withheld_and_nobody_makes_a_hot_loop(
+        steps in vec(step(), 1..30),
+        answers in vec(answer(), 0..30),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(live_through(steps, answers));
+    }
+}
