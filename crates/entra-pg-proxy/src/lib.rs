@@ -4,6 +4,8 @@ mod address;
 mod attempt;
 mod connect;
 mod dial;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod listener;
 mod login;
 mod peer;

@@ -51,7 +51,10 @@ fn a_failed_token_reaches_the_client_with_cause_and_hint() {
         field(&response, 'M').as_deref(),
         Some("token failed: az said no")
     );
-    assert_eq!(field(&response, 'H').as_deref(), Some("run az login"));
+    assert_eq!(
+        field(&response, 'H').as_deref(),
+        Some("run az login; see docs/errors.md#token-request")
+    );
 }
 
 #[rstest]
