@@ -61,6 +61,15 @@ soak *args: build
 interop: build
     tests/interop/run {{emulator}}
 
+# sea-orm-cli, diesel and sqlx apply the examples' migrations through `entra-pg exec`. Installs the three, which takes minutes
+migration-tools: build (_tool "sea-orm-cli" "sea-orm-cli" sea_orm_cli) (_tool "diesel" "diesel_cli" diesel_cli) (_tool "sqlx" "sqlx-cli" sqlx_cli)
+    tests/migration-tools/run {{emulator}}
+
+# No more of each than it needs
+sea_orm_cli := "--no-default-features --features cli,codegen,sqlx-postgres,runtime-tokio-rustls"
+diesel_cli := "--no-default-features --features postgres"
+sqlx_cli := "--no-default-features --features postgres,rustls"
+
 # Formatting, lints, documentation, dependencies
 check: fmt-check lint doc deny
 
@@ -85,5 +94,5 @@ deny: (_tool "cargo-deny")
 advisories: (_tool "cargo-deny")
     cargo deny --all-features check advisories
 
-_tool name:
-    @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, some minutes)"; cargo install --locked --quiet {{name}}; }
+_tool name crate=name features="":
+    @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, some minutes)"; cargo install --locked --quiet {{crate}} {{features}}; }

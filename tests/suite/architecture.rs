@@ -5,13 +5,17 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Each published crate, and the crates of this workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("entra-pg-core", &[]),
     ("entra-pg-proxy", &["entra-pg-core"]),
     ("entra-pg-sqlx", &["entra-pg-core", "entra-pg-proxy"]),
     ("entra-pg-sea-orm", &["entra-pg-sqlx"]),
     ("entra-pg-tokio-postgres", &["entra-pg-core"]),
     ("entra-pg-diesel-async", &["entra-pg-tokio-postgres"]),
+    (
+        "entra-pg-cli",
+        &["entra-pg-core", "entra-pg-proxy", "entra-pg-tokio-postgres"],
+    ),
     ("entra-pg-emulator", &[]),
 ];
 

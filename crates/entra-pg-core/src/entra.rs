@@ -11,7 +11,7 @@ use azure_core::credentials::TokenCredential;
 
 use crate::{
     Database, Error, IntoTarget, ManagedIdentity, RefreshPolicy, Scope, Status, TokenCache,
-    credential::{Credential, Selection, Surroundings, select},
+    credential::{Credential, Selection, Surroundings, select, select_by_name},
     observe,
     token::Clock,
 };
@@ -32,6 +32,7 @@ pub struct Entra(Arc<Inner>);
 
 struct Inner {
     credential: Credential,
+    reason: String,
     policy: RefreshPolicy,
     clock: Clock,
     keep_warm: bool,
@@ -107,6 +108,11 @@ impl Entra {
     pub fn credential_name(&self) -> String {
         self.0.credential.to_string()
     }
+
+    /// Why it is this one, in words: `IDENTITY_ENDPOINT is set`.
+    pub fn credential_reason(&self) -> &str {
+        &self.0.reason
+    }
 }
 
 impl fmt::Debug for Entra {
@@ -139,6 +145,16 @@ impl Builder {
     /// As [`Entra::from_env`].
     pub fn from_env() -> Result<Self, Error> {
         let (selection, reason) = select(&Process)?;
+        Ok(Self::with(Credential::azure(selection)?, reason))
+    }
+
+    /// Picks the credential that `AZURE_TOKEN_CREDENTIALS` would pick if it had this value, whatever it has.
+    ///
+    /// # Errors
+    /// As [`Entra::from_env`].
+    pub fn from_env_by_name(name: &str) -> Result<Self, Error> {
+        let selection = select_by_name(&Process, name)?;
+        let reason = format!("{name} was asked for");
         Ok(Self::with(Credential::azure(selection)?, reason))
     }
 
@@ -187,6 +203,7 @@ impl Builder {
         observe::chosen(&self.credential, &self.reason);
         Entra(Arc::new(Inner {
             credential: self.credential,
+            reason: self.reason,
             policy: self.policy,
             clock: self.clock,
             keep_warm: self.keep_warm,

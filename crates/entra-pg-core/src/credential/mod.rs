@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 use azure_core::credentials::{AccessToken, TokenCredential};
 
 pub use self::selection::ManagedIdentity;
-pub(crate) use self::selection::{Selection, Surroundings, select};
+pub(crate) use self::selection::{Selection, Surroundings, select, select_by_name};
 use self::{azure::Azure, failure::explain};
 use crate::{Error, Scope};
 

@@ -80,13 +80,14 @@ const KNOWN_NAMES: &str = "ManagedIdentityCredential, WorkloadIdentityCredential
 /// Picks the credential, and says why.
 pub(crate) fn select(from: &impl Surroundings) -> Result<(Selection, String), Error> {
     match from.variable("AZURE_TOKEN_CREDENTIALS") {
-        Some(name) => by_name(from, &name)
+        Some(name) => select_by_name(from, &name)
             .map(|selection| (selection, format!("AZURE_TOKEN_CREDENTIALS is {name}"))),
         None => by_environment(from),
     }
 }
 
-fn by_name(from: &impl Surroundings, name: &str) -> Result<Selection, Error> {
+/// Picks the credential of this name, as `AZURE_TOKEN_CREDENTIALS` gives it.
+pub(crate) fn select_by_name(from: &impl Surroundings, name: &str) -> Result<Selection, Error> {
     match name.to_ascii_lowercase().as_str() {
         "managedidentitycredential" => Ok(managed_identity(from)),
         "workloadidentitycredential" => workload_identity(from),

@@ -35,13 +35,15 @@ const CLOUDS: [(&str, &str); 5] = [
     ),
 ];
 
+const DEFAULT: &str = "/.default";
+
 impl Scope {
     /// A scope for a token resource, such as `https://ossrdbms-aad.database.windows.net`. `/.default` is added if missing.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidTarget`] if it is not an `https` URL.
     pub fn new(resource: &str) -> Result<Self, Error> {
-        let resource = resource.strip_suffix("/.default").unwrap_or(resource);
+        let resource = resource.strip_suffix(DEFAULT).unwrap_or(resource);
         let resource = resource.trim_end_matches('/');
         let valid =
             url::Url::parse(resource).is_ok_and(|url| url.scheme() == "https" && url.has_host());
@@ -57,16 +59,24 @@ impl Scope {
 
     /// The scope of the cloud that the host's name belongs to; that of the public cloud for other names.
     pub fn for_host(host: &str) -> Self {
+        Self::of_azure_host(host).unwrap_or_else(|| Self::of(CLOUDS[0].1))
+    }
+
+    /// The scope of the cloud that the host's name belongs to; `None` for a name that does not say.
+    pub fn of_azure_host(host: &str) -> Option<Self> {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let (_, resource) = CLOUDS
-            .into_iter()
-            .find(|(suffix, _)| host.ends_with(suffix))
-            .unwrap_or(CLOUDS[0]);
-        Self::of(resource)
+        let mut clouds = CLOUDS.into_iter();
+        let (_, resource) = clouds.find(|(suffix, _)| host.ends_with(suffix))?;
+        Some(Self::of(resource))
     }
 
     fn of(resource: &str) -> Self {
-        Self(format!("{resource}/.default"))
+        Self(format!("{resource}{DEFAULT}"))
+    }
+
+    /// The resource that the tokens are for, which is what their `aud` claim holds.
+    pub fn resource(&self) -> &str {
+        self.0.strip_suffix(DEFAULT).unwrap_or(&self.0)
     }
 
     /// The scope as a credential takes it.
@@ -103,6 +113,13 @@ mod tests {
             scope.as_str().ends_with(&format!("{expected}/.default")),
             "{scope}"
         );
+        assert_eq!(scope.as_str(), format!("{}/.default", scope.resource()));
+    }
+
+    #[test]
+    fn a_name_that_names_no_cloud_is_told_from_the_public_cloud() {
+        assert_eq!(Scope::of_azure_host("localhost"), None);
+        assert!(Scope::of_azure_host("my.postgres.database.azure.com").is_some());
     }
 
     #[rstest]

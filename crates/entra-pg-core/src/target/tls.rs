@@ -33,6 +33,7 @@ pub enum Roots {
 #[derive(Clone)]
 pub struct OwnRoots {
     pem: Arc<[u8]>,
+    file: Option<Arc<Path>>,
     config: Arc<ClientConfig>,
 }
 
@@ -48,7 +49,7 @@ impl Roots {
                 "check sslrootcert or PGSSLROOTCERT; sslrootcert=system uses the platform's store",
             )
         })?;
-        Self::read(pem, &path.display().to_string())
+        Self::read(pem, Some(path), &path.display().to_string())
     }
 
     /// Takes PEM certificates from memory.
@@ -56,10 +57,10 @@ impl Roots {
     /// # Errors
     /// [`ErrorKind::RootCertificates`] if there is no usable certificate in it.
     pub fn from_pem(pem: impl Into<Vec<u8>>) -> Result<Self, Error> {
-        Self::read(pem.into(), "the given text")
+        Self::read(pem.into(), None, "the given text")
     }
 
-    fn read(pem: Vec<u8>, origin: &str) -> Result<Self, Error> {
+    fn read(pem: Vec<u8>, file: Option<&Path>, origin: &str) -> Result<Self, Error> {
         let bad = |reason: &str| {
             unusable(&format!("{origin} {reason}")).with_hint(
                 "it must hold certificates between BEGIN CERTIFICATE and END CERTIFICATE lines",
@@ -77,6 +78,7 @@ impl Roots {
         }
         Ok(Self::Only(OwnRoots {
             pem: pem.into(),
+            file: file.map(Arc::from),
             config: client_config(store)?,
         }))
     }
@@ -86,6 +88,14 @@ impl Roots {
         match self {
             Self::Platform => None,
             Self::Only(own) => Some(&own.pem),
+        }
+    }
+
+    /// The file that they were read from, for programs that take its name.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Platform => None,
+            Self::Only(own) => own.file.as_deref(),
         }
     }
 

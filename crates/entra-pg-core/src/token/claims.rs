@@ -1,6 +1,8 @@
 //! What a token says about its principal. Read for diagnosis and for a default user name, never trusted: only the
 //! server verifies the signature.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
@@ -25,6 +27,14 @@ pub struct Claims {
     pub unique_name: Option<String>,
     /// The Azure resource id of a managed identity.
     pub managed_identity_resource_id: Option<String>,
+    /// The application (client) id. For a person's token, that of the program that asked for it.
+    pub application_id: Option<String>,
+    /// What kind of principal it is: `app` or `user`.
+    pub principal_type: Option<String>,
+    /// From when on it is valid.
+    pub not_before: Option<SystemTime>,
+    /// When it expires.
+    pub expires_on: Option<SystemTime>,
 }
 
 impl Claims {
@@ -41,6 +51,11 @@ impl Claims {
             preferred_username: claim("preferred_username"),
             unique_name: claim("unique_name"),
             managed_identity_resource_id: claim("xms_mirid"),
+            // Tokens of version 2 have the other.
+            application_id: claim("appid").or_else(|| claim("azp")),
+            principal_type: claim("idtyp"),
+            not_before: time(payload.get("nbf")),
+            expires_on: time(payload.get("exp")),
         }
     }
 
@@ -74,6 +89,11 @@ fn decode(token: &str) -> Option<Map<String, Value>> {
 fn text(claim: Option<&Value>) -> Option<String> {
     let text = claim?.as_str()?;
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Seconds since 1970.
+fn time(claim: Option<&Value>) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(claim?.as_u64()?))
 }
 
 #[cfg(test)]
@@ -110,6 +130,18 @@ mod tests {
     #[case::said_twice_hides_no_other(r#"{"aud":"a","aud":"b","upn":"alice"}"#, Some("alice"))]
     fn the_role_is_never_guessed_from_an_id(#[case] json: &str, #[case] role: Option<&str>) {
         assert_eq!(claims(json).role_name(), role);
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_no_error() {
+        let read = claims(r#"{"nbf":1000,"exp":-1,"appid":7,"azp":"a"}"#);
+        assert_eq!(
+            read.not_before,
+            Some(UNIX_EPOCH + Duration::from_secs(1000))
+        );
+        assert_eq!(read.expires_on, None);
+        assert_eq!(read.application_id.as_deref(), Some("a"));
+        assert_eq!(claims(r#"{"exp":18446744073709551615}"#).expires_on, None);
     }
 
     #[rstest]

@@ -1,0 +1,137 @@
+//! The command line: which subcommands there are, and what is done with what they return.
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    completions, doctor, exec, failure::Failure, man, output::complain, proxy, psql, role_sql,
+    token, whoami,
+};
+
+/// Log in to Azure Database for PostgreSQL with a Microsoft Entra token in place of a password
+#[derive(Debug, Parser)]
+#[command(name = "entra-pg", version, arg_required_else_help = true, after_help = MORE)]
+pub(crate) struct Cli {
+    /// Say on standard error what is done; twice for more. RUST_LOG says it in detail. A token is never said
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Doctor(doctor::Doctor),
+    Token(token::Token),
+    Whoami(whoami::Whoami),
+    Psql(psql::Psql),
+    Exec(exec::Exec),
+    Proxy(proxy::Proxy),
+    RoleSql(role_sql::RoleSql),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+const MORE: &str = "\
+The server is given as postgres://ROLE@HOST/DATABASE, without a password, as an argument or in DATABASE_URL. What it
+leaves out comes from PGHOST, PGPORT, PGUSER, PGDATABASE, PGSSLROOTCERT … The certificate is always verified.
+
+The identity is the one that the environment names: a managed identity, workload identity, a client secret, az login.
+
+Examples:
+  export DATABASE_URL=postgres://app@myserver.postgres.database.azure.com/orders
+  entra-pg doctor                              # what is wrong, and what to do
+  entra-pg psql -c 'select current_user'
+  entra-pg exec -- sqlx migrate run
+  entra-pg proxy -- npx prisma migrate deploy
+  entra-pg role-sql                            # the SQL that creates the role, for the server's administrator
+
+Exit status: 0 if all went well, 2 for wrong arguments, 3 configuration, 4 token, 5 connection, 6 login;
+of psql, exec and proxy the program's own, 125 if it was not started, 126 and 127 if it could not be.";
+
+/// Reads the arguments and does what they say. Returns the exit status.
+pub(crate) fn main() -> u8 {
+    let cli = Cli::parse();
+    log(cli.verbose, cli.task.speaks_for_others());
+    cli.task.run().unwrap_or_else(|failure| {
+        if let Some(message) = failure.message {
+            complain(&message);
+        }
+        failure.status
+    })
+}
+
+impl Task {
+    /// A proxy's errors go to its clients, which may hide them.
+    fn speaks_for_others(&self) -> bool {
+        matches!(self, Self::Proxy(_))
+    }
+
+    fn run(self) -> Result<u8, Failure> {
+        match self {
+            Self::Doctor(doctor) => doctor.run(),
+            Self::Token(token) => token.run(),
+            Self::Whoami(whoami) => whoami.run(),
+            Self::Psql(psql) => psql.run(),
+            Self::Exec(exec) => exec.run(),
+            Self::Proxy(proxy) => proxy.run(),
+            Self::RoleSql(role_sql) => role_sql.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
+        }
+    }
+}
+
+/// Without `-v` nothing is logged: an error of ours is printed once.
+fn log(verbose: u8, warn: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        EnvFilter::new(match verbose {
+            0 if warn => "entra_pg=warn",
+            0 => "off",
+            1 => "entra_pg=info",
+            _ => "entra_pg=debug",
+        })
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn psqls_own_options_are_left_alone() {
+        let line =
+            "entra-pg psql --scope https://r.example --verbose -v ON_ERROR_STOP=1 -h x --help";
+        let cli = Cli::parse_from(line.split(' '));
+        let Task::Psql(psql) = cli.task else {
+            panic!("not psql")
+        };
+        assert_eq!(cli.verbose, 1);
+        assert_eq!(
+            psql.arguments(),
+            ["-v", "ON_ERROR_STOP=1", "-h", "x", "--help"]
+        );
+    }
+
+    #[test]
+    fn help_prints_no_value_from_the_environment() {
+        let mut command = Cli::command();
+        for subcommand in command.get_subcommands_mut() {
+            for argument in subcommand.get_arguments() {
+                let shown = argument.get_env().is_some() && !argument.is_hide_env_values_set();
+                assert!(!shown, "{}: {}", subcommand.get_name(), argument.get_id());
+            }
+        }
+    }
+}

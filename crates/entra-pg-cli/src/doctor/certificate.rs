@@ -1,0 +1,157 @@
+//! What a server's certificate says, also one that was not accepted.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use entra_pg_core::{Error, Roots};
+use jiff::Timestamp;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use x509_cert::{
+    der::Decode,
+    ext::pkix::{SubjectAltName, name::GeneralName},
+};
+
+/// Azure renews its servers' certificates months before they expire.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+#[derive(Debug)]
+pub(super) struct Certificate {
+    pub(super) issuer: String,
+    /// The names that it is for.
+    pub(super) names: Vec<String>,
+    pub(super) not_after: SystemTime,
+}
+
+impl Certificate {
+    pub(super) fn read(der: &CertificateDer) -> Option<Self> {
+        let certificate = x509_cert::Certificate::from_der(der).ok()?.tbs_certificate;
+        let alternatives = certificate.get::<SubjectAltName>().ok().flatten();
+        let name = |name: &GeneralName| match name {
+            GeneralName::DnsName(name) => Some(name.to_string()),
+            _ => None,
+        };
+        Some(Self {
+            issuer: certificate.issuer.to_string(),
+            names: alternatives
+                .map(|(_, names)| names.0.iter().filter_map(name).collect())
+                .unwrap_or_default(),
+            not_after: certificate.validity.not_after.to_system_time(),
+        })
+    }
+
+    pub(super) fn expires_on(&self) -> String {
+        Timestamp::try_from(self.not_after)
+            .map_or_else(|_| "never".into(), |time| time.strftime("%F").to_string())
+    }
+
+    pub(super) fn note(&self, now: SystemTime) -> Option<String> {
+        (self.not_after < now + SOON)
+            .then(|| format!("the server's certificate expires {}", self.expires_on()))
+    }
+}
+
+/// Where the onlooker puts what it has seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen(Arc<Mutex<Option<Certificate>>>);
+
+impl Seen {
+    pub(super) fn take(&self) -> Option<Certificate> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Certificate>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A configuration with which no handshake succeeds: it reads the server's certificate, and refuses it, whatever it is.
+pub(super) fn onlooker(roots: &Roots) -> Result<(Arc<ClientConfig>, Seen), Error> {
+    let seen = Seen::default();
+    let mut config = (*roots.client_config()?).clone();
+    let schemes = config
+        .crypto_provider()
+        .signature_verification_algorithms
+        .supported_schemes();
+    let onlooker = Onlooker {
+        seen: seen.clone(),
+        schemes,
+    };
+    config
+        .dangerous()
+        .set_certificate_verifier(Arc::new(onlooker));
+    Ok((Arc::new(config), seen))
+}
+
+#[derive(Debug)]
+struct Onlooker {
+    seen: Seen,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl Onlooker {
+    fn refuse<T>() -> Result<T, rustls::Error> {
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+}
+
+impl ServerCertVerifier for Onlooker {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.seen.lock() = Certificate::read(certificate);
+        Self::refuse()
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Self::refuse()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Self::refuse()
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_read_and_its_end_is_not_overlooked() {
+        let mut parameters =
+            rcgen::CertificateParams::new(vec!["a.example".to_owned()]).expect("names");
+        parameters.not_after = rcgen::date_time_ymd(2030, 1, 2);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        let read = Certificate::read(certificate.der()).expect("is read");
+        assert_eq!(read.names, ["a.example"]);
+        assert_eq!(read.expires_on(), "2030-01-02");
+        assert!(read.issuer.contains("rcgen"), "{}", read.issuer);
+        assert_eq!(read.note(read.not_after - 2 * SOON), None);
+        assert!(read.note(read.not_after - SOON / 2).is_some());
+    }
+}

@@ -1,0 +1,271 @@
+//! Why a server refused a login, and what to do about it, the likeliest first. A server mostly does not say why.
+
+use std::time::SystemTime;
+
+use entra_pg_core::{Claims, Error, ErrorKind, Rejection, Scope, Target};
+
+use super::{report::Finding, token::not_yet_valid};
+use crate::{
+    principal::Kind,
+    sql::{Mapping, create_role, identifier},
+};
+
+/// What follows is on a line of its own, to be copied.
+const AS_ADMINISTRATOR: &str = "as the server's Entra administrator, in the database postgres, run";
+
+/// What is known about a login that failed.
+pub(super) struct Attempt<'a> {
+    pub(super) target: &'a Target,
+    pub(super) claims: &'a Claims,
+    /// The server's, if it answered with an error.
+    pub(super) sqlstate: Option<&'a str>,
+    pub(super) now: SystemTime,
+}
+
+pub(super) fn explain(attempt: &Attempt, error: &Error) -> Finding {
+    let cures = match error.kind() {
+        ErrorKind::Rejected(rejection) => attempt.cures(rejection),
+        _ => attempt.cures_by_state().into_iter().collect(),
+    };
+    if cures.is_empty() {
+        return error.clone().into();
+    }
+    Finding {
+        cause: error.message().to_owned(),
+        cures,
+    }
+}
+
+impl Attempt<'_> {
+    fn role(&self) -> &str {
+        self.target
+            .user()
+            .or(self.claims.role_name())
+            .unwrap_or_default()
+    }
+
+    fn cures(&self, rejection: Rejection) -> Vec<String> {
+        match rejection {
+            Rejection::Expired => vec![
+                "the server's clock says that the token has expired: set this machine's clock (NTP)"
+                    .into(),
+                "the token was revoked: sign in anew, or wait until the endpoint gives another".into(),
+            ],
+            Rejection::Audience => vec![self.other_scope()],
+            Rejection::Format => vec![
+                "enable Microsoft Entra authentication on the server (portal: Security, Authentication)"
+                    .into(),
+            ],
+            Rejection::NotEntra => vec![format!(
+                "the role has a password of its own, and is not mapped to Entra: log in as another role, or {AS_ADMINISTRATOR}\n\
+                 DROP ROLE {};\n{}",
+                identifier(self.role()),
+                self.create()
+            )],
+            Rejection::TokenType => vec![format!(
+                "the role was made for another kind of principal: {AS_ADMINISTRATOR}\nDROP ROLE {};\n{}",
+                identifier(self.role()),
+                self.create()
+            )],
+            _ => self.cures_of_a_server_that_does_not_say(),
+        }
+    }
+
+    fn cures_of_a_server_that_does_not_say(&self) -> Vec<String> {
+        let clock = not_yet_valid(self.claims, self.now)
+            .map(|behind| format!("{behind}: set the clock (NTP)"));
+        let cloud = Scope::of_azure_host(self.target.host())
+            .is_none()
+            .then(|| self.other_scope());
+        let rest = [
+            Some(format!(
+                "the role does not exist: {AS_ADMINISTRATOR}\n{}",
+                self.create()
+            )),
+            Some(format!(
+                "the role is mapped to another principal, as when an identity was made anew: {AS_ADMINISTRATOR}\n\
+                 SELECT * FROM pgaadauth_list_principals(false);\nand if the object id differs\nDROP ROLE {};\n{}",
+                identifier(self.role()),
+                self.create()
+            )),
+            self.tenant(),
+            cloud,
+            Some(
+                "the token was revoked: sign in anew, or wait until the endpoint gives another"
+                    .into(),
+            ),
+        ];
+        [clock, self.spelling(), self.group()]
+            .into_iter()
+            .chain(rest)
+            .flatten()
+            .collect()
+    }
+
+    /// Roles' names are case-sensitive.
+    fn spelling(&self) -> Option<String> {
+        let own = self.claims.role_name()?;
+        let role = self.role();
+        (role != own && role.eq_ignore_ascii_case(own)).then(|| {
+            format!(
+                "the case matters: the principal is called {own}, the URL or PGUSER says {role}"
+            )
+        })
+    }
+
+    fn group(&self) -> Option<String> {
+        let own = self.claims.role_name()?;
+        let role = self.role();
+        let person = Kind::of(self.claims) == Some(Kind::User);
+        (person && !role.eq_ignore_ascii_case(own)).then(|| {
+            format!(
+                "if {role} is a group, {own} must be its member, and the role must have been made for the group: run what this prints\nentra-pg \
+                 role-sql --name '{role}' --type group --object-id ID"
+            )
+        })
+    }
+
+    fn tenant(&self) -> Option<String> {
+        let tenant = self.claims.tenant_id.as_deref()?;
+        Some(format!(
+            "the token was issued by the tenant {tenant}: if the server belongs to another, sign in to that one, as in \
+             az login --tenant"
+        ))
+    }
+
+    fn create(&self) -> String {
+        create_role(&Mapping {
+            name: self.role(),
+            object_id: self.claims.object_id.as_deref().unwrap_or("<object id>"),
+            kind: Kind::of(self.claims).unwrap_or(Kind::Service),
+            admin: false,
+            mfa: false,
+        })
+    }
+
+    fn other_scope(&self) -> String {
+        let audience = self.claims.audience.as_deref();
+        format!(
+            "the token is for {}: if the server belongs to another cloud, name that cloud's resource with --scope (in a \
+             program: Target::with_scope), as in https://ossrdbms-aad.database.usgovcloudapi.net",
+            audience.unwrap_or(self.target.scope().resource())
+        )
+    }
+
+    /// Refusals that have nothing to do with the token.
+    fn cures_by_state(&self) -> Option<String> {
+        let database = self.target.database().unwrap_or(self.role());
+        Some(match self.sqlstate? {
+            "3D000" => format!(
+                "correct the database's name in the URL or PGDATABASE, or create it\nCREATE DATABASE {};",
+                identifier(database)
+            ),
+            "42501" => format!(
+                "as an administrator, run\nGRANT CONNECT ON DATABASE {} TO {};",
+                identifier(database),
+                identifier(self.role())
+            ),
+            "53300" => "all connections are taken: make the pools smaller, or use the server's PgBouncer (port 6432)".into(),
+            "57P01" | "57P02" | "57P03" => "the server is starting or stopping: wait a minute".into(),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const OBJECT_ID: &str = "11111111-2222-3333-4444-555555555555";
+
+    fn user(name: &str) -> Claims {
+        let mut claims = Claims::default();
+        claims.upn = Some(name.into());
+        claims.object_id = Some(OBJECT_ID.into());
+        claims.audience = Some("https://ossrdbms-aad.database.windows.net".into());
+        claims
+    }
+
+    fn found(url: &str, claims: &Claims, kind: ErrorKind, sqlstate: Option<&str>) -> Finding {
+        let target = Target::parse(url).expect("a URL");
+        let attempt = Attempt {
+            target: &target,
+            claims,
+            sqlstate,
+            now: SystemTime::UNIX_EPOCH,
+        };
+        explain(&attempt, &Error::new(kind, "the server's words"))
+    }
+
+    const AZURE: &str = "postgres://developers@my.postgres.database.azure.com/orders";
+
+    #[rstest]
+    #[case::expired(Rejection::Expired, "clock")]
+    #[case::audience(Rejection::Audience, "--scope")]
+    #[case::format(Rejection::Format, "enable Microsoft Entra")]
+    #[case::token_type(
+        Rejection::TokenType,
+        "DROP ROLE \"developers\";\nSELECT * FROM pgaadauth_create_principal_with_oid('developers'"
+    )]
+    #[case::other(
+        Rejection::Other,
+        "if developers is a group, alice@contoso.com must be its member"
+    )]
+    fn what_the_server_says_comes_first(#[case] rejection: Rejection, #[case] first: &str) {
+        let finding = found(
+            AZURE,
+            &user("alice@contoso.com"),
+            ErrorKind::Rejected(rejection),
+            Some("28P01"),
+        );
+        assert_eq!(finding.cause, "the server's words");
+        assert!(finding.cures[0].contains(first), "{finding:?}");
+    }
+
+    #[test]
+    fn the_statement_holds_the_name_and_the_object_id() {
+        let kind = ErrorKind::Rejected(Rejection::Other);
+        let finding = found(AZURE, &user("alice@contoso.com"), kind, Some("28P01"));
+        let statement = format!(
+            "SELECT * FROM pgaadauth_create_principal_with_oid('developers', '{OBJECT_ID}', 'user', false, false);"
+        );
+        assert!(
+            finding.cures.iter().any(|cure| cure.ends_with(&statement)),
+            "{finding:?}"
+        );
+        let scope = finding.cures.iter().any(|cure| cure.contains("--scope"));
+        assert!(!scope, "an Azure host names its cloud: {finding:?}");
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_noticed() {
+        let finding = found(
+            "postgres://Alice@Contoso.com@db.internal/x"
+                .replacen('@', "%40", 1)
+                .as_str(),
+            &user("alice@contoso.com"),
+            ErrorKind::Rejected(Rejection::Other),
+            Some("28P01"),
+        );
+        assert!(
+            finding.cures[0].contains("the principal is called alice@contoso.com"),
+            "{finding:?}"
+        );
+        assert!(finding.cures.iter().any(|cure| cure.contains("--scope")));
+    }
+
+    #[rstest]
+    #[case("3D000", "CREATE DATABASE \"orders\";")]
+    #[case("42501", "GRANT CONNECT ON DATABASE \"orders\" TO \"developers\";")]
+    #[case("53300", "PgBouncer")]
+    #[case("57P03", "wait a minute")]
+    fn a_refusal_that_is_not_about_the_token_is_not_blamed_on_it(
+        #[case] sqlstate: &str,
+        #[case] cure: &str,
+    ) {
+        let finding = found(AZURE, &user("a@b"), ErrorKind::Connect, Some(sqlstate));
+        assert_eq!(finding.cures.len(), 1, "{finding:?}");
+        assert!(finding.cures[0].contains(cure), "{finding:?}");
+    }
+}

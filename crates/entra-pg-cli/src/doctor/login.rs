@@ -1,0 +1,33 @@
+//! The login itself, through the adapter for tokio-postgres.
+
+use std::error::Error as _;
+
+use entra_pg_core::{Entra, Target, Token};
+use entra_pg_tokio_postgres::{
+    connect,
+    tokio_postgres::{self, Client, error::SqlState},
+};
+
+use super::{
+    explain::{Attempt, explain},
+    patient::Found,
+    report::Outcome,
+};
+
+pub(super) async fn log_in(target: &Target, entra: &Entra, token: &Token) -> Found<Option<Client>> {
+    match connect(target, entra).await {
+        Ok(client) => Ok((Some(client), Outcome::passed("the server let us in"))),
+        Err(error) => {
+            let driver = error
+                .source()
+                .and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
+            let attempt = Attempt {
+                target,
+                claims: &token.claims(),
+                sqlstate: driver.and_then(|error| error.code()).map(SqlState::code),
+                now: std::time::SystemTime::now(),
+            };
+            Err(explain(&attempt, &error))
+        }
+    }
+}

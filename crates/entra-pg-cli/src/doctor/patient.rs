@@ -1,0 +1,116 @@
+//! What is known so far, and the checks that add to it.
+
+use std::net::SocketAddr;
+
+use entra_pg_core::{Entra, Target, Token};
+use entra_pg_tokio_postgres::tokio_postgres::Client;
+
+use super::{
+    login, network,
+    report::{Finding, Outcome, Step},
+    role, tls, token,
+};
+use crate::options::Server;
+
+/// A check that passed, with what it found.
+pub(super) type Found<T> = Result<(T, Outcome), Finding>;
+
+pub(super) struct Patient {
+    server: Server,
+    target: Option<Target>,
+    addresses: Vec<SocketAddr>,
+    reached: Option<SocketAddr>,
+    entra: Option<Entra>,
+    token: Option<Token>,
+    client: Option<Client>,
+}
+
+/// Keeps what a check found; its outcome is what is reported.
+fn keep<T>(place: &mut T, found: Found<T>) -> Outcome {
+    match found {
+        Ok((value, outcome)) => {
+            *place = value;
+            outcome
+        }
+        Err(finding) => Outcome::Failed(finding),
+    }
+}
+
+impl Patient {
+    pub(super) fn new(server: Server) -> Self {
+        Self {
+            server,
+            target: None,
+            addresses: Vec::new(),
+            reached: None,
+            entra: None,
+            token: None,
+            client: None,
+        }
+    }
+
+    /// `Report::missing_for` sees to it that what a check needs is there.
+    pub(super) async fn check(&mut self, step: Step) -> Outcome {
+        match (step, &self.target, &self.entra) {
+            (Step::Configuration, ..) => keep(&mut self.target, configuration(&self.server)),
+            (Step::Credential, ..) => keep(&mut self.entra, credential(&self.server)),
+            (Step::Dns, Some(target), _) => {
+                keep(&mut self.addresses, network::look_up(target).await)
+            }
+            (Step::Tcp, Some(target), _) => keep(
+                &mut self.reached,
+                network::reach(target, &self.addresses).await,
+            ),
+            (Step::Tls, Some(target), _) => match self.reached {
+                Some(address) => keep(&mut (), tls::shake_hands(target, address).await),
+                None => not_ready(step),
+            },
+            (Step::Token, target, Some(entra)) => keep(
+                &mut self.token,
+                token::obtain(&self.server, target.as_ref(), entra).await,
+            ),
+            (Step::Login, Some(target), Some(entra)) => match &self.token {
+                Some(token) => keep(&mut self.client, login::log_in(target, entra, token).await),
+                None => not_ready(step),
+            },
+            (Step::Role, ..) => match &self.client {
+                Some(client) => keep(&mut (), role::look(client).await),
+                None => not_ready(step),
+            },
+            _ => not_ready(step),
+        }
+    }
+}
+
+fn not_ready(step: Step) -> Outcome {
+    Outcome::Failed(Finding::new(
+        format!("{step} was tried too early"),
+        "report this as a mistake of entra-pg",
+    ))
+}
+
+fn configuration(server: &Server) -> Found<Option<Target>> {
+    let target = server.target()?;
+    let role = target.user().unwrap_or("(the token's)");
+    let database = target.database().unwrap_or("(named like the role)");
+    let roots = match (target.roots().file(), target.roots_were_given()) {
+        (Some(file), _) => format!("the roots in {}", file.display()),
+        (None, _) => "the platform's roots".to_owned(),
+    };
+    let outcome = Outcome::passed(format!(
+        "{}:{}, role {role}, database {database}, sslmode=verify-full with {roots}",
+        target.host(),
+        target.port(),
+    ));
+    Ok((Some(target), outcome))
+}
+
+fn credential(server: &Server) -> Found<Option<Entra>> {
+    let entra = server.identity.entra()?;
+    let outcome = Outcome::passed(format!(
+        "{}, because {}",
+        entra.credential_name(),
+        entra.credential_reason()
+    ));
+    Ok((Some(entra), outcome))
+}

@@ -1,0 +1,237 @@
+//! The TLS handshake, as a driver makes it; nothing is sent after it.
+
+use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
+
+use entra_pg_core::{Target, chain};
+use rustls::{CertificateError, ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{
+    certificate::{self, Certificate},
+    patient::Found,
+    report::{Finding, Outcome},
+};
+
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-SSLREQUEST>
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// Why there is no encrypted connection.
+#[derive(Debug)]
+enum Refusal {
+    /// The server has no TLS.
+    Declined,
+    /// It does not speak PostgreSQL.
+    Stranger,
+    Broken(io::Error),
+    TimedOut,
+    /// The certificate, or the protocol.
+    Rustls(rustls::Error),
+}
+
+pub(super) async fn shake_hands(target: &Target, address: SocketAddr) -> Found<()> {
+    let config = target.roots().client_config()?;
+    match connect(target, address, config).await {
+        Ok(stream) => Ok(((), verified(&stream))),
+        Err(refusal) => {
+            let seen = match &refusal {
+                Refusal::Rustls(_) => look(target, address).await,
+                _ => None,
+            };
+            Err(explain(target, &refusal, seen.as_ref()))
+        }
+    }
+}
+
+/// The server's certificate, from a second handshake that is broken off as soon as it has come.
+async fn look(target: &Target, address: SocketAddr) -> Option<Certificate> {
+    let (config, seen) = certificate::onlooker(target.roots()).ok()?;
+    _ = connect(target, address, config).await;
+    seen.take()
+}
+
+async fn connect(
+    target: &Target,
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, Refusal> {
+    timeout(target.connect_timeout(), handshake(target, address, config))
+        .await
+        .unwrap_or(Err(Refusal::TimedOut))
+}
+
+async fn handshake(
+    target: &Target,
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, Refusal> {
+    let mut tcp = TcpStream::connect(address).await.map_err(Refusal::Broken)?;
+    tcp.write_all(&SSL_REQUEST).await.map_err(Refusal::Broken)?;
+    match tcp.read_u8().await.map_err(Refusal::Broken)? {
+        b'S' => {}
+        b'N' => return Err(Refusal::Declined),
+        _ => return Err(Refusal::Stranger),
+    }
+    let name = ServerName::try_from(target.host().to_owned())
+        .map_err(|error| Refusal::Broken(io::Error::other(error)))?;
+    TlsConnector::from(config)
+        .connect(name, tcp)
+        .await
+        .map_err(refusal)
+}
+
+fn refusal(error: io::Error) -> Refusal {
+    let rustls = error
+        .get_ref()
+        .and_then(|source| source.downcast_ref::<rustls::Error>());
+    match rustls {
+        Some(rustls) => Refusal::Rustls(rustls.clone()),
+        None => Refusal::Broken(error),
+    }
+}
+
+fn verified(stream: &TlsStream<TcpStream>) -> Outcome {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        _ => "TLS 1.2",
+    };
+    let leaf = session
+        .peer_certificates()
+        .and_then(|chain| Certificate::read(chain.first()?));
+    match leaf {
+        Some(leaf) => Outcome::Passed {
+            summary: format!(
+                "{version}, certificate verified: issued by {}, expires {}",
+                leaf.issuer,
+                leaf.expires_on()
+            ),
+            notes: leaf.note(SystemTime::now()).into_iter().collect(),
+        },
+        None => Outcome::passed(format!("{version}, certificate verified")),
+    }
+}
+
+fn explain(target: &Target, refusal: &Refusal, seen: Option<&Certificate>) -> Finding {
+    match refusal {
+        Refusal::Declined => Finding::new(
+            "the server offers no TLS, so it would be sent no token",
+            "this is not an Azure server: check the host and the port",
+        ),
+        Refusal::Stranger => Finding::new(
+            "what listens there does not speak PostgreSQL",
+            "check the host and the port",
+        ),
+        Refusal::TimedOut => Finding::new(
+            format!(
+                "the TLS handshake was not done within {} s",
+                target.connect_timeout().as_secs_f64()
+            ),
+            "the server, or something in between, stalls: check the server's health, and what firewalls and proxies do",
+        ),
+        Refusal::Broken(error) => Finding::new(
+            format!("the connection broke before it was encrypted: {error}"),
+            "check that this is the server's port, and what firewalls and proxies in between do",
+        ),
+        Refusal::Rustls(rustls::Error::InvalidCertificate(error)) => {
+            about_the_certificate(target, error, seen)
+        }
+        Refusal::Rustls(error) => Finding::new(
+            format!("the TLS handshake failed: {}", chain(error)),
+            "the server and this program have no version or cipher of TLS in common",
+        ),
+    }
+}
+
+fn about_the_certificate(
+    target: &Target,
+    error: &CertificateError,
+    seen: Option<&Certificate>,
+) -> Finding {
+    let host = target.host();
+    let issuer = seen.map_or("an unknown issuer", |leaf| leaf.issuer.as_str());
+    match error {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            let names = seen.map_or_else(String::new, |leaf| leaf.names.join(", "));
+            Finding::new(
+                format!("the server's certificate is for {names}, not for {host}"),
+                format!(
+                    "write the server's own name into the URL, in place of {host}: an address or an alias cannot be verified"
+                ),
+            )
+        }
+        // A root of the same name whose key is another makes the signature look bad.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Finding::new(
+            format!(
+                "the server's certificate was issued by {issuer}, which leads to none of the trusted roots"
+            ),
+            match target.roots().file() {
+                Some(file) => format!(
+                    "{} lacks the root; Azure's servers need no sslrootcert: remove it from the URL, and PGSSLROOTCERT from the \
+                     environment",
+                    file.display()
+                ),
+                None => "install or update the platform's roots (Debian: ca-certificates); if something in between replaces \
+                     certificates, ask whoever runs it, since it could read the token"
+                    .to_owned(),
+            },
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            let when = seen.map_or_else(String::new, |leaf| format!(" ({})", leaf.expires_on()));
+            Finding::new(
+                format!("the server's certificate has expired{when}, by this machine's clock"),
+                "check this machine's clock; if it is right, the server's certificate has to be renewed",
+            )
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Finding::new(
+                "the server's certificate is not valid yet, by this machine's clock",
+                "set this machine's clock (NTP)",
+            )
+        }
+        other => Finding::new(
+            format!("the server's certificate, issued by {issuer}, was not accepted: {other}"),
+            "check the host's name; if it is right, the server's certificate has to be replaced",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Refusal::Declined, "no TLS", "not an Azure server")]
+    #[case(Refusal::Stranger, "does not speak PostgreSQL", "the port")]
+    #[case(Refusal::TimedOut, "within 15 s", "stalls")]
+    #[case(Refusal::Rustls(CertificateError::UnknownIssuer.into()), "CN=Proxy", "ca-certificates")]
+    #[case(Refusal::Rustls(CertificateError::NotValidForName.into()), "for a.example, not for my.example", "own name")]
+    #[case(Refusal::Rustls(CertificateError::Expired.into()), "1970-01-01", "clock")]
+    #[case(Refusal::Rustls(CertificateError::NotValidYet.into()), "not valid yet", "NTP")]
+    #[case(Refusal::Rustls(CertificateError::Revoked.into()), "Revoked", "replaced")]
+    #[case(
+        Refusal::Rustls(rustls::Error::HandshakeNotComplete),
+        "handshake",
+        "in common"
+    )]
+    fn each_refusal_names_its_cause_and_cure(
+        #[case] refusal: Refusal,
+        #[case] cause: &str,
+        #[case] cure: &str,
+    ) {
+        let target = Target::parse("postgres://app@my.example/db").expect("a URL");
+        let seen = Certificate {
+            issuer: "CN=Proxy".into(),
+            names: vec!["a.example".into()],
+            not_after: SystemTime::UNIX_EPOCH,
+        };
+        let finding = explain(&target, &refusal, Some(&seen));
+        assert!(finding.cause.contains(cause), "{finding:?}");
+        assert!(finding.cures[0].contains(cure), "{finding:?}");
+    }
+}

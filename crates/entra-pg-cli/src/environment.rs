@@ -1,0 +1,248 @@
+//! What a program finds in its environment: libpq's variables, and `DATABASE_URL`.
+//!
+//! The token is in the environment only, never in an argument: everyone on the machine can read those. Verification is asked
+//! for in both forms, since a program may read either.
+
+use std::path::Path;
+
+use entra_pg_core::Target;
+use entra_pg_proxy::Address;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// All but the characters that a URL never needs to encode.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Variables that would lead libpq elsewhere, or make it refuse what Azure's servers ask for. A service file wins over the
+/// other variables.
+pub(crate) const IN_THE_WAY: [&str; 6] = [
+    "PGHOSTADDR",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+    "PGREQUIREAUTH",
+    "PGCHANNELBINDING",
+    "PGGSSENCMODE",
+];
+
+/// Name and password of one login.
+#[derive(Clone, Copy)]
+pub(crate) struct Credentials<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+}
+
+/// The variables for a program that connects to the target itself. `roots` is a file of certificates.
+pub(crate) fn variables(
+    target: &Target,
+    login: Credentials,
+    roots: Option<&Path>,
+) -> Vec<(&'static str, String)> {
+    let roots = roots.map(|file| file.display().to_string());
+    let mut variables = vec![
+        ("DATABASE_URL", url(target, login, roots.as_deref())),
+        ("PGHOST", target.host().to_owned()),
+        ("PGPORT", target.port().to_string()),
+        ("PGUSER", login.user.to_owned()),
+        ("PGPASSWORD", login.password.to_owned()),
+        ("PGSSLMODE", "verify-full".to_owned()),
+        // libpq knows `system` since version 16; an older one looks for a file of that name, finds none, and fails safely.
+        ("PGSSLROOTCERT", roots.unwrap_or_else(|| "system".into())),
+        // With a Kerberos ticket libpq would encrypt by that, and verify no certificate.
+        ("PGGSSENCMODE", "disable".to_owned()),
+    ];
+    variables.extend(session(target));
+    variables
+}
+
+/// The variables that belong to the session, whoever makes the connection.
+fn session(target: &Target) -> impl Iterator<Item = (&'static str, String)> {
+    [
+        ("PGDATABASE", target.database().map(str::to_owned)),
+        ("PGAPPNAME", target.application_name().map(str::to_owned)),
+        ("PGOPTIONS", target.options()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+}
+
+fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
+    let host = if target.host().contains(':') {
+        format!("[{}]", target.host())
+    } else {
+        target.host().to_owned()
+    };
+    let authority = format!(
+        "{}:{}@{host}:{}",
+        encode(login.user),
+        encode(login.password),
+        target.port()
+    );
+    let verification = [
+        ("sslmode", Some("verify-full".to_owned())),
+        ("sslrootcert", roots.map(str::to_owned)),
+    ];
+    written(&authority, target.database(), verification, target)
+}
+
+fn written(
+    authority: &str,
+    database: Option<&str>,
+    connection: [(&str, Option<String>); 2],
+    target: &Target,
+) -> String {
+    let session = [
+        (
+            "application_name",
+            target.application_name().map(str::to_owned),
+        ),
+        ("options", target.options()),
+    ];
+    let parameters: Vec<_> = connection
+        .into_iter()
+        .chain(session)
+        .filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))))
+        .collect();
+    let path = database.map_or_else(String::new, |name| format!("/{}", encode(name)));
+    format!("postgres://{authority}{path}?{}", parameters.join("&"))
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// A login that a proxy on this machine does: there is no password, and nothing to encrypt.
+pub(crate) struct Local<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) user: &'a str,
+}
+
+/// What would make a client ask the proxy for what only the server has. None is among [`IN_THE_WAY`].
+pub(crate) const ONLY_FOR_THE_SERVER: [&str; 3] =
+    ["PGPASSWORD", "PGSSLROOTCERT", "PGSSLNEGOTIATION"];
+
+impl Local<'_> {
+    pub(crate) fn variables(&self, address: &Address) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("DATABASE_URL", self.url(address)),
+            ("PGHOST", address.host()),
+            ("PGPORT", address.port().to_string()),
+            ("PGUSER", self.user.to_owned()),
+            ("PGSSLMODE", "disable".to_owned()),
+            ("PGGSSENCMODE", "disable".to_owned()),
+        ];
+        variables.extend(session(self.target));
+        variables
+    }
+
+    pub(crate) fn url(&self, address: &Address) -> String {
+        let (host, socket) = match address {
+            // Not every parser of URLs reads a path as a host, but all take the parameter.
+            Address::Unix { .. } => ("localhost".to_owned(), Some(address.host())),
+            _ => (address.host(), None),
+        };
+        let authority = format!("{}@{host}:{}", encode(self.user), address.port());
+        // Written out, since clients without a database's name differ in what they take.
+        let database = self.target.database().unwrap_or(self.user);
+        let connection = [("host", socket), ("sslmode", Some("disable".to_owned()))];
+        written(&authority, Some(database), connection, self.target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn target(url: &str) -> Target {
+        Target::parse(url).expect("a URL")
+    }
+
+    fn made(url: &str, user: &str, roots: Option<&Path>) -> HashMap<&'static str, String> {
+        let login = Credentials {
+            user,
+            password: "a.b-c_d=",
+        };
+        variables(&target(url), login, roots).into_iter().collect()
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let variables = made(
+            "postgres://app@my.example:6432/or%20ders?application_name=x%26y&options[a]=b%20c",
+            "app",
+            Some(Path::new("/ca s.pem")),
+        );
+        assert_eq!(
+            variables["DATABASE_URL"],
+            "postgres://app:a.b-c_d%3D@my.example:6432/or%20ders?sslmode=verify-full&sslrootcert=%2Fca%20s.pem\
+             &application_name=x%26y&options=-c%20a%3Db%5C%20c"
+        );
+        for (name, value) in [
+            ("PGHOST", "my.example"),
+            ("PGPORT", "6432"),
+            ("PGUSER", "app"),
+            ("PGDATABASE", "or ders"),
+            ("PGPASSWORD", "a.b-c_d="),
+            ("PGSSLMODE", "verify-full"),
+            ("PGSSLROOTCERT", "/ca s.pem"),
+            ("PGGSSENCMODE", "disable"),
+            ("PGAPPNAME", "x&y"),
+            ("PGOPTIONS", r"-c a=b\ c"),
+        ] {
+            assert_eq!(variables[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_guests_name_does_not_break_the_url() {
+        let user = "alice_outlook.com#EXT#@contoso.onmicrosoft.com";
+        let variables = made("postgres://my.example/db", user, None);
+        let url = &variables["DATABASE_URL"];
+        assert!(
+            url.starts_with("postgres://alice_outlook.com%23EXT%23%40contoso.onmicrosoft.com:"),
+            "{url}"
+        );
+        // Our own parser refuses passwords; without it, it reads back what was meant.
+        let again = target(&url.replace(":a.b-c_d%3D@", "@"));
+        assert_eq!(again.user(), Some(user));
+        assert_eq!(again.database(), Some("db"));
+    }
+
+    #[test]
+    fn no_file_of_roots_weakens_nothing() {
+        let variables = made("postgres://app@[::1]/db", "app", None);
+        assert_eq!(
+            variables["DATABASE_URL"],
+            "postgres://app:a.b-c_d%3D@[::1]:5432/db?sslmode=verify-full"
+        );
+        assert_eq!(variables["PGSSLROOTCERT"], "system");
+    }
+
+    #[test]
+    fn a_proxys_url_holds_no_password_and_asks_for_no_encryption() {
+        let target = target("postgres://app@my.example/or%20ders?application_name=x");
+        let local = Local {
+            target: &target,
+            user: "a@b",
+        };
+        let socket = Address::Unix {
+            directory: "/tmp/d".into(),
+            port: 5432,
+        };
+        assert_eq!(
+            local.url(&socket),
+            "postgres://a%40b@localhost:5432/or%20ders?host=%2Ftmp%2Fd&sslmode=disable&application_name=x"
+        );
+        let port = Address::Tcp(([127, 0, 0, 1], 7).into());
+        assert_eq!(
+            local.url(&port),
+            "postgres://a%40b@127.0.0.1:7/or%20ders?sslmode=disable&application_name=x"
+        );
+        let variables: HashMap<_, _> = local.variables(&socket).into_iter().collect();
+        assert_eq!(variables["PGHOST"], "/tmp/d");
+        assert!(!variables.contains_key("PGPASSWORD"));
+    }
+}

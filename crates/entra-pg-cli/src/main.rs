@@ -1,0 +1,36 @@
+//! The command `entra-pg`.
+
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    reason = "many doc comments are help texts, which a terminal shows as they are"
+)]
+
+mod cli;
+mod completions;
+mod doctor;
+mod environment;
+mod exec;
+mod failure;
+mod man;
+mod options;
+mod output;
+mod principal;
+mod program;
+mod proxy;
+mod psql;
+mod role_sql;
+mod runtime;
+mod signals;
+mod sql;
+mod status;
+mod token;
+mod trust;
+mod whoami;
+mod words;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::main())
+}

@@ -1,0 +1,20 @@
+//! Which file of root certificates a program is told to use.
+
+use std::path::{Path, PathBuf};
+
+use entra_pg_core::Roots;
+
+/// The target's own file, or the one in which this platform keeps its roots. `None` if there is none, as on macOS and Windows
+/// without OpenSSL: then only a program that knows `system` can verify anything.
+pub(crate) fn file(roots: &Roots) -> Option<PathBuf> {
+    match roots.file() {
+        Some(file) => Some(absolute(file)),
+        // The file for OpenSSL, so that libpq before version 16, which does not know `system`, finds it.
+        None => openssl_probe::probe().cert_file,
+    }
+}
+
+/// A program may change its directory.
+pub(crate) fn absolute(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
+}

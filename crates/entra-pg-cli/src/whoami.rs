@@ -1,0 +1,126 @@
+//! `entra-pg whoami`: what is known about the token, without the token.
+
+use std::time::SystemTime;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    failure::Failure,
+    options::{Obtained, Server},
+    output::{print, print_json},
+    principal::Kind,
+    runtime::block_on,
+    status, words,
+};
+
+/// Tell who would log in: principal, role, audience and lifetime of the token, and which credential it comes from
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  entra-pg whoami
+  entra-pg whoami --credential AzureCliCredential
+  entra-pg whoami --json | jq -r .object_id")]
+pub(crate) struct Whoami {
+    #[command(flatten)]
+    server: Server,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Whoami {
+    pub(crate) fn run(self) -> Result<u8, Failure> {
+        let obtained = block_on(async { Ok(self.server.obtain().await?) })?;
+        let identity = Identity::of(&obtained);
+        if self.json {
+            print_json(&identity)?;
+        } else {
+            print(&identity.table(SystemTime::now()))?;
+        }
+        Ok(status::OK)
+    }
+}
+
+/// What the token says, which only the server verifies.
+#[derive(Debug, Serialize)]
+struct Identity {
+    principal: Option<String>,
+    r#type: Option<Kind>,
+    tenant_id: Option<String>,
+    object_id: Option<String>,
+    application_id: Option<String>,
+    role: Option<String>,
+    role_from: &'static str,
+    audience: Option<String>,
+    scope: String,
+    expires_on: Timestamp,
+    credential: String,
+    credential_reason: String,
+}
+
+impl Identity {
+    fn of(obtained: &Obtained) -> Self {
+        let claims = obtained.token.claims();
+        let given = obtained.target.as_ref().and_then(|target| target.user());
+        let named = claims.role_name();
+        Self {
+            principal: named.map(str::to_owned),
+            r#type: Kind::of(&claims),
+            role: given.or(named).map(str::to_owned),
+            role_from: match (given, named) {
+                (Some(_), _) => "the URL or PGUSER",
+                (None, Some(_)) => "the token",
+                (None, None) => "nowhere: write it into the URL",
+            },
+            scope: obtained.scope.to_string(),
+            expires_on: Timestamp::try_from(obtained.token.expires_on()).unwrap_or(Timestamp::MAX),
+            credential: obtained.entra.credential_name(),
+            credential_reason: obtained.entra.credential_reason().to_owned(),
+            tenant_id: claims.tenant_id,
+            object_id: claims.object_id,
+            application_id: claims.application_id,
+            audience: claims.audience,
+        }
+    }
+
+    fn table(&self, now: SystemTime) -> String {
+        let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
+        let now = Timestamp::try_from(now).unwrap_or(Timestamp::MIN);
+        let left = self
+            .expires_on
+            .duration_since(now)
+            .max(SignedDuration::ZERO);
+        let rows = [
+            ("principal", or_dash(&self.principal)),
+            (
+                "type",
+                self.r#type
+                    .map_or_else(|| "-".into(), |kind| kind.to_string()),
+            ),
+            ("tenant", or_dash(&self.tenant_id)),
+            ("object id", or_dash(&self.object_id)),
+            ("application id", or_dash(&self.application_id)),
+            (
+                "role",
+                format!("{} (from {})", or_dash(&self.role), self.role_from),
+            ),
+            ("audience", or_dash(&self.audience)),
+            (
+                "expires",
+                format!("{} (in {})", self.expires_on, words::duration(left)),
+            ),
+            (
+                "credential",
+                format!("{} ({})", self.credential, self.credential_reason),
+            ),
+        ];
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let lines: Vec<_> = rows
+            .iter()
+            .map(|(name, value)| format!("{name:width$}  {value}"))
+            .collect();
+        lines.join("\n") + "\n"
+    }
+}

@@ -1,0 +1,14 @@
+//! The built command, in environments that the emulator prepares.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod doctor;
+mod documents;
+mod exec;
+mod identity;
+mod proxy;
+mod secrets;
+mod servers;
+mod terminal;
+mod world;
