@@ -70,6 +70,10 @@ sea_orm_cli := "--no-default-features --features cli,codegen,sqlx-postgres,runti
 diesel_cli := "--no-default-features --features postgres"
 sqlx_cli := "--no-default-features --features postgres,rustls"
 
+# The guides' `az` commands and manifests before the Azure CLI (without a login) and Kubernetes' schemas. Needs python3 with venv
+guides-cli:
+    tests/guides/run
+
 # Formatting, lints, documentation, dependencies
 check: fmt-check lint doc deny
 
@@ -85,6 +89,10 @@ lint:
 
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+
+# The guides as a book, in target/book. `just book --open` shows it
+book *args: (_tool "mdbook" "--no-default-features" "--features" "search")
+    mdbook build {{args}} docs
 
 # Which crates may depend on which, licenses, sources
 deny: (_tool "cargo-deny")
