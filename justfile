@@ -55,6 +55,10 @@ soak *args: build
 interop: build
     tests/interop/run {{emulator}}
 
+# The guides' `az` commands and manifests before the Azure CLI (without a login) and Kubernetes' schemas. Needs python3 with venv
+guides-cli:
+    tests/guides/run
+
 # Formatting, lints, documentation, dependencies
 check: fmt-check lint doc deny
 
@@ -71,6 +75,10 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 
+# The guides as a book, in target/book. `just book --open` shows it
+book *args: (_tool "mdbook" "--no-default-features" "--features" "search")
+    mdbook build {{args}} docs
+
 # Which crates may depend on which, licenses, sources
 deny: (_tool "cargo-deny")
     cargo deny --all-features check bans licenses sources
@@ -79,5 +87,5 @@ deny: (_tool "cargo-deny")
 advisories: (_tool "cargo-deny")
     cargo deny --all-features check advisories
 
-_tool name:
-    @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, some minutes)"; cargo install --locked --quiet {{name}}; }
+_tool name *flags:
+    @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, some minutes)"; cargo install --locked --quiet {{name}} {{flags}}; }

@@ -3,6 +3,7 @@
 //! `conformance` is the suite that every adapter passes; `adapters`, in the package's library, is what an adapter has to say for itself to take part.
 
 mod architecture;
+mod book;
 mod conformance;
 mod credentials;
 mod endpoint_faults;

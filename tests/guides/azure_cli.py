@@ -1,0 +1,51 @@
+"""Gives the Azure CLI each `az` command of the guides, in a directory of settings where nobody is logged in. It reads a
+command's arguments before it asks for a login, so a wrong one is told from a right one, and nothing is ever done."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+SUBSTITUTION = re.compile(r"\$\((az [^()]*)\)")
+VARIABLE = re.compile(r"\$([A-Z_]+)")
+NOT_LOGGED_IN = "Please run 'az login'"
+
+
+def commands(text):
+    """The `az` commands of a page, those within substitutions first."""
+    for block in FENCE.findall(text):
+        block = block.replace("\\\n", " ")
+        yield from SUBSTITUTION.findall(block)
+        for line in SUBSTITUTION.sub("value", block).splitlines():
+            if line.strip().startswith("az "):
+                yield line.strip()
+
+
+def understood(az, command, settings):
+    values = {name: "value" for name in VARIABLE.findall(command)}
+    result = subprocess.run(
+        ["bash", "-c", command.replace("az ", '"$AZ" ', 1)],
+        env={**os.environ, **values, "AZ": az, "AZURE_CONFIG_DIR": settings, "AZURE_CORE_COLLECT_TELEMETRY": "no"},
+        cwd="docs/deploy",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if NOT_LOGGED_IN not in result.stderr:
+        print(f"{command}\n{result.stderr}", file=sys.stderr)
+    return NOT_LOGGED_IN in result.stderr
+
+
+az = os.path.abspath(sys.argv[1])
+pages = [pathlib.Path("README.md"), *sorted(pathlib.Path("docs").rglob("*.md"))]
+# Logging in is the one thing that is not refused for want of a login.
+found = [c for page in pages for c in commands(page.read_text()) if c != "az login"]
+with tempfile.TemporaryDirectory() as settings:
+    wrong = [c for c in found if not understood(az, c, settings)]
+assert found, "the guides have commands"
+print(f"{len(found) - len(wrong)} of {len(found)} commands are understood by the Azure CLI")
+sys.exit(bool(wrong))

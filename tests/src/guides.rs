@@ -1,0 +1,30 @@
+//! Compiles the guides' snippets: each page is the documentation of something here, so that rustdoc takes its code for
+//! doctests.
+
+macro_rules! pages {
+    ($($name:ident: $file:literal,)*) => {
+        $(#[cfg(doctest)]
+        #[doc = include_str!(concat!("../../docs/guide/", $file))]
+        mod $name {})*
+    };
+}
+
+pages! {
+    adapters: "adapters.md",
+    app_service: "app-service.md",
+    compatibility: "compatibility.md",
+    container_apps: "container-apps.md",
+    credentials: "credentials.md",
+    deploying: "deploying.md",
+    kubernetes: "kubernetes.md",
+    local_development: "local-development.md",
+    migrations: "migrations.md",
+    moving: "moving.md",
+    moving_diesel: "moving-diesel.md",
+    moving_sea_orm: "moving-sea-orm.md",
+    roles: "roles.md",
+    strategies: "strategies.md",
+    tls: "tls.md",
+    tokens: "tokens.md",
+    virtual_machines: "virtual-machines.md",
+}

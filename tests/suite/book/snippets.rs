@@ -1,0 +1,130 @@
+//! Snippets, as far as they can be tried without Azure.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use super::page::{Page, book, everything, page};
+use crate::probe::emulator_command;
+
+const SHELL: [&str; 2] = ["sh", "bash"];
+/// Our own programs. `just test` builds them.
+const COMMANDS: [&str; 1] = ["entra-pg-emulator"];
+
+/// The words of each command of a snippet. Good enough for what guides show: no quoting of operators.
+fn commands(page: &Page) -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    for snippet in page.snippets(&SHELL) {
+        let joined = snippet.code.replace("\\\n", " ");
+        for line in joined.lines() {
+            for command in line.split(['|', ';', '&', '(', ')']) {
+                let code = command.split(" #").next().unwrap_or_default();
+                let words = code.split_whitespace().map(str::to_owned);
+                commands.push(words.collect());
+            }
+        }
+    }
+    commands
+}
+
+/// The word after a program's name, wherever it is called.
+fn subcommands(page: &Page, program: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for words in commands(page) {
+        for pair in words.windows(2) {
+            if pair[0] == program && !pair[1].starts_with('-') {
+                found.push(pair[1].clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_rust_snippet_escapes_the_compiler() {
+    let compiled = page("tests/src/guides.rs").text;
+    for guide in book() {
+        let Ok(name) = guide.path.strip_prefix("docs/guide") else {
+            continue;
+        };
+        assert!(
+            compiled.contains(&format!("{:?}", name.display().to_string())),
+            "{} is not compiled",
+            guide.name()
+        );
+        for snippet in guide.snippets(&["rust"]) {
+            // Whole files of the examples are compiled where they come from.
+            assert!(
+                snippet.info == "rust,no_run" || snippet.code.starts_with("{{#include"),
+                "{}: {}",
+                guide.name(),
+                snippet.code
+            );
+        }
+    }
+}
+
+#[test]
+fn no_shell_snippet_has_a_syntax_error() {
+    for page in everything() {
+        for snippet in page.snippets(&SHELL) {
+            let mut bash = Command::new("bash")
+                .arg("-n")
+                .stdin(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("bash is on the PATH");
+            let mut stdin = bash.stdin.take().expect("a pipe");
+            stdin.write_all(snippet.code.as_bytes()).expect("it reads");
+            drop(stdin);
+            let output = bash.wait_with_output().expect("it ends");
+            assert!(
+                output.status.success(),
+                "{}: {}\n{}",
+                page.name(),
+                String::from_utf8_lossy(&output.stderr),
+                snippet.code
+            );
+        }
+    }
+}
+
+#[test]
+fn no_snippet_names_a_recipe_that_does_not_exist() {
+    let justfile = page("justfile").text;
+    let recipes: Vec<_> = justfile
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()) && !line.contains(":="))
+        .filter_map(|line| line.split([' ', ':']).next())
+        .collect();
+    for page in everything() {
+        for program in ["just", "./dev"] {
+            for recipe in subcommands(&page, program) {
+                assert!(
+                    recipes.contains(&recipe.as_str()),
+                    "{}: {program} {recipe}",
+                    page.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_snippet_names_a_subcommand_that_does_not_exist() {
+    for program in COMMANDS {
+        let built = emulator_command().with_file_name(program);
+        for page in everything() {
+            for subcommand in subcommands(&page, program) {
+                let known = Command::new(&built).args(["help", &subcommand]).output();
+                let known = known.unwrap_or_else(|error| panic!("{}: {error}", built.display()));
+                assert!(
+                    known.status.success(),
+                    "{}: {program} {subcommand}",
+                    page.name()
+                );
+            }
+        }
+    }
+}
