@@ -91,7 +91,7 @@ doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 
 # The guides as a book, in target/book. `just book --open` shows it
-book *args: (_tool "mdbook" "--no-default-features" "--features" "search")
+book *args: (_tool "mdbook" "mdbook" "--no-default-features --features search")
     mdbook build {{args}} docs
 
 # Which crates may depend on which, licenses, sources

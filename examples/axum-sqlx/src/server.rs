@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use entra_pg_sqlx::core::Entra;
+use entra_pg_sqlx::core::{Entra, Status};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
@@ -51,14 +51,10 @@ pub fn health(entra: Entra) -> Router {
 
 async fn tokens(State(entra): State<Entra>) -> (StatusCode, Json<Value>) {
     let tokens = entra.status();
-    // A token that expired while nobody needed it harms nobody. One that could not be had does.
-    let failing = tokens
-        .iter()
-        .any(|token| token.valid_until.is_none() && token.last_error.is_some());
-    let status = if failing {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
+    let status = if tokens.iter().all(Status::is_healthy) {
         StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     let tokens = tokens.iter().map(|token| {
         let left = token.valid_until.and_then(|until| until.elapsed().err());

@@ -10,7 +10,7 @@ use crate::probe::emulator_command;
 
 const SHELL: [&str; 2] = ["sh", "bash"];
 /// Our own programs. `just test` builds them.
-const COMMANDS: [&str; 1] = ["entra-pg-emulator"];
+const COMMANDS: [&str; 2] = ["entra-pg-emulator", "entra-pg"];
 
 /// The words of each command of a snippet. Good enough for what guides show: no quoting of operators.
 fn commands(page: &Page) -> Vec<Vec<String>> {

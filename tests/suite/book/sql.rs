@@ -4,7 +4,7 @@ use entra_pg_emulator::Emulator;
 use entra_pg_tokio_postgres::connect;
 
 use super::page::page;
-use entra_pg_tests::world;
+use crate::world;
 
 /// Makes the role, if the emulator has not. The argument names are Microsoft's:
 /// <https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users>

@@ -442,6 +442,17 @@ async fn debug_output_holds_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_process_is_not_called_ill_for_a_token_that_nobody_needed() {
+    let script = Script::new([], Answer::Token(HOUR));
+    let cache = script.cache();
+    assert!(cache.status().is_healthy(), "nothing was asked for yet");
+    cache.get(PATIENCE).await.expect("a token");
+    advance(HOUR + HOUR).await;
+    let idle = cache.status();
+    assert!(idle.valid_until.is_none() && idle.is_healthy());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_health_check_sees_the_error_behind_a_token_that_still_lives() {
     let script = Script::new([Answer::Token(HOUR)], Answer::Failure);
     let cache = script.cache();
@@ -457,8 +468,10 @@ async fn a_health_check_sees_the_error_behind_a_token_that_still_lives() {
     let ailing = cache.status();
     assert!(ailing.valid_until.is_some() && ailing.last_error.is_some());
     assert_eq!(ailing.failures, 1);
+    assert!(ailing.is_healthy(), "the token still lives");
     advance(HOUR).await;
-    assert!(cache.status().valid_until.is_none());
+    let ill = cache.status();
+    assert!(ill.valid_until.is_none() && !ill.is_healthy());
     assert_eq!(script.requests(), 2, "looking requests nothing");
 }
 

@@ -7,8 +7,8 @@ use crate::{Error, Scope};
 
 /// The state of one [`TokenCache`] at one moment.
 ///
-/// Healthy is: there is a token that lives, see [`is_healthy`](Self::is_healthy). A `last_error` beside it is a warning; it has
-/// harmed nobody yet. Holds no secret.
+/// A `last_error` beside a token that lives is a warning; it has harmed nobody yet. See [`is_healthy`](Self::is_healthy). Holds
+/// no secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
@@ -31,7 +31,9 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether there was a token that lived, so that a connection could be opened without waiting.
+    /// Whether nothing is known that would keep the next connection from opening: a token lives, or none was refused. Without a
+    /// timer ([`keep_warm`](TokenCache::keep_warm)) an idle process may hold an expired token and be in perfect health; it asks
+    /// for the next one when it needs it.
     ///
     /// ```no_run
     /// # fn health(entra: entra_pg_core::Entra) -> bool {
@@ -39,7 +41,7 @@ impl Status {
     /// # }
     /// ```
     pub fn is_healthy(&self) -> bool {
-        self.valid_until.is_some()
+        self.valid_until.is_some() || self.last_error.is_none()
     }
 }
 
