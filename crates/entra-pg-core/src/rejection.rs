@@ -96,7 +96,7 @@ impl Error {
     pub fn of_server(user: &str, sqlstate: &str, message: &str) -> Self {
         match Rejection::classify(sqlstate, message) {
             Some(rejection) => rejection.into_error(user, message),
-            None => Self::new(
+            None => Error::new(
                 ErrorKind::Connect,
                 format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
             )

@@ -1,5 +1,7 @@
 //! What a pool connects with, and what supplies its connections with tokens: rotation, or the proxy.
 
+use std::fmt;
+
 use entra_pg_core::{Database, Error, Login, observe::Connect};
 #[cfg(feature = "per-connection")]
 use entra_pg_proxy::Proxy;
@@ -8,7 +10,6 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use crate::{Strategy, explain_connect, options::seal, rotate};
 
 /// Connect options for a pool, and what has to go with the pool. For adapters that build on this crate.
-#[derive(Debug)]
 pub struct Supply {
     options: PgConnectOptions,
     source: Source,
@@ -22,6 +23,15 @@ enum Source {
     },
     #[cfg(feature = "per-connection")]
     Proxy(Proxy),
+}
+
+/// Without the options: sqlx's own `Debug` of them prints the password.
+impl fmt::Debug for Supply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supply")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Supply {

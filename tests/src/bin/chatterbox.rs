@@ -18,7 +18,7 @@ use entra_pg_core::{
     observe::Connect,
 };
 use entra_pg_proxy::Proxy;
-use entra_pg_sqlx::{ConnectEntra, Strategy, sqlx::postgres::PgPoolOptions};
+use entra_pg_sqlx::{ConnectEntra, Strategy, Supply, sqlx::postgres::PgPoolOptions};
 use entra_pg_tokio_postgres::Connector;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -170,6 +170,11 @@ async fn sqlx(target: &Target, strategy: Strategy<'_>) {
                 && let Ok(login) = database.login().await
             {
                 say("Rotation", &entra_pg_sqlx::rotate(&pool, &database, &login));
+                let options = pool.connect_options().as_ref().clone();
+                match Supply::new(strategy, database, options).await {
+                    Ok(supply) => say("Supply", &supply),
+                    Err(error) => complain("supply", &error),
+                }
             }
             pool.close().await;
         }

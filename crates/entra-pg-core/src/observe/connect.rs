@@ -52,26 +52,25 @@ impl Step {
 
     /// The error of a connect that was stopped in this step by its `limit`. Of that, the token took so much.
     pub fn timed_out(self, limit: Duration, token_took: Duration) -> Error {
-        let how = format!("was not done within {} s", limit.as_secs_f64());
-        self.stopped(&how, token_took)
+        self.stopped(limit, token_took, false)
     }
 
     /// The error of a connect whose client gave up in this step, after it had `waited`.
     pub fn abandoned(self, waited: Duration, token_took: Duration) -> Error {
-        let waited = waited.as_secs_f64();
-        let how = format!("was not done when the client gave up, after {waited:.1} s");
-        self.stopped(&how, token_took)
+        self.stopped(waited, token_took, true)
     }
 
-    fn stopped(self, how: &str, token_took: Duration) -> Error {
+    fn stopped(self, after: Duration, token_took: Duration, by_client: bool) -> Error {
         let (during, hint) = self.words();
-        let mut message = format!("{during} {how}");
+        let seconds = after.as_secs_f64();
+        let mut message = if by_client {
+            format!("{during} was not done when the client gave up, after {seconds:.1} s")
+        } else {
+            format!("{during} was not done within {seconds} s")
+        };
         if token_took > WORTH_TELLING {
-            let _ = write!(
-                message,
-                ", of which the token took {:.1} s",
-                token_took.as_secs_f64()
-            );
+            let took = token_took.as_secs_f64();
+            let _ = write!(message, ", of which the token took {took:.1} s");
         }
         let kind = match self {
             Self::Token => ErrorKind::TokenTimeout,
