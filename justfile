@@ -102,5 +102,6 @@ deny: (_tool "cargo-deny")
 advisories: (_tool "cargo-deny")
     cargo deny --all-features check advisories
 
+# Unoptimised, which builds in half the time: these tools have little to do
 _tool name crate=name features="":
-    @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, some minutes)"; cargo install --locked --quiet {{crate}} {{features}}; }
+    @command -v {{name}} >/dev/null || { echo "installing {{name}} with cargo (once, a few minutes)"; cargo install --locked --quiet --debug {{crate}} {{features}}; }
