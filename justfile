@@ -65,6 +65,10 @@ interop: build
 migration-tools: build (_tool "sea-orm-cli" "sea-orm-cli" sea_orm_cli) (_tool "diesel" "diesel_cli" diesel_cli) (_tool "sqlx" "sqlx-cli" sqlx_cli)
     tests/migration-tools/run {{emulator}}
 
+# A database of 200 MB through `entra-pg proxy`: pgbench, and dumps compared byte for byte with direct ones
+dump: build
+    {{emulator}} run -- tests/dump/run target/debug/entra-pg
+
 # No more of each than it needs
 sea_orm_cli := "--no-default-features --features cli,codegen,sqlx-postgres,runtime-tokio-rustls"
 diesel_cli := "--no-default-features --features postgres"
