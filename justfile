@@ -57,7 +57,7 @@ faults: build
 soak *args: build
     target/debug/entra-pg-soak {{args}}
 
-# The Azure SDK for Python, psycopg and psql against the emulator. Needs python3 with venv, and psql
+# The Azure SDK for Python, psycopg and psql against the emulator, and psycopg through the proxy. Needs python3 with venv, and psql
 interop: build
     tests/interop/run {{emulator}}
 
