@@ -21,6 +21,8 @@ async fn on_a_terminal(mut command: Command) -> (String, Option<i32>) {
     let pty = openpty(None, None).expect("a pseudo-terminal");
     let reader = std::thread::spawn(move || read_all(File::from(pty.master)));
     let slave = || pty.slave.try_clone().expect("a descriptor");
+    // A machine without a terminal may name none.
+    command.env("TERM", "xterm");
     command.stdout(slave()).stderr(slave());
     let mut child = command.spawn().expect("starts");
     // Else the terminal would never be without a writer.
