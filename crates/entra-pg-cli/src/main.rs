@@ -19,6 +19,7 @@ mod principal;
 mod program;
 mod proxy;
 mod psql;
+mod psql_arguments;
 mod role_sql;
 mod runtime;
 mod signals;

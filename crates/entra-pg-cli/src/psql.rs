@@ -7,7 +7,9 @@ use clap::{ArgAction, Args};
 use crate::{
     failure::Failure,
     options::{Identity, Server},
-    program, status,
+    program,
+    psql_arguments::{is_url, leads_elsewhere},
+    status,
 };
 
 /// Run psql, logged in
@@ -47,7 +49,7 @@ pub(crate) struct Psql {
 impl Psql {
     pub(crate) fn run(self) -> Result<u8, Failure> {
         let (url, arguments) = take_url(self.arguments);
-        if arguments.iter().any(names_a_host) {
+        if leads_elsewhere(&arguments) {
             return Err(Failure::new(
                 status::NOT_STARTED,
                 "the host belongs into the URL: the token and the verification depend on it \
@@ -95,20 +97,13 @@ fn take_url(mut arguments: Vec<OsString>) -> (Option<String>, Vec<OsString>) {
     (Some(url), arguments)
 }
 
-/// `-h` and `--host`, which would lead the token elsewhere.
-fn names_a_host(word: &OsString) -> bool {
-    let word = word.to_string_lossy();
-    word.starts_with("-h") || word.starts_with("--host")
-}
-
 fn url_in(word: &OsStr) -> Option<String> {
     let word = word.to_str()?;
     let mut options = ["--dbname=", "-d"].into_iter();
     let value = options
         .find_map(|option| word.strip_prefix(option))
         .unwrap_or(word);
-    let is_url = value.starts_with("postgres://") || value.starts_with("postgresql://");
-    is_url.then(|| value.to_owned())
+    is_url(value).then(|| value.to_owned())
 }
 
 #[cfg(test)]

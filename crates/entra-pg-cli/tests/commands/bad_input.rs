@@ -15,6 +15,7 @@ use crate::world::{bare, command, outcome, run, shared};
 #[case::exec_with_a_password(&["exec", "postgres://app:hunter2@localhost/x", "--", "true"], 125, "the URL holds a password")]
 #[case::psql_with_a_password(&["psql", "-c", "x", "postgres://app:hunter2@localhost/x"], 125, "the URL holds a password")]
 #[case::psql_elsewhere(&["psql", "-h", "elsewhere", "-c", "x"], 125, "the host belongs into the URL")]
+#[case::psql_unverified(&["psql", "host=127.0.0.1 sslmode=disable", "-c", "x"], 125, "the host belongs into the URL")]
 #[case::not_found(&["exec", "--", "no-such-program"], 127, "cannot run no-such-program")]
 #[case::not_executable(&["exec", "--", "/etc/passwd"], 126, "cannot run /etc/passwd")]
 #[case::prisma(&["exec", "--", "npx", "prisma", "migrate", "deploy"], 125, "entra-pg proxy")]
