@@ -1,5 +1,6 @@
 //! The one verb, for a pool and for a single connection.
 
+#[cfg(any(feature = "bb8", feature = "deadpool"))]
 use diesel::ConnectionError;
 use diesel_async::AsyncPgConnection;
 #[cfg(any(feature = "bb8", feature = "deadpool"))]

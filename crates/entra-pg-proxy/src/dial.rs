@@ -27,7 +27,6 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 const UNREACHABLE: &str =
     "check the host's name and port, and that the server's firewall lets this machine in";
-const UNVERIFIED: &str = "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
 
 pub(crate) async fn dial(target: &Target, attempt: &mut Attempt<'_>) -> Result<Server, Error> {
     let config = target.roots().client_config()?;
@@ -42,7 +41,7 @@ pub(crate) async fn dial(target: &Target, attempt: &mut Attempt<'_>) -> Result<S
         .bound(Step::Reaching, ask_for_tls(&mut tcp))
         .await??;
     let name = ServerName::try_from(target.host().to_owned())
-        .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()).with_hint(UNVERIFIED))?;
+        .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
     let handshake = TlsConnector::from(config).connect(name, tcp);
     let stream = attempt
         .bound(Step::Handshake, handshake)
@@ -100,8 +99,7 @@ fn failed_handshake(error: &io::Error) -> Error {
         return Error::new(
             ErrorKind::Tls,
             format!("the server's identity could not be verified: {reason}"),
-        )
-        .with_hint(UNVERIFIED);
+        );
     }
     Error::new(
         ErrorKind::Connect,

@@ -57,5 +57,4 @@ fn unverified(reason: &str) -> Error {
         ErrorKind::Tls,
         format!("the server's identity could not be verified: {reason}"),
     )
-    .with_hint("check that the host is the name in the server's certificate, and that sslrootcert holds its root")
 }

@@ -8,7 +8,6 @@ const UNREACHABLE: &str =
     "check the host's name and port, and that the server's firewall lets this machine in";
 const BROKE: &str =
     "look at the server's log for the reason, and check what stands between: a firewall, a proxy";
-const UNVERIFIED: &str = "check that the host is the name in the server's certificate, and that sslrootcert holds its root";
 
 pub(crate) fn explain(error: tokio_postgres::Error, user: &str, step: Step) -> Error {
     classify(&error, user, step).with_source(error)
@@ -29,8 +28,7 @@ fn classify(error: &tokio_postgres::Error, user: &str, step: Step) -> Error {
         Step::Handshake if is_about_a_certificate(error) => Error::new(
             ErrorKind::Tls,
             format!("the server's identity could not be verified: {reason}"),
-        )
-        .with_hint(UNVERIFIED),
+        ),
         Step::Handshake => Error::new(
             ErrorKind::Connect,
             format!("the connection broke during the TLS handshake: {reason}"),
