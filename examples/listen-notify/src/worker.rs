@@ -68,10 +68,11 @@ async fn do_one(client: &mut Client) -> Result<bool, Failure> {
         return Ok(false);
     };
     let (id, task): (i32, String) = (job.try_get("id")?, job.try_get("task")?);
-    println!("done: {task}"); // whatever the job is
+    // Here it does whatever the job is.
     transaction
         .execute("UPDATE jobs SET done_at = now() WHERE id = $1", &[&id])
         .await?;
     transaction.commit().await?;
+    println!("done: {task}");
     Ok(true)
 }
