@@ -149,6 +149,18 @@ mod tests {
     }
 
     #[rstest]
+    #[case(Rejection::Expired, "check the clock")]
+    #[case(Rejection::Audience, "set the scope")]
+    #[case(Rejection::Format, "authentication enabled")]
+    #[case(Rejection::TokenType, "role \"o'hara\"")]
+    #[case(Rejection::NotEntra, "role \"o'hara\"")]
+    #[case(Rejection::Other, "pgaadauth_create_principal_with_oid('o''hara',")]
+    fn a_rejection_names_its_own_cure(#[case] cause: Rejection, #[case] cure: &str) {
+        let error = cause.into_error("o'hara", "no");
+        assert!(error.to_string().contains(cure), "{error}");
+    }
+
+    #[rstest]
     #[case(Rejection::Expired, true)]
     #[case(Rejection::Other, true)]
     #[case(Rejection::Audience, false)]

@@ -174,6 +174,7 @@ mod tests {
     #[case(429, true, "asked again")]
     #[case(503, true, "asked again")]
     #[case(403, false, "assign the identity")]
+    #[case(200, false, "another service or a proxy")]
     fn an_endpoints_refusal_names_status_and_cure(
         #[case] status: u16,
         #[case] transient: bool,
@@ -187,6 +188,24 @@ mod tests {
             "{text}"
         );
         assert!(!format!("{text}{error:?}").contains("eyJ"), "{text}");
+    }
+
+    #[rstest]
+    #[case::unreachable(AzureKind::Io, true, "can be reached")]
+    #[case::cut_off(AzureKind::Connection, true, "can be reached")]
+    #[case::html(AzureKind::DataConversion, false, "another service or a proxy")]
+    #[case::the_credentials_own(AzureKind::Credential, false, "assign the identity")]
+    fn what_never_became_an_answer_names_its_own_cure(
+        #[case] kind: AzureKind,
+        #[case] transient: bool,
+        #[case] cure: &str,
+    ) {
+        let inner = azure_core::Error::with_message(kind, "scripted");
+        let outer = azure_core::Error::with_error(AzureKind::Credential, inner, "failed");
+        let error = explain(&managed(), &outer);
+        assert_eq!(error.is_transient(), transient);
+        let text = error.to_string();
+        assert!(text.contains("scripted") && text.contains(cure), "{text}");
     }
 
     #[test]

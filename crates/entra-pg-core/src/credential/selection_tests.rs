@@ -76,6 +76,7 @@ fn the_environment_is_never_guessed_at(
     "error: a client secret needs AZURE_TENANT_ID and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, which is not set")]
 #[case::workload("WorkloadIdentityCredential", &FEDERATED, "workload identity (client id c)")]
 #[case::prod_on_aks("prod", &FEDERATED, "workload identity (client id c)")]
+#[case::prod_with_a_client_secret("prod", &SECRET, "client secret (client id c)")]
 #[case::prod_on_a_virtual_machine("prod", &[], "managed identity (system-assigned)")]
 #[case::dev_without_tools("dev", &SECRET, "error: AZURE_TOKEN_CREDENTIALS is dev, but neither az nor azd is on the PATH")]
 #[case::unknown("VisualStudioCredential", &SECRET, "error: AZURE_TOKEN_CREDENTIALS is VisualStudioCredential, which is not known here")]

@@ -114,6 +114,7 @@ mod tests {
             "{scope}"
         );
         assert_eq!(scope.as_str(), format!("{}/.default", scope.resource()));
+        assert_eq!(scope.to_string(), scope.as_str());
     }
 
     #[test]

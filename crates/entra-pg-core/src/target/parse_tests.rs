@@ -91,6 +91,14 @@ fn role_names_survive_the_url(#[case] role: &str, #[case] url: &str) {
     assert_eq!(with(url, &[]).expect("a valid URL").user(), Some(role));
 }
 
+#[test]
+fn a_parameter_without_a_value_is_as_if_it_were_not_there() {
+    let bare = with("postgres://u@h.example/db", &[]).expect("a valid URL");
+    let empty = "postgres://u@h.example/db?sslmode=&application_name=&connect_timeout=";
+    let empty = with(empty, &[]).expect("a valid URL");
+    assert_eq!(format!("{empty:?}"), format!("{bare:?}"));
+}
+
 #[rstest]
 #[case("postgres://u@[::1]/db", "::1")]
 #[case("postgres://u@127.0.0.1/db", "127.0.0.1")]

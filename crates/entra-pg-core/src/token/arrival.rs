@@ -15,6 +15,7 @@ use crate::{Error, ErrorKind};
 
 /// Two readings of a token's end that differ by less are the same.
 const CLOCKS_AGREE: Duration = Duration::from_secs(1);
+
 /// The generation under which a token is to be published in place of `held`; `None` to keep that one.
 fn replacing(
     held: &Issued,
@@ -83,5 +84,52 @@ impl Inner {
         )
         .with_hint("the clocks of this machine and of the token endpoint disagree: set this machine's clock (NTP)")
         .transient(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::sync::Instant;
+
+    /// The held token is `held`, of generation 7; both lifetimes are in seconds from now.
+    #[rstest]
+    #[case::the_same_again("held", 100, 100, false, None)]
+    #[case::the_same_but_for_rounding("held", 100, 101, false, None)]
+    #[case::the_same_whose_end_was_misjudged("held", 100, 102, false, Some(7))]
+    #[case::the_same_whose_end_was_misjudged_to_have_been("held", 0, 1, false, Some(7))]
+    #[case::the_same_after_a_rejection("held", 100, 100, true, None)]
+    #[case::one_that_lives_longer("new", 100, 101, false, Some(8))]
+    #[case::one_that_lives_as_long("new", 100, 100, false, None)]
+    #[case::one_that_dies_sooner("new", 100, 99, false, None)]
+    #[case::one_that_dies_sooner_after_a_rejection("new", 100, 99, true, Some(8))]
+    fn what_is_held_gives_way_only_to_what_is_better(
+        #[case] secret: &str,
+        #[case] left: u64,
+        #[case] new: u64,
+        #[case] forced: bool,
+        #[case] generation: Option<u64>,
+    ) {
+        let now = Moment {
+            wall: SystemTime::now(),
+            monotonic: Instant::now(),
+        };
+        let lives = |seconds| {
+            let expires_on = now.wall + Duration::from_secs(seconds);
+            Validity::new(expires_on, now, Duration::ZERO)
+        };
+        let held = Issued {
+            secret: Zeroizing::new("held".to_owned()),
+            validity: lives(left),
+            generation: 7,
+        };
+        assert_eq!(
+            replacing(&held, secret, &lives(new), forced, now),
+            generation
+        );
     }
 }

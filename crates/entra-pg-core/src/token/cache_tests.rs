@@ -550,6 +550,46 @@ async fn a_repeated_token_whose_end_was_misjudged_is_not_asked_for_in_a_loop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_timer_has_nothing_to_do_until_a_request_may_be_sent() {
+    let script = Script::new(
+        [Answer::Late(s(1), HOUR), Answer::Failure],
+        Answer::Token(HOUR),
+    );
+    let cache = script.cache();
+    assert_eq!(cache.idle_for(), Duration::ZERO, "no token");
+    cache.poll();
+    assert_eq!(cache.idle_for(), Duration::MAX, "a request is under way");
+    cache.get(PATIENCE).await.expect("a token");
+    let idle = cache.idle_for();
+    let margin = s(240)..=s(300);
+    // It was sent one second ago, by when its age begins.
+    assert!(margin.contains(&(HOUR - s(1) - idle)), "{idle:?}");
+    advance(idle).await;
+    cache.poll();
+    settle().await;
+    let pause = cache.idle_for();
+    let interval = s(24)..=s(33);
+    assert!(interval.contains(&pause), "after a failure: {pause:?}");
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_landings_hears_of_each() {
+    let script = Script::new([Answer::Token(HOUR), Answer::Failure], Answer::Token(HOUR));
+    let cache = script.cache();
+    let mut landings = cache.landings();
+    for landed in 1..=3 {
+        while script.requests() < landed {
+            cache.poll();
+            settle().await;
+            advance(s(600)).await;
+        }
+        assert!(landings.has_changed().expect("the cache lives"));
+        assert_eq!(*landings.borrow_and_update(), u64::from(landed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn keep_warm_notices_a_failure_at_once() {
     let script = Script::new([Answer::Failure, Answer::Failure], Answer::Token(HOUR));
     let cache = script.cache();

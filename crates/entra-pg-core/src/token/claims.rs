@@ -124,6 +124,8 @@ mod tests {
         Some("carol")
     )]
     #[case::unusable_resource_id(r#"{"xms_mirid":"nonsense"}"#, None)]
+    #[case::resource_id_without_a_name(r#"{"xms_mirid":"userAssignedIdentities/"}"#, None)]
+    #[case::resource_id_without_a_parent(r#"{"xms_mirid":"/orders-app"}"#, None)]
     #[case::empty(r#"{"upn":""}"#, None)]
     #[case::not_an_object("[]", None)]
     #[case::not_an_object_but_as_long(r#"["a","t","o","upn","p","u","x"]"#, None)]
