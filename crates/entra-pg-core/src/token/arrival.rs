@@ -89,12 +89,10 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use rstest::rstest;
 
     use super::*;
-    use crate::sync::Instant;
+    use crate::token::clock::Clock;
 
     /// The held token is `held`, of generation 7; both lifetimes are in seconds from now.
     #[rstest]
@@ -114,10 +112,7 @@ mod tests {
         #[case] forced: bool,
         #[case] generation: Option<u64>,
     ) {
-        let now = Moment {
-            wall: SystemTime::now(),
-            monotonic: Instant::now(),
-        };
+        let now = Clock::default().now();
         let lives = |seconds| {
             let expires_on = now.wall + Duration::from_secs(seconds);
             Validity::new(expires_on, now, Duration::ZERO)

@@ -467,6 +467,7 @@ async fn a_health_check_sees_the_error_behind_a_token_that_still_lives() {
     settle().await;
     let ailing = cache.status();
     assert!(ailing.valid_until.is_some() && ailing.last_error.is_some());
+    assert_eq!(ailing.last_attempt, Some(script.wall + s(3_400)));
     assert_eq!(ailing.failures, 1);
     assert!(ailing.is_healthy(), "the token still lives");
     advance(HOUR).await;

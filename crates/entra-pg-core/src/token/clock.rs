@@ -24,6 +24,17 @@ impl Moment {
     }
 }
 
+#[cfg(test)]
+impl Moment {
+    /// So much later, by both clocks.
+    pub(crate) fn after(self, by: Duration) -> Self {
+        Self {
+            wall: self.wall + by,
+            monotonic: self.monotonic + by,
+        }
+    }
+}
+
 /// Where the time comes from. The monotonic half is Tokio's, so that tests pause it.
 #[derive(Clone)]
 pub(crate) struct Clock {
@@ -123,10 +134,7 @@ mod tests {
         #[case] monotonic_passed: i64,
         #[case] remaining: i64,
     ) {
-        let start = Moment {
-            wall: SystemTime::now(),
-            monotonic: Instant::now(),
-        };
+        let start = Clock::default().now();
         let validity = Validity::new(shift(start.wall, HOUR), start, Duration::ZERO);
         let now = Moment {
             wall: shift(start.wall, wall_passed),

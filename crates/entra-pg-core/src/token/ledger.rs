@@ -132,3 +132,44 @@ impl Ledger {
             .is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::*;
+    use crate::token::{clock::Clock, flight::Landing};
+
+    /// Sends a request, whose landing nobody holds.
+    fn send(ledger: &mut Ledger, now: Moment) -> u64 {
+        let number = ledger.next_flight();
+        ledger.flight = Some(Landing::new(Weak::new(), number, now).1);
+        number
+    }
+
+    #[test]
+    fn a_request_is_not_given_up_before_it_could_end_itself() {
+        let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+        let mut ledger = Ledger::new(start);
+        send(&mut ledger, start);
+        let limit = policy.fetch_timeout + STUCK_AFTER;
+        ledger.take_stuck(&policy, start.after(limit));
+        assert!(ledger.flight.is_some());
+        ledger.take_stuck(&policy, start.after(limit + Duration::from_millis(1)));
+        assert!(ledger.flight.is_none());
+    }
+
+    #[test]
+    fn a_request_that_was_given_up_does_not_end_the_one_that_replaced_it() {
+        let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+        let mut ledger = Ledger::new(start);
+        let given_up = send(&mut ledger, start);
+        let later = start.after(Duration::from_secs(600));
+        ledger.take_stuck(&policy, later);
+        let current = send(&mut ledger, later);
+        assert!(!ledger.close(given_up));
+        assert!(ledger.flight.is_some());
+        assert!(ledger.close(current));
+        assert!(ledger.flight.is_none());
+    }
+}

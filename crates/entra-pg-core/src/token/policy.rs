@@ -170,26 +170,11 @@ impl RejectionBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::clock::Clock;
     use rstest::rstest;
-    use std::time::SystemTime;
-    use tokio::time::Instant;
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
-    }
-
-    fn start() -> Moment {
-        Moment {
-            wall: SystemTime::now(),
-            monotonic: Instant::now(),
-        }
-    }
-
-    fn after(start: Moment, by: Duration) -> Moment {
-        Moment {
-            wall: start.wall + by,
-            monotonic: start.monotonic + by,
-        }
     }
 
     #[rstest]
@@ -228,14 +213,14 @@ mod tests {
         #[case] expected: Freshness,
     ) {
         let policy = RefreshPolicy::default();
-        let start = start();
+        let start = Clock::default().now();
         let validity = Validity::new(
             start.wall + lifetime,
             start,
             policy.refresh_margin(lifetime, 0.0),
         );
         assert_eq!(
-            policy.freshness(&validity, after(start, age), deadline),
+            policy.freshness(&validity, start.after(age), deadline),
             expected
         );
     }
@@ -277,9 +262,9 @@ mod tests {
 
     #[test]
     fn rejections_cannot_become_a_storm_of_requests() {
-        let start = start();
+        let start = Clock::default().now();
         let mut budget = RejectionBudget::new(start);
-        let mut take = |seconds| budget.take(after(start, s(seconds)), s(30));
+        let mut take = |seconds| budget.take(start.after(s(seconds)), s(30));
         assert_eq!(
             [
                 take(0),
@@ -299,7 +284,7 @@ mod tests {
     /// Lives through a lifetime of random failures, and counts.
     fn simulate(lifetime: u64, randoms: &[f64], retry_after: Option<u64>) -> (u32, bool) {
         let policy = RefreshPolicy::default();
-        let begin = start();
+        let begin = Clock::default().now();
         let lifetime = s(lifetime);
         let validity = Validity::new(
             begin.wall + lifetime,
@@ -308,7 +293,7 @@ mod tests {
         );
         let (mut age, mut requests, mut withheld) = (Duration::ZERO, 0, false);
         for random in randoms.iter().cycle() {
-            let now = after(begin, age);
+            let now = begin.after(age);
             let remaining = validity.remaining(now);
             let freshness = policy.freshness(&validity, now, s(15));
             withheld |= (freshness == Freshness::Expired) != remaining.is_zero();
