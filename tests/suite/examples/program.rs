@@ -20,7 +20,7 @@ use tokio::{
 use crate::{probe::built, world::eventually};
 
 /// Half of it, what a token has left at the least when it is used, has to suffice for a login on a busy machine.
-pub const LIFETIME: Duration = Duration::from_secs(8);
+pub const LIFETIME: Duration = Duration::from_secs(12);
 /// For a program that would hang, not for a machine that is slow.
 const LIMIT: Duration = Duration::from_secs(60);
 
