@@ -34,7 +34,7 @@ examples: build
 test *filter: build
     cargo test --workspace --all-features --quiet -- --test-threads 8 {{filter}}
 
-# The token cache under a checker that interleaves its tasks, further than `just test` goes. Takes some minutes
+# The token cache under a checker that interleaves its tasks, further than `just test` goes. Takes about 20 minutes on two cores
 interleavings:
     ENTRA_PG_INTERLEAVINGS=far cargo test -p entra-pg-interleavings --all-features -- --nocapture
 
@@ -48,6 +48,15 @@ fuzz target="" seconds="60": (_tool "cargo-fuzz")
         mkdir -p "fuzz/found/$name"
         cargo fuzz run --sanitizer none "$name" "fuzz/found/$name" "fuzz/corpus/$name" -- -max_total_time={{seconds}} -max_len=1000
     done
+
+# Change the core's code in hundreds of places, one at a time, and list what its unit tests do not notice. Takes up to an hour,
+# one file some minutes: just mutants -f '**/policy.rs'
+mutants *args: (_tool "cargo-mutants")
+    cargo mutants -p entra-pg-core --all-features --cap-lints true --timeout 60 -e '**/fuzzing.rs' -e '**/scenarios.rs' {{args}} -- --lib
+
+# What a token costs: each adapter beside its bare driver with a pasted token, and the ratios. Builds optimised, which takes minutes
+bench *args:
+    cargo bench -p entra-pg-bench -- {{args}}
 
 # The fault suite, and a table of what was measured per adapter: failed operations, token requests, the longest operation
 faults: build
