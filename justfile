@@ -51,6 +51,7 @@ fuzz target="" seconds="60": (_tool "cargo-fuzz")
 
 # Change the core's code in hundreds of places, one at a time, and list what its unit tests do not notice. Takes up to an hour,
 # one file some minutes: just mutants -f '**/policy.rs'
+[no-exit-message]
 mutants *args: (_tool "cargo-mutants")
     cargo mutants -p entra-pg-core --all-features --cap-lints true --timeout 60 -e '**/fuzzing.rs' -e '**/scenarios.rs' {{args}} -- --lib
 
