@@ -49,8 +49,7 @@ fuzz target="" seconds="60": (_tool "cargo-fuzz")
         cargo fuzz run --sanitizer none "$name" "fuzz/found/$name" "fuzz/corpus/$name" -- -max_total_time={{seconds}} -max_len=1000
     done
 
-# Change the core's code in hundreds of places, one at a time, and list what its unit tests do not notice. Takes up to an hour,
-# one file some minutes: just mutants -f '**/policy.rs'
+# Change the core in hundreds of places and list what its unit tests do not notice: just mutants -f '**/policy.rs'. All takes an hour
 [no-exit-message]
 mutants *args: (_tool "cargo-mutants")
     cargo mutants -p entra-pg-core --all-features --cap-lints true --timeout 60 -e '**/fuzzing.rs' -e '**/scenarios.rs' {{args}} -- --lib
