@@ -12,6 +12,7 @@ use entra_pg_core::{
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
+    task::JoinHandle,
     time::sleep,
 };
 use tokio_util::{
@@ -39,8 +40,10 @@ pub struct Proxy {
     address: Address,
     shared: Arc<Shared>,
     clients: TaskTracker,
-    _listening: DropGuard,
-    _place: Option<Place>,
+    /// Takes clients until `listening` is dropped.
+    accepting: JoinHandle<Option<()>>,
+    listening: DropGuard,
+    place: Option<Place>,
 }
 
 /// Says what a proxy is to do.
@@ -152,14 +155,15 @@ impl Builder {
         let (clients, stop) = (TaskTracker::new(), CancellationToken::new());
         let logins = Arc::new(Semaphore::new(self.most_logins));
         let accepting = accept(listener, logins, clients.clone(), Arc::clone(&shared));
-        tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
+        let accepting = tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
         proxy_listens(shared.database.target(), &address);
         Ok(Proxy {
             address,
             shared,
             clients,
-            _listening: stop.drop_guard(),
-            _place: place,
+            accepting,
+            listening: stop.drop_guard(),
+            place,
         })
     }
 }
@@ -226,8 +230,16 @@ impl Proxy {
 
     /// Stops listening, and waits for open connections to end. If the future is dropped, they go on.
     pub async fn shutdown(self) {
-        let clients = self.clients.clone();
-        drop(self);
+        let Self {
+            clients,
+            accepting,
+            listening,
+            place,
+            ..
+        } = self;
+        drop((listening, place));
+        // Until this task has ended, the port is taken, and a client may still be.
+        _ = accepting.await;
         clients.close();
         clients.wait().await;
     }
