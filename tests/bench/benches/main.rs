@@ -3,6 +3,7 @@
 
 mod connect;
 mod pasted;
+mod pools;
 mod query;
 mod ratio;
 mod token;

@@ -13,25 +13,23 @@ use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub const BASELINE: &str = "a pasted token";
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 pub async fn token(emulator: &Emulator) -> String {
     let tokens = entra(emulator).tokens(&Scope::for_host("localhost"));
-    let token = tokens.get(Duration::from_secs(15)).await.expect("a token");
+    let token = tokens.get(PATIENCE).await.expect("a token");
     token.secret().to_owned()
 }
 
-pub async fn sqlx_options(emulator: &Emulator) -> PgConnectOptions {
-    PgConnectOptions::from_str(&emulator.url())
+pub async fn sqlx_pool(emulator: &Emulator) -> PgPool {
+    let options = PgConnectOptions::from_str(&emulator.url())
         .expect("the emulator's URL")
         .ssl_mode(PgSslMode::VerifyFull)
         .ssl_root_cert_from_pem(emulator.ca_pem().into())
-        .password(&token(emulator).await)
-}
-
-pub async fn sqlx_pool(emulator: &Emulator) -> PgPool {
+        .password(&token(emulator).await);
     PgPoolOptions::new()
         .max_connections(1)
-        .connect_with(sqlx_options(emulator).await)
+        .connect_with(options)
         .await
         .expect("a pool")
 }

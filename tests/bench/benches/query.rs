@@ -6,33 +6,16 @@ use std::{
 };
 
 use criterion::{Criterion, Throughput};
-use entra_pg_sqlx::Strategy;
-use entra_pg_tests::world::{entra, shared};
 use futures::TryStreamExt;
 use sqlx::PgPool;
 use tokio::runtime::Runtime;
 
-use crate::{
-    connect::pool,
-    pasted::{self, BASELINE},
-};
+use crate::pools;
 
 const ROWS: u64 = 100_000;
 
 pub fn measure(criterion: &mut Criterion, runtime: &Runtime) {
-    let pools = runtime.block_on(async {
-        [
-            (BASELINE, pasted::sqlx_pool(shared()).await),
-            (
-                "Strategy::Rotate",
-                pool(Strategy::Rotate(&entra(shared()))).await,
-            ),
-            (
-                "Strategy::PerConnection",
-                pool(Strategy::PerConnection(&entra(shared()))).await,
-            ),
-        ]
-    });
+    let pools = runtime.block_on(pools::open());
     let mut group = criterion.benchmark_group("SELECT 1 with sqlx");
     for (name, pool) in &pools {
         group.bench_function(*name, |b| {
@@ -47,9 +30,7 @@ pub fn measure(criterion: &mut Criterion, runtime: &Runtime) {
         group.bench_function(*name, |b| b.to_async(runtime).iter(|| many_rows(pool)));
     }
     group.finish();
-    for (_, pool) in pools {
-        runtime.block_on(pool.close());
-    }
+    runtime.block_on(pools::close(pools));
 }
 
 /// On a thread of the runtime, as an application does, and over one connection.
