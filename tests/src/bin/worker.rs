@@ -34,10 +34,19 @@ fn main() {
         .expect("the name of an adapter")
         .1;
     match command.as_deref() {
-        Some("operate") => runtime().block_on(operate(adapter)),
+        Some("operate") => {
+            end_with_the_test();
+            runtime().block_on(operate(adapter));
+        }
         Some("leaks") => leaks(&name, adapter),
         _ => panic!("entra-pg-worker operate|leaks ADAPTER"),
     }
+}
+
+/// A test that is killed sees to nothing, and a process that is frozen does not notice the end of its input.
+fn end_with_the_test() {
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).expect("a signal");
 }
 
 fn runtime() -> Runtime {
