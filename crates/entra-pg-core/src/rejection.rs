@@ -24,9 +24,20 @@ pub enum Rejection {
     Other,
 }
 
-/// The SQLSTATEs with which a server, or `PgBouncer` on port 6432, refuses a login.
+/// With this SQLSTATE `PgBouncer`, on port 6432, refuses everything. A server refuses a login with 28000 or 28P01.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-const AUTHENTICATION_STATES: [&str; 3] = ["28000", "28P01", "08P01"];
+const POOLER: &str = "08P01";
+const POOLERS_REFUSALS: [&str; 5] = [
+    "authentication failed",
+    "auth failed",
+    "login failed",
+    "access token",
+    "aad_auth_tokentype",
+];
+
+/// A client that the server lets nobody log in from. On Azure the firewall's rules stand in this file.
+/// <https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-firewall-rules>
+const NOT_ADMITTED: &str = "pg_hba.conf";
 
 /// Too many connections, and the server starting or stopping.
 const PASSING_STATES: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
@@ -34,11 +45,16 @@ const PASSING_STATES: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
 impl Rejection {
     /// Classifies a server's error. `None` when it is not about authentication.
     pub fn classify(sqlstate: &str, message: &str) -> Option<Self> {
-        if !AUTHENTICATION_STATES.contains(&sqlstate) {
+        let message = wording(message);
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        let about_a_login = match sqlstate {
+            "28000" | "28P01" => true,
+            POOLER => says(&POOLERS_REFUSALS),
+            _ => false,
+        };
+        if !about_a_login || says(&[NOT_ADMITTED]) {
             return None;
         }
-        let message = message.to_ascii_lowercase();
-        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
         Some(if says(&["expired"]) {
             Self::Expired
         } else if says(&["audience"]) {
@@ -47,8 +63,6 @@ impl Rejection {
             Self::Format
         } else if says(&["aad_auth_tokentype"]) {
             Self::TokenType
-        } else if sqlstate == "08P01" && !says(&["password", "auth", "login", "token"]) {
-            return None;
         } else {
             Self::Other
         })
@@ -91,6 +105,12 @@ impl Rejection {
     }
 }
 
+/// A message without what it quotes: the names of roles and databases are no wording.
+fn wording(message: &str) -> String {
+    let unquoted: Vec<_> = message.split('"').step_by(2).collect();
+    unquoted.join(" ").to_ascii_lowercase()
+}
+
 impl Error {
     /// The error for a connect that the server ended with this SQLSTATE and message: a refused login if they say so.
     pub fn of_server(user: &str, sqlstate: &str, message: &str) -> Self {
@@ -100,7 +120,11 @@ impl Error {
                 ErrorKind::Connect,
                 format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
             )
-            .with_hint("the message is the server's own; its log may say more")
+            .with_hint(if wording(message).contains(NOT_ADMITTED) {
+                "add this machine's address to the server's firewall rules, or connect from within its virtual network"
+            } else {
+                "the message is the server's own; its log may say more"
+            })
             .transient(PASSING_STATES.contains(&sqlstate)),
         }
     }
@@ -138,7 +162,30 @@ mod tests {
         "server login failed: FATAL password authentication failed",
         Some(Rejection::Other)
     )]
+    #[case::a_role_that_is_called_like_a_cause(
+        "28P01",
+        "password authentication failed for user \"audience-of-expired-tokens\"",
+        Some(Rejection::Other)
+    )]
+    #[case::an_address_that_is_not_let_in(
+        "28000",
+        "no pg_hba.conf entry for host \"192.0.2.1\", user \"app\", database \"orders\", SSL encryption",
+        None
+    )]
+    #[case::a_role_that_is_called_like_the_file(
+        "28P01",
+        "password authentication failed for user \"pg_hba.conf\"",
+        Some(Rejection::Other)
+    )]
     #[case("08P01", "unsupported startup parameter: search_path", None)]
+    #[case(
+        "08P01",
+        "The access token has expired. Please acquire a new token and retry",
+        Some(Rejection::Expired)
+    )]
+    #[case("08P01", "server login failed: FATAL no pg_hba.conf entry", None)]
+    #[case("08P01", "no such database: login_tokens", None)]
+    #[case("08P01", "client_login_timeout", None)]
     #[case("53300", "too many connections: token expired", None)]
     fn server_messages_are_not_misread(
         #[case] sqlstate: &str,
@@ -146,6 +193,15 @@ mod tests {
         #[case] expected: Option<Rejection>,
     ) {
         assert_eq!(Rejection::classify(sqlstate, message), expected);
+    }
+
+    #[test]
+    fn an_address_that_is_not_let_in_is_not_blamed_on_the_role() {
+        let message = "no pg_hba.conf entry for host \"192.0.2.1\", user \"app\", database \"orders\", no encryption";
+        let error = Error::of_server("app", "28000", message);
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(error.to_string().contains("firewall rules"), "{error}");
+        assert!(!error.to_string().contains("pgaadauth"), "{error}");
     }
 
     #[rstest]
