@@ -184,7 +184,7 @@ impl Builder {
         self
     }
 
-    /// Refreshes tokens by a timer, even while nobody asks (default: no). Pools of `entra-pg-sqlx` do so anyway.
+    /// Refreshes tokens by a timer, even while nobody asks (default: no). Pools of `entra-pg-sqlx` that are rotated do so anyway.
     #[must_use]
     pub fn keep_warm(mut self, keep_warm: bool) -> Self {
         self.keep_warm = keep_warm;

@@ -23,6 +23,13 @@ pub(super) fn check(host: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::InvalidTarget, reason).with_hint(HINT))
 }
 
+/// An address without the brackets that it wears in a URL.
+pub(super) fn bare(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
 pub(super) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host

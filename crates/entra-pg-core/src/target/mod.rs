@@ -14,6 +14,9 @@ pub(crate) use self::tls::client_config;
 pub use self::{cloud::Scope, tls::Roots};
 use crate::{Error, ErrorKind};
 
+/// A century: there is an `Instant` after it, which deadlines are.
+const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// A database on a server, read from a URL and libpq's `PG*` variables. Holds no secret.
 ///
 /// The URL is `postgres://ROLE@HOST[:PORT]/DATABASE[?PARAMETER=VALUE&…]` without a password. What the URL leaves out comes
@@ -157,10 +160,10 @@ impl Target {
         self
     }
 
-    /// Allows this much time for token, TCP, TLS and authentication together.
+    /// Allows this much time for token, TCP, TLS and authentication together, a century at most.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = timeout.min(LONGEST_CONNECT_TIMEOUT);
         self
     }
 

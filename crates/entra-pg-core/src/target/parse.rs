@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Roots, Scope, Target, host, settings};
+use super::{LONGEST_CONNECT_TIMEOUT, Roots, Scope, Target, host, settings};
 use crate::{Error, ErrorKind, observe};
 
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -107,10 +107,12 @@ impl Given {
 
     fn set(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
-            // The brackets of an IPv6 address belong to the URL, not to the address.
-            let bare = value.strip_prefix('[').and_then(|v| v.strip_suffix(']'));
-            self.values
-                .insert(name.to_owned(), bare.unwrap_or(value).to_owned());
+            let value = if name == "host" {
+                host::bare(value)
+            } else {
+                value
+            };
+            self.values.insert(name.to_owned(), value.to_owned());
         }
     }
 
@@ -216,7 +218,7 @@ fn port(text: &str) -> Result<u16, Error> {
 
 fn connect_timeout(text: &str) -> Result<Duration, Error> {
     match text.parse() {
-        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds).min(LONGEST_CONNECT_TIMEOUT)),
         _ => Err(
             invalid("connect_timeout is not a positive number of seconds")
                 .with_hint("every wait has an end here; leave it out for 15 s"),

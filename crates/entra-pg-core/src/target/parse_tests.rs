@@ -87,8 +87,20 @@ fn an_empty_url_is_filled_from_variables() {
 )]
 #[case::group("My Group", "postgres://My%20Group@h.example/db")]
 #[case::unicode("Jörg", "postgres://J%C3%B6rg@h.example/db")]
+#[case::brackets("[DBA]", "postgres://%5BDBA%5D@h.example/db")]
+#[case::brackets_of_a_parameter("[DBA]", "postgres://h.example/db?user=%5BDBA%5D")]
 fn role_names_survive_the_url(#[case] role: &str, #[case] url: &str) {
     assert_eq!(with(url, &[]).expect("a valid URL").user(), Some(role));
+}
+
+#[test]
+fn a_connect_timeout_leaves_room_for_a_deadline() {
+    let longest = "postgres://u@h.example/db?connect_timeout=18446744073709551615";
+    let longest = with(longest, &[]).expect("a valid URL");
+    for target in [longest.clone(), longest.with_connect_timeout(Duration::MAX)] {
+        let deadline = std::time::Instant::now().checked_add(target.connect_timeout());
+        assert!(deadline.is_some(), "{:?}", target.connect_timeout());
+    }
 }
 
 #[test]
@@ -102,6 +114,7 @@ fn a_parameter_without_a_value_is_as_if_it_were_not_there() {
 #[rstest]
 #[case("postgres://u@[::1]/db", "::1")]
 #[case("postgres://u@127.0.0.1/db", "127.0.0.1")]
+#[case("postgres:///db?host=[::1]", "::1")]
 #[case("postgres://u@a.example/db?host=b.example", "b.example")]
 #[case("postgres:///db?host=b.example", "b.example")]
 fn hosts_are_taken_from_address_or_parameter(#[case] url: &str, #[case] host: &str) {

@@ -18,6 +18,7 @@ use super::{
     Issued, Token,
     clock::{Clock, Moment},
     dispatch::Joined,
+    flight,
     ledger::Ledger,
     policy::{Freshness, RefreshPolicy},
 };
@@ -79,10 +80,16 @@ impl TokenCache {
     ///
     /// # Errors
     /// The endpoint's own error in words, or [`ErrorKind::TokenTimeout`] when `patience` ran out first.
-    /// [`ErrorKind::Runtime`] outside of a Tokio runtime, if a request is needed.
+    /// [`ErrorKind::Runtime`] outside of a Tokio runtime, unless a token lives.
+    ///
+    /// # Panics
+    /// In a Tokio runtime without time enabled, if a request is needed.
     pub async fn get(&self, patience: Duration) -> Result<Token, Error> {
         if let Some((token, Freshness::Fresh)) = self.0.look(patience) {
             return Ok(token);
+        }
+        if let Err(no_runtime) = flight::runtime() {
+            return self.living().ok_or(no_runtime);
         }
         match timeout(patience, self.0.obtain(patience)).await {
             Ok(result) => result,

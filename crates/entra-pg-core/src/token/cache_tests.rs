@@ -5,6 +5,7 @@ use std::{
 };
 
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use futures::FutureExt;
 use rstest::rstest;
 use tokio::time::{Instant, advance, sleep};
 
@@ -431,6 +432,9 @@ fn a_call_outside_of_a_runtime_does_not_panic() {
     let script = Script::new([], Answer::Token(HOUR));
     assert!(script.cache().poll().is_none());
     assert!(script.cache().keep_warm().is_err());
+    let cache = script.cache();
+    let error = cache.get(PATIENCE).now_or_never().expect("does not wait");
+    assert_eq!(error.expect_err("no runtime").kind(), ErrorKind::Runtime);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,17 @@ use crate::{
 
 type Outcome = Result<Token, Error>;
 
+/// The runtime that a request is sent on, and its waiters' timers run on.
+pub(super) fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|_| {
+        Error::new(
+            ErrorKind::Runtime,
+            "a token is needed, but there is no Tokio runtime to request it on",
+        )
+        .with_hint("call this from a task of a Tokio runtime with I/O and time enabled")
+    })
+}
+
 /// A request that is under way, as its waiters see it.
 #[derive(Clone)]
 pub(super) struct Flight {
@@ -63,13 +74,7 @@ impl Landing {
     /// Spawns the request on the current runtime. The task holds no strong reference to the cache: when the last handle
     /// goes, the request ends with it.
     pub(super) fn take_off(mut self, cache: &Inner, forced: bool) -> Result<AbortHandle, Error> {
-        let Ok(runtime) = Handle::try_current() else {
-            return Err(Error::new(
-                ErrorKind::Runtime,
-                "a token is needed, but there is no Tokio runtime to request it on",
-            )
-            .with_hint("call this from a task of a Tokio runtime with I/O and time enabled"));
-        };
+        let runtime = runtime()?;
         let (credential, scope) = (cache.credential.clone(), cache.scope.clone());
         let limit = cache.policy.fetch_timeout;
         let span = observe::request(&credential, &scope, forced);

@@ -83,9 +83,12 @@ impl Ledger {
         policy: &RefreshPolicy,
         now: Moment,
     ) -> Option<AbortHandle> {
-        let limit = policy.fetch_timeout + STUCK_AFTER;
+        let limit = policy.fetch_timeout.saturating_add(STUCK_AFTER);
         let stuck = |flight: &mut Flight| now.since(flight.requested) > limit;
-        self.flight.take_if(stuck)?.task
+        let flight = self.flight.take_if(stuck)?;
+        // If a rejection has forced it: what was lost may be forced again.
+        self.forced_for = None;
+        flight.task
     }
 
     /// Whether a rejection of this generation may force a request now. If so, it counts.
@@ -157,6 +160,31 @@ mod tests {
         assert!(ledger.flight.is_some());
         ledger.take_stuck(&policy, start.after(limit + Duration::from_millis(1)));
         assert!(ledger.flight.is_none());
+    }
+
+    #[test]
+    fn a_forced_request_that_was_given_up_can_be_forced_again() {
+        let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+        let mut ledger = Ledger::new(start);
+        assert!(ledger.may_force(5, &policy, start));
+        send(&mut ledger, start);
+        let later = start.after(Duration::from_secs(600));
+        assert!(!ledger.may_force(5, &policy, later), "one is in flight");
+        ledger.take_stuck(&policy, later);
+        assert!(ledger.may_force(5, &policy, later));
+    }
+
+    #[test]
+    fn a_request_that_may_take_for_ever_does_not_overflow() {
+        let start = Clock::default().now();
+        let policy = RefreshPolicy {
+            fetch_timeout: Duration::MAX,
+            ..RefreshPolicy::default()
+        };
+        let mut ledger = Ledger::new(start);
+        send(&mut ledger, start);
+        ledger.take_stuck(&policy, start.after(Duration::from_secs(600)));
+        assert!(ledger.flight.is_some());
     }
 
     #[test]
