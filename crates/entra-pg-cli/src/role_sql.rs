@@ -8,7 +8,7 @@ use crate::{
     options::Server,
     output::print,
     principal::Kind,
-    runtime::block_on,
+    runtime::block_on_until_signalled,
     sql::{Mapping, create_role, look_up_and_create_role},
     status,
 };
@@ -80,7 +80,7 @@ impl RoleSql {
                  az ad group show --group NAME --query id)",
             ));
         }
-        let obtained = block_on(async { Ok(self.server.obtain().await?) })?;
+        let obtained = block_on_until_signalled(async { Ok(self.server.obtain().await?) })?;
         let user = obtained.target.as_ref().and_then(|target| target.user());
         self.statement(user, &obtained.token.claims())
     }

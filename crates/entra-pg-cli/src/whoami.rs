@@ -11,7 +11,7 @@ use crate::{
     options::{Obtained, Server},
     output::{print, print_json},
     principal::Kind,
-    runtime::block_on,
+    runtime::block_on_until_signalled,
     status, words,
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Whoami {
 
 impl Whoami {
     pub(crate) fn run(self) -> Result<u8, Failure> {
-        let obtained = block_on(async { Ok(self.server.obtain().await?) })?;
+        let obtained = block_on_until_signalled(async { Ok(self.server.obtain().await?) })?;
         let identity = Identity::of(&obtained);
         if self.json {
             print_json(&identity)?;

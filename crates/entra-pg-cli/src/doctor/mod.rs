@@ -23,7 +23,9 @@ use self::{
     patient::Patient,
     report::{Outcome, Report, Step},
 };
-use crate::{failure::Failure, options::Server, output::print_json, runtime::block_on};
+use crate::{
+    failure::Failure, options::Server, output::print_json, runtime::block_on_until_signalled,
+};
 
 /// Check everything that a login needs, and say what is wrong and what to do about it
 ///
@@ -47,7 +49,7 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(crate) fn run(self) -> Result<u8, Failure> {
-        let report = block_on(async {
+        let report = block_on_until_signalled(async {
             let display = Display::choose(self.json);
             examine(Patient::new(self.server), &display).await
         })?;

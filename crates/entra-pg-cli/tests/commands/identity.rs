@@ -1,8 +1,16 @@
 //! `token`, `whoami`, `role-sql`: who is logged in.
 
-use entra_pg_emulator::{Identity, IdentityKind, TokenSpec};
+use std::{fs::File, io::Read, process::Stdio, thread, time::Duration};
 
-use crate::world::{PERSON, az, bare, outcome, run, shared, signed_in};
+use entra_pg_emulator::{Identity, IdentityKind, TokenSpec};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::world::{PATIENCE, PERSON, az, bare, outcome, run, shared, signed_in, write};
 
 fn object_id(name: &str, kind: IdentityKind) -> String {
     Identity::new(name, kind).object_id.to_string()
@@ -14,6 +22,40 @@ async fn a_pipe_gets_a_token_that_logs_in() {
     assert_eq!(token.status, 0, "{}", token.stderr);
     assert_eq!(token.stdout.trim().split('.').count(), 3);
     assert!(token.stdout.ends_with('\n') && token.stderr.is_empty());
+}
+
+#[tokio::test]
+async fn a_tool_that_hangs_ends_with_us() {
+    let folder = TempDir::new().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    // Whoever holds the pipe open for writing is alive.
+    let script = format!(
+        "#!/bin/sh\nmkfifo '{0}' && sleep 1000 > '{0}'\nexit 1\n",
+        pipe.display()
+    );
+    write(&folder.path().join("az"), &script, 0o755);
+    let mut child = signed_in(shared(), &folder, &["token"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        let mut writers = loop {
+            match File::open(&pipe) {
+                Ok(pipe) => break pipe,
+                Err(_) => thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        let _ = sender.send("started");
+        let _ = writers.read_to_end(&mut Vec::new());
+        let _ = sender.send("ended");
+    });
+    let mut next = async || timeout(PATIENCE, seen.recv()).await.expect("in time");
+    assert_eq!(next().await, Some("started"));
+    let id = child.id().expect("it runs").try_into().expect("a pid");
+    kill(Pid::from_raw(id), Signal::SIGINT).expect("sent");
+    assert_eq!(next().await, Some("ended"));
+    assert_eq!(child.wait().await.expect("ends").code(), Some(130));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_entra-pg");
 pub(crate) const PERSON: &str = "alice@contoso.com";
 
 /// For a command that would hang, not for a machine that is slow.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Outcome {
     /// As a shell gives it.
@@ -118,7 +118,7 @@ pub(crate) fn az(token: &str) -> TempDir {
     folder
 }
 
-fn write(path: &Path, text: &str, mode: u32) {
+pub(crate) fn write(path: &Path, text: &str, mode: u32) {
     fs::write(path, text).expect("written");
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
 }

@@ -1,20 +1,24 @@
-//! The only file that names `azure_identity`: it builds its credentials, and lends them our HTTP transport.
+//! The only file that names `azure_identity`: it builds its credentials, and lends them our HTTP transport and our
+//! way to run a tool.
 
-use std::sync::Arc;
+use std::{ffi::OsStr, io, process::Output, sync::Arc};
 
+use async_trait::async_trait;
 use azure_core::{
     credentials::TokenCredential,
     http::{ClientOptions, ExponentialRetryOptions, RetryOptions},
 };
 use azure_identity::{
-    AzureCliCredential, AzureDeveloperCliCredential, ClientAssertionCredentialOptions,
-    ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential,
+    AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential,
+    AzureDeveloperCliCredentialOptions, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, Executor, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     WorkloadIdentityCredentialOptions,
 };
 
 use super::{
     selection::{ManagedIdentity, Selection},
+    tool,
     transport::{Transport, Via},
 };
 use crate::{Error, ErrorKind, error::chain};
@@ -88,8 +92,16 @@ impl Azure {
                     client_options: self.client_options(),
                 }))?
             }
-            Selection::AzureCli => AzureCliCredential::new(None)?,
-            Selection::AzureDeveloperCli => AzureDeveloperCliCredential::new(None)?,
+            Selection::AzureCli => AzureCliCredential::new(Some(AzureCliCredentialOptions {
+                executor: Some(Arc::new(Tool)),
+                ..AzureCliCredentialOptions::default()
+            }))?,
+            Selection::AzureDeveloperCli => {
+                AzureDeveloperCliCredential::new(Some(AzureDeveloperCliCredentialOptions {
+                    executor: Some(Arc::new(Tool)),
+                    ..AzureDeveloperCliCredentialOptions::default()
+                }))?
+            }
         })
     }
 
@@ -105,6 +117,16 @@ impl Azure {
             }),
             ..ClientOptions::default()
         }
+    }
+}
+
+#[derive(Debug)]
+struct Tool;
+
+#[async_trait]
+impl Executor for Tool {
+    async fn run(&self, program: &OsStr, arguments: &[&OsStr]) -> io::Result<Output> {
+        tool::run(program, arguments).await
     }
 }
 

@@ -5,6 +5,7 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod selection;
+mod tool;
 mod transport;
 
 use std::{fmt, sync::Arc};

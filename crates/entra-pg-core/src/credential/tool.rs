@@ -1,0 +1,120 @@
+//! Runs the command-line tools that give tokens, so that none outlives a request that is given up.
+
+use std::{
+    ffi::OsStr,
+    io,
+    process::{Output, Stdio},
+};
+
+use tokio::process::Command;
+
+/// Runs a tool. If this is cancelled the tool ends, and on Unix whatever it has started: `az` is a script, run by a shell,
+/// that runs Python. For that it has a process group of its own, so a Ctrl-C in the terminal does not reach it; whoever is
+/// ended by one without dropping this leaves the tool to end by itself.
+pub(super) async fn run(program: &OsStr, arguments: &[&OsStr]) -> io::Result<Output> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    let tool = command.spawn()?;
+    #[cfg(unix)]
+    let mut group = unix::Group::of(&tool);
+    let output = tool.wait_with_output().await;
+    #[cfg(unix)]
+    if output.is_ok() {
+        group.release();
+    }
+    output
+}
+
+#[cfg(unix)]
+mod unix {
+    use nix::{
+        sys::signal::{Signal, killpg},
+        unistd::Pid,
+    };
+    use tokio::process::Child;
+
+    /// The process group that a child leads. Killed when this is dropped, unless it was released.
+    pub(super) struct Group(Option<Pid>);
+
+    impl Group {
+        pub(super) fn of(leader: &Child) -> Self {
+            let id = leader.id().and_then(|id| i32::try_from(id).ok());
+            Self(id.map(Pid::from_raw))
+        }
+
+        /// Lets go on what the child has left running on purpose.
+        pub(super) fn release(&mut self) {
+            self.0 = None;
+        }
+    }
+
+    impl Drop for Group {
+        fn drop(&mut self) {
+            if let Some(group) = self.0 {
+                // An error says that it has ended by itself.
+                let _ = killpg(group, Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs::File, io::Read, thread, time::Duration};
+
+    use tokio::{sync::mpsc, time::timeout};
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn what_a_tool_has_started_does_not_outlive_the_request() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let pipe = directory.path().join("pipe");
+        // Whoever holds the pipe open for writing is alive.
+        let script = format!("mkfifo '{0}' && sleep 1000 > '{0}'; exit 1", pipe.display());
+        let (sender, mut seen) = mpsc::unbounded_channel();
+        let request = tokio::spawn(async move {
+            let arguments = [OsStr::new("-c"), OsStr::new(&script)];
+            run(OsStr::new("/bin/sh"), &arguments).await
+        });
+        thread::spawn(move || {
+            let mut writers = loop {
+                match File::open(&pipe) {
+                    Ok(pipe) => break pipe,
+                    Err(_) => thread::sleep(Duration::from_millis(10)),
+                }
+            };
+            let _ = sender.send("started");
+            let _ = writers.read_to_end(&mut Vec::new());
+            let _ = sender.send("ended");
+        });
+        let mut next = async || timeout(DEADLINE, seen.recv()).await.expect("in time");
+        assert_eq!(next().await, Some("started"));
+        request.abort();
+        assert_eq!(next().await, Some("ended"));
+    }
+
+    #[tokio::test]
+    async fn what_a_tool_says_is_heard() {
+        let arguments = [
+            OsStr::new("-c"),
+            OsStr::new("echo out; echo err >&2; exit 3"),
+        ];
+        let output = run(OsStr::new("/bin/sh"), &arguments).await;
+        let output = output.expect("it runs");
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(
+            (&*output.stdout, &*output.stderr),
+            (&b"out\n"[..], &b"err\n"[..])
+        );
+    }
+}
