@@ -13,6 +13,7 @@ use azure_core::{
 use entra_pg_core::{Builder, Entra, Error, Scope, Target};
 use entra_pg_emulator::{Emulator, Fault};
 use entra_pg_proxy::Proxy;
+use entra_pg_sqlx::{ConnectEntra, sqlx::postgres::PgPoolOptions};
 use futures::future::join_all;
 use metrics_util::debugging::DebuggingRecorder;
 use tokio::{net::TcpListener, runtime::Runtime, time::timeout};
@@ -164,6 +165,18 @@ async fn a_pool_is_rotated_and_connections_are_lost(emulator: &Emulator, ear: &E
     drop(client);
 }
 
+async fn a_pool_is_led_elsewhere(emulator: &Emulator, ear: &Ear) {
+    let entra = Entra::new(credential(emulator));
+    let pool = PgPoolOptions::new()
+        .connect_entra(target(emulator, "led"), &entra)
+        .await
+        .expect("connects");
+    let options = pool.connect_options().as_ref().clone();
+    pool.set_connect_options(options.host("evil.example"));
+    eventually("told", async || ear.has("pool.not_rotated", &[])).await;
+    pool.close().await;
+}
+
 /// Beside its connects, which are told as any adapter's.
 async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
     let entra = Entra::new(credential(emulator));
@@ -266,6 +279,7 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
             each_adapter_succeeds_and_fails(&emulator, &ear).await;
             a_token_is_refused_and_replaced_or_repeated(&emulator).await;
             a_pool_is_rotated_and_connections_are_lost(&emulator, &ear).await;
+            a_pool_is_led_elsewhere(&emulator, &ear).await;
             a_proxy_tells_whom_it_does_not_serve(&emulator, &ear).await;
             a_connect_is_cancelled(&emulator).await;
         };

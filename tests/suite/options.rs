@@ -14,9 +14,15 @@ use entra_pg_sea_orm::sea_orm::{
 };
 use entra_pg_sqlx::{
     ConnectEntra,
-    sqlx::{self, Row, postgres::PgPoolOptions},
+    sqlx::{
+        self, Connection, Row,
+        postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+    },
 };
-use entra_pg_tokio_postgres::Connector;
+use entra_pg_tokio_postgres::{
+    Connector,
+    tokio_postgres::{Config, config::SslMode},
+};
 
 use crate::world::{entra, shared, short_lived, target, unique, url};
 
@@ -154,31 +160,63 @@ async fn options_survive_the_rotation_of_a_token() {
         ("localhost", emulator.port())
     );
     assert!(format!("{options:?}").contains("statement_cache_capacity: 7"));
-    assert!(matches!(
-        options.get_ssl_mode(),
-        sqlx::postgres::PgSslMode::VerifyFull
-    ));
+    assert!(matches!(options.get_ssl_mode(), PgSslMode::VerifyFull));
     drop((held, new));
     pool.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_given_to_options_that_were_replaced() {
+    let emulator = shared();
+    let pool = PgPoolOptions::new()
+        .connect_entra(target(emulator, "replaced"), &entra(emulator))
+        .await
+        .expect("connects");
+    let options = pool.connect_options().as_ref().clone();
+    let kept = options
+        .password("an old token")
+        .ssl_mode(PgSslMode::Disable)
+        .statement_cache_capacity(7);
+    pool.set_connect_options(kept);
+    crate::world::eventually("it can be connected again", || async {
+        let options = pool.connect_options().as_ref().clone();
+        sqlx::PgConnection::connect_with(&options).await.is_ok()
+    })
+    .await;
+    let options = pool.connect_options();
+    assert!(matches!(options.get_ssl_mode(), PgSslMode::VerifyFull));
+    assert!(format!("{options:?}").contains("statement_cache_capacity: 7"));
+    pool.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_is_not_blamed_for_a_callback_that_hangs() {
+    let emulator = shared();
+    let error = PgPoolOptions::new()
+        .acquire_timeout(Duration::from_secs(1))
+        .after_connect(|_, _| Box::pin(std::future::pending()))
+        .connect_entra(target(emulator, "hangs"), &entra(emulator))
+        .await
+        .expect_err("it never gets ready");
+    assert_eq!(error.kind(), ErrorKind::ConnectTimeout);
+    assert!(error.to_string().contains("the server answers"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn verification_cannot_be_switched_off_by_a_closure() {
     let emulator = shared();
-    let plain = |options: sqlx::postgres::PgConnectOptions| {
-        options.ssl_mode(sqlx::postgres::PgSslMode::Disable)
-    };
+    let plain = |options: PgConnectOptions| options.ssl_mode(PgSslMode::Disable);
     let pool = PgPoolOptions::new()
         .connect_entra_with(target(emulator, "closure"), &entra(emulator), plain)
         .await
         .expect("connects");
     assert!(matches!(
         pool.connect_options().get_ssl_mode(),
-        sqlx::postgres::PgSslMode::VerifyFull
+        PgSslMode::VerifyFull
     ));
     pool.close().await;
 
-    let socket = |options: sqlx::postgres::PgConnectOptions| options.socket("/var/run/postgresql");
+    let socket = |options: PgConnectOptions| options.socket("/var/run/postgresql");
     let error = PgPoolOptions::new()
         .connect_entra_with(target(emulator, "closure"), &entra(emulator), socket)
         .await
@@ -193,7 +231,7 @@ async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
         Connector::with_config(target(emulator, "config"), &entra(emulator), |config| {
             config
                 .options("-c lock_timeout=1234ms")
-                .ssl_mode(entra_pg_tokio_postgres::tokio_postgres::config::SslMode::Disable);
+                .ssl_mode(SslMode::Disable);
         })
         .expect("a connector");
     let client = connector.connect_and_spawn().await.expect("connects");
@@ -206,39 +244,56 @@ async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
         ("1234ms", true)
     );
 
-    let elsewhere =
-        Connector::with_config(target(emulator, "config"), &entra(emulator), |config| {
-            config.host("evil.example");
-        });
-    let error = elsewhere
-        .expect("a connector")
-        .connect()
-        .await
-        .map(drop)
-        .expect_err("refused");
-    assert_eq!(error.kind(), ErrorKind::InvalidTarget);
+    let added: fn(&mut Config) = |config| {
+        config.host("evil.example");
+    };
+    let replaced: fn(&mut Config) = |config| {
+        *config = "host=evil.example".parse().expect("a configuration");
+    };
+    let by_address: fn(&mut Config) = |config| {
+        config.hostaddr("192.0.2.1".parse().expect("an address"));
+    };
+    for change in [added, replaced, by_address] {
+        let elsewhere =
+            Connector::with_config(target(emulator, "config"), &entra(emulator), change);
+        let error = elsewhere
+            .expect("a connector")
+            .connect()
+            .await
+            .map(drop)
+            .expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::InvalidTarget);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_platforms_roots_can_be_asked_for_by_name_in_every_adapter() {
+async fn the_platforms_roots_can_be_asked_for_by_name_or_by_none_in_every_adapter() {
     let emulator = shared();
-    let url = format!("{}?sslrootcert=system&connect_timeout=5", emulator.url());
-    let target = Target::parse(&url).expect("a URL");
-    let errors = [
-        PgPoolOptions::new()
-            .connect_entra(&target, &entra(emulator))
-            .await
-            .map(drop),
-        entra_pg_sea_orm::connect(url.as_str(), &entra(emulator))
-            .await
-            .map(drop),
-        entra_pg_tokio_postgres::connect(&target, &entra(emulator))
-            .await
-            .map(drop),
-    ];
-    for error in errors {
-        // The emulator's own authority is in no platform's store; a file named "system" would be an I/O error.
-        assert_eq!(error.expect_err("refused").kind(), ErrorKind::Tls);
+    for name in ["system", ""] {
+        let url = format!("{}?sslrootcert={name}&connect_timeout=5", emulator.url());
+        let target = Target::parse(&url).expect("a URL");
+        // What sqlx makes of PGSSLROOTCERT, when it is set to this.
+        let as_variable = |options: PgConnectOptions| options.ssl_root_cert(name);
+        let errors = [
+            PgPoolOptions::new()
+                .connect_entra_with(&target, &entra(emulator), as_variable)
+                .await
+                .map(drop),
+            entra_pg_sea_orm::connect(url.as_str(), &entra(emulator))
+                .await
+                .map(drop),
+            entra_pg_tokio_postgres::connect(&target, &entra(emulator))
+                .await
+                .map(drop),
+        ];
+        for error in errors {
+            // The emulator's own authority is in no platform's store; a file of that name would be an I/O error.
+            assert_eq!(
+                error.expect_err("refused").kind(),
+                ErrorKind::Tls,
+                "{name:?}"
+            );
+        }
     }
 }
 
@@ -272,7 +327,7 @@ async fn no_entry_point_takes_a_url_with_a_password() {
 async fn a_token_does_not_follow_options_to_another_host() {
     let emulator = shared();
     let entra = entra(emulator);
-    let elsewhere = |options: sqlx::postgres::PgConnectOptions| options.host("evil.example");
+    let elsewhere = |options: PgConnectOptions| options.host("evil.example");
     let by_closure = PgPoolOptions::new()
         .connect_entra_with(target(emulator, "elsewhere"), &entra, elsewhere)
         .await

@@ -21,9 +21,9 @@ pub async fn explain_connect(error: &sqlx::Error, options: &PgConnectOptions) ->
     match timeout(DIAGNOSIS, PgConnection::connect_with(options)).await {
         Ok(Err(cause)) => explain(&cause, user),
         Ok(Ok(connection)) => {
-            // Nothing depends on a polite goodbye.
-            let _ = connection.close_hard().await;
-            explain(error, user)
+            // Not closed politely: over TLS sqlx then waits for the server without a deadline.
+            drop(connection);
+            not_ready_in_time().with_hint("the server answers: raise acquire_timeout or connect_timeout, or look at what after_connect waits for")
         }
         Err(_) => explain(error, user),
     }
@@ -40,16 +40,21 @@ pub(crate) fn explain(error: &sqlx::Error, user: &str) -> Error {
         sqlx::Error::Tls(_) => unverified(&reason),
         // What rustls finds wrong with a certificate comes as an I/O error about invalid data.
         sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => unverified(&reason),
-        sqlx::Error::PoolTimedOut => Error::new(
-            ErrorKind::ConnectTimeout,
-            "the connection was not ready in time",
-        )
-        .with_hint("check that the server's firewall lets this machine in")
-        .transient(true),
+        sqlx::Error::PoolTimedOut => {
+            not_ready_in_time().with_hint("check that the server's firewall lets this machine in")
+        }
         _ => Error::new(ErrorKind::Connect, reason)
             .with_hint("check the host's name and port, and that the server's firewall lets this machine in")
             .transient(matches!(error, sqlx::Error::Io(_))),
     }
+}
+
+fn not_ready_in_time() -> Error {
+    Error::new(
+        ErrorKind::ConnectTimeout,
+        "the connection was not ready in time",
+    )
+    .transient(true)
 }
 
 fn unverified(reason: &str) -> Error {

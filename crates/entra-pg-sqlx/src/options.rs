@@ -37,17 +37,24 @@ pub fn seal(
     } else {
         PgSslMode::Disable
     };
-    let options = options
-        .host(target.host())
-        .ssl_mode(mode)
-        .username(login.user())
-        .password(login.token().secret());
-    Ok(match target.roots().pem() {
+    // Without an earlier token, so that what follows makes no copy of one.
+    let options = options.host(target.host()).ssl_mode(mode).password("");
+    let options = match target.roots().pem() {
         Some(pem) => options.ssl_root_cert_from_pem(pem.to_vec()),
         // sqlx has read `sslrootcert=system` as the name of a file; no certificates of our own is what it means.
-        None if target.roots_were_given() => options.ssl_root_cert_from_pem(Vec::new()),
+        None if target.roots_were_given() || names_no_file(&options) => {
+            options.ssl_root_cert_from_pem(Vec::new())
+        }
         None => options,
-    })
+    };
+    Ok(options
+        .username(login.user())
+        .password(login.token().secret()))
+}
+
+/// An empty `sslrootcert` or `PGSSLROOTCERT`, which is none. sqlx reads the name of a file in it, and has no other way to ask.
+fn names_no_file(options: &PgConnectOptions) -> bool {
+    format!("{options:?}").contains(r#"ssl_root_cert: Some(File(""))"#)
 }
 
 /// A token goes to the target's host, and only there.

@@ -13,7 +13,7 @@ use entra_pg_core::{
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{
     Client, Config, Socket,
-    config::{ChannelBinding, SslMode},
+    config::{ChannelBinding, Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -242,13 +242,7 @@ impl Inner {
         if let Some(change) = &self.change {
             change(&mut config);
         }
-        if config.get_hosts().len() != 1 || !config.get_hostaddrs().is_empty() {
-            return Err(Error::new(
-                ErrorKind::InvalidTarget,
-                "the configuration was given another host",
-            )
-            .with_hint("give the host in the URL"));
-        }
+        check_destination(&config, self.database.target())?;
         config
             .user(login.user())
             .password(login.token().secret())
@@ -271,6 +265,22 @@ impl Inner {
     fn remember(&self, error: Option<&Error>) {
         *self.memory() = error.cloned();
     }
+}
+
+/// A token goes to the target's host, and only there.
+fn check_destination(config: &Config, target: &Target) -> Result<(), Error> {
+    let leads_there = match config.get_hosts() {
+        [Host::Tcp(host)] => host.eq_ignore_ascii_case(target.host()),
+        _ => false,
+    };
+    if leads_there && config.get_hostaddrs().is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidTarget,
+        "the configuration was given another host",
+    )
+    .with_hint("give the host in the URL"))
 }
 
 fn base(target: &Target) -> Config {

@@ -303,3 +303,12 @@ pub fn pool_rotated(target: &Target, generation: u64) {
     );
     metrics::count(metrics::ROTATIONS, &[("host", &host)]);
 }
+
+/// A pool is not given a token, because the options that it was given lead elsewhere.
+pub fn pool_not_rotated(target: &Target, error: &Error) {
+    let host = target.host();
+    tracing::warn!(
+        name: "pool.not_rotated", target: "entra_pg::pool",
+        host, %error, "the pool gets no token"
+    );
+}

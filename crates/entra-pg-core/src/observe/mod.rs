@@ -10,7 +10,7 @@ mod proxy;
 mod token;
 
 pub use self::{
-    connect::{Connect, Progress, Step, connection_lost, pool_rotated},
+    connect::{Connect, Progress, Step, connection_lost, pool_not_rotated, pool_rotated},
     proxy::{cancel_lost, client_refused, proxy_listens},
 };
 pub(crate) use self::{
