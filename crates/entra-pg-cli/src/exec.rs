@@ -56,15 +56,28 @@ impl Exec {
 /// Prisma's engines know `sslmode` as `disable`, `prefer` and `require` only, take others for `prefer`, and accept any
 /// certificate by default. <https://www.prisma.io/docs/orm/overview/databases/postgresql#arguments>
 fn would_not_verify(command: &[OsString]) -> bool {
-    const LAUNCHERS: [&str; 7] = ["npx", "bunx", "npm", "pnpm", "yarn", "bun", "node"];
-    let mut names = command.iter().map(|word| {
-        Path::new(word)
-            .file_name()
-            .and_then(OsStr::to_str)
-            .unwrap_or_default()
-    });
-    let program = names.next().unwrap_or_default();
-    program == "prisma" || LAUNCHERS.contains(&program) && names.any(|name| name == "prisma")
+    const LAUNCHERS: [&str; 9] = [
+        "npx", "pnpx", "bunx", "npm", "pnpm", "yarn", "bun", "node", "deno",
+    ];
+    let Some((program, arguments)) = command.split_first() else {
+        return false;
+    };
+    let launched = Path::new(program)
+        .file_stem()
+        .and_then(OsStr::to_str)
+        .is_some_and(|name| LAUNCHERS.contains(&name));
+    names_prisma(program) || launched && arguments.iter().any(|word| names_prisma(word))
+}
+
+/// Also with a version or a registry (`prisma@latest`, `npm:prisma@7`), and as a file within its package.
+fn names_prisma(word: &OsStr) -> bool {
+    let Some(word) = word.to_str() else {
+        return false;
+    };
+    let name = word.rsplit(['/', '\\', ':']).next().unwrap_or_default();
+    let name = name.split('@').next().unwrap_or_default();
+    matches!(name, "prisma" | "prisma.cmd" | "prisma.exe" | "prisma.ps1")
+        || word.contains("node_modules/prisma/")
 }
 
 #[cfg(test)]
@@ -77,6 +90,15 @@ mod tests {
     #[case("node_modules/.bin/prisma db pull", true)]
     #[case("npx prisma migrate deploy", true)]
     #[case("pnpm exec prisma generate", true)]
+    #[case("npx --yes prisma@latest migrate deploy", true)]
+    #[case("pnpm dlx prisma@7.0.0 migrate deploy", true)]
+    #[case("deno run -A npm:prisma@7 migrate deploy", true)]
+    #[case("node node_modules/prisma/build/index.js migrate deploy", true)]
+    #[case("npx.cmd prisma.cmd migrate deploy", true)]
+    #[case("npx prisma-lint", false)]
+    #[case("node /home/me/prisma/server.js", false)]
+    #[case("node dist/prisma.js", false)]
+    #[case("/home/me/prisma/bin/diesel migration run", false)]
     #[case("sqlx migrate run", false)]
     #[case("psql -c prisma", false)]
     fn a_program_that_would_not_verify_the_server_gets_no_token(

@@ -8,7 +8,7 @@ use crate::{
     failure::Failure,
     options::{Identity, Server},
     program,
-    psql_arguments::{is_url, leads_elsewhere},
+    psql_arguments::{Takes, is_url, leads_elsewhere, short},
     status,
 };
 
@@ -91,10 +91,32 @@ fn take_url(mut arguments: Vec<OsString>) -> (Option<String>, Vec<OsString>) {
         return (None, arguments);
     };
     arguments.remove(at);
-    if at > 0 && (arguments[at - 1] == "-d" || arguments[at - 1] == "--dbname") {
-        arguments.remove(at - 1);
+    if let Some(option) = at.checked_sub(1)
+        && let Some(rest) = arguments[option].to_str().and_then(without_dbname)
+    {
+        if rest.is_empty() {
+            arguments.remove(option);
+        } else {
+            arguments[option] = rest.into();
+        }
     }
     (Some(url), arguments)
+}
+
+/// What is left of an option that takes the next word for the database's name: of `-d`, of `--dbname` or as much of it as psql
+/// needs, or of short ones in one word, as in `-Atd`. `None` if it is no such option.
+fn without_dbname(option: &str) -> Option<String> {
+    if option.starts_with("--") {
+        let is_dbname = option.len() > "--".len() && "--dbname".starts_with(option);
+        return is_dbname.then(String::new);
+    }
+    let flags = option.strip_prefix('-')?.strip_suffix('d')?;
+    // One with a value takes what follows it in its word.
+    let takes_the_d = flags.contains(|flag| !matches!(short(flag), Takes::Nothing));
+    (!takes_the_d).then(|| match flags {
+        "" => String::new(),
+        flags => format!("-{flags}"),
+    })
 }
 
 fn url_in(word: &OsStr) -> Option<String> {
@@ -115,6 +137,9 @@ mod tests {
     #[case("postgres://h/d -c x", Some("postgres://h/d"), "-c x")]
     #[case("-X -d postgresql://h/d -c x", Some("postgresql://h/d"), "-X -c x")]
     #[case("--dbname=postgres://h/d", Some("postgres://h/d"), "")]
+    #[case("--db postgres://h/d -c x", Some("postgres://h/d"), "-c x")]
+    #[case("-Atd postgres://h/d -c x", Some("postgres://h/d"), "-At -c x")]
+    #[case("-fbad postgres://h/d", Some("postgres://h/d"), "-fbad")]
     #[case("-d orders -c x", None, "-d orders -c x")]
     #[case("-v url=postgres://h/d", None, "-v url=postgres://h/d")]
     fn a_url_does_not_reach_psql(

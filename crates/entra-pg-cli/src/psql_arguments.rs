@@ -7,7 +7,7 @@ use lexopt::{Arg, Parser};
 
 /// What an option of psql is followed by.
 #[derive(Clone, Copy)]
-enum Takes {
+pub(crate) enum Takes {
     Host,
     Database,
     Another,
@@ -16,7 +16,7 @@ enum Takes {
 }
 
 /// <https://www.postgresql.org/docs/current/app-psql.html#R1-APP-PSQL-3>
-fn short(letter: char) -> Takes {
+pub(crate) fn short(letter: char) -> Takes {
     match letter {
         'h' => Takes::Host,
         'd' => Takes::Database,

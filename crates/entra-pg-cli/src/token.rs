@@ -11,16 +11,18 @@ use crate::{
     failure::Failure,
     options::Server,
     output::{print, print_json},
-    runtime::block_on,
+    runtime::block_on_until_signalled,
     status,
 };
 
 /// Print a token, for a program that reads it from a pipe
 ///
-/// Whoever sees the token can log in until it expires, so it is not printed to a terminal.
+/// Whoever sees the token can log in until it expires, so it is not printed to a terminal. Where a program can be run by
+/// `entra-pg exec` or `entra-pg psql`, let them do it: they make it verify the server, which libpq does only if it is
+/// told to (`system` needs libpq 16).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  PGPASSWORD=$(entra-pg token) psql \"$DATABASE_URL\"
+  PGSSLMODE=verify-full PGSSLROOTCERT=system PGPASSWORD=$(entra-pg token) pgbench --host myserver.postgres.database.azure.com --username app orders
   entra-pg token --scope https://ossrdbms-aad.database.usgovcloudapi.net --json | jq .expires_on")]
 pub(crate) struct Token {
     #[command(flatten)]
@@ -44,7 +46,7 @@ impl Token {
                  (pipe it into the program that needs it, or add --to-terminal; entra-pg whoami tells about it)",
             ));
         }
-        let obtained = block_on(async { Ok(self.server.obtain().await?) })?;
+        let obtained = block_on_until_signalled(async { Ok(self.server.obtain().await?) })?;
         let token = obtained.token;
         if self.json {
             let zone = TimeZone::system();
