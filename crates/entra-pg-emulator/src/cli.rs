@@ -47,8 +47,11 @@ enum Task {
   entra-pg-emulator run -- sh -c 'PGPASSWORD=$(entra-pg-emulator token) psql \"$DATABASE_URL\"'
 
 For a shell of your own:
-  entra-pg-emulator run > emulator.env &   # says when it is ready
-  . ./emulator.env")]
+  rm -f emulator.env
+  entra-pg-emulator run > emulator.env &
+  until [ -s emulator.env ] || ! kill -0 $!; do sleep 1; done
+  . ./emulator.env
+  kill %1   # in the end")]
 pub(crate) struct Run {
     /// A PostgreSQL role and the managed identity mapped to it; repeat for more. The first is the default
     #[arg(long = "role", value_name = "NAME", default_value = "app")]

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, chown},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt, lchown},
     path::{Path, PathBuf},
 };
 
@@ -74,20 +75,33 @@ pub(crate) fn create(account: Option<Account>) -> Result<TempDir, Error> {
     Ok(directory)
 }
 
-/// Hands a path to the account, so that it can remove everything even if we no longer can.
+/// Hands a path to the account, so that it can remove everything even if we no longer can. A link is not followed: the
+/// account could have put it there.
 pub(crate) fn give(path: &Path, account: Option<Account>) -> Result<(), Error> {
     let Some(account) = account else {
         return Ok(());
     };
-    chown(path, Some(account.uid), Some(account.gid))
+    lchown(path, Some(account.uid), Some(account.gid))
         .map_err(Error::io(format!("change the owner of {}", path.display())))
 }
 
-/// Writes a file with the given permissions.
+/// Writes a file with the given permissions. It is always a new one, so that as root we write through no link of the account's.
 pub(crate) fn write(path: &Path, content: &str, mode: u32) -> Result<(), Error> {
-    let failed = || Error::io(format!("write {}", path.display()));
-    fs::write(path, content).map_err(failed())?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed())
+    let replace = || {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(content.as_bytes())?;
+        file.set_permissions(fs::Permissions::from_mode(mode))
+    };
+    replace().map_err(Error::io(format!("write {}", path.display())))
 }
 
 /// `TMPDIR`, unless its path is too long for a socket, or another account could not reach or remove
@@ -115,6 +129,22 @@ mod tests {
         let directory = create(None).unwrap();
         let mode = directory.path().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let directory = create(None).unwrap();
+        let (elsewhere, link) = (
+            directory.path().join("elsewhere"),
+            directory.path().join("link"),
+        );
+        fs::write(&elsewhere, "kept").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        write(&link, "new", 0o644).unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept");
+        assert_eq!(fs::read_to_string(&link).unwrap(), "new");
+        let mode = link.symlink_metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
     }
 
     #[test]

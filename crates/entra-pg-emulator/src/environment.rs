@@ -111,10 +111,7 @@ pub(crate) fn facts(state: &State, role: &str) -> Facts {
 /// The variables of one source.
 pub(crate) fn variables(source: CredentialSource, facts: &Facts) -> Vec<(String, String)> {
     let port = facts.port.to_string();
-    let no_proxy = match facts.no_proxy.as_str() {
-        "" => "localhost,127.0.0.1".to_owned(),
-        more => format!("localhost,127.0.0.1,{more}"),
-    };
+    let no_proxy = no_proxy(source, &facts.no_proxy);
     let mut all = vec![
         ("DATABASE_URL", facts.url.as_str()),
         ("PGHOST", HOST),
@@ -170,6 +167,17 @@ pub(crate) fn variables(source: CredentialSource, facts: &Facts) -> Vec<(String,
     all.into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// This machine, and what the user reaches without a proxy: but for the metadata endpoint, where a proxy is how we take its place.
+fn no_proxy(source: CredentialSource, inherited: &str) -> String {
+    let hides_the_endpoint = |host: &str| {
+        source == CredentialSource::Imds && (host == "*" || host.starts_with("169.254."))
+    };
+    let more = inherited.split(',').map(str::trim);
+    let more = more.filter(|host| !host.is_empty() && !hides_the_endpoint(host));
+    let all: Vec<_> = ["localhost", "127.0.0.1"].into_iter().chain(more).collect();
+    all.join(",")
 }
 
 /// The variables that must go, given those that are set.
@@ -281,6 +289,16 @@ mod tests {
                 assert!(removed.contains(name), "{source:?} {name}");
             }
         }
+    }
+
+    #[test]
+    fn the_real_metadata_endpoint_is_not_reached_past_ours() {
+        let inherited = "example.org, 169.254.169.254,*,169.254.0.0/16";
+        assert_eq!(
+            no_proxy(CredentialSource::Imds, inherited),
+            "localhost,127.0.0.1,example.org"
+        );
+        assert!(no_proxy(CredentialSource::ClientSecret, inherited).contains("169.254.169.254"));
     }
 
     #[test]

@@ -90,7 +90,7 @@ async fn wait(mut child: Child, signals: &mut Signals) -> io::Result<u8> {
             status = child.wait() => return status.map(exit_code),
             signal = signals.next() => {
                 let id = child.id().and_then(|id| i32::try_from(id).ok());
-                if let Some(id) = id.filter(|_| !(signal == Signal::SIGINT && typed())) {
+                if let Some(id) = id.filter(|_| !reaches_the_command_anyway(signal)) {
                     _ = kill(Pid::from_raw(id), signal);
                 }
             }
@@ -98,9 +98,10 @@ async fn wait(mut child: Child, signals: &mut Signals) -> io::Result<u8> {
     }
 }
 
-/// A Ctrl-C in the terminal reaches the command without our help; a second one might mean something else to it.
-fn typed() -> bool {
-    io::stdin().is_terminal()
+/// What is typed in a terminal is sent to all that run in its foreground. Twice might mean something else to the command.
+fn reaches_the_command_anyway(signal: Signal) -> bool {
+    matches!(signal, Signal::SIGINT | Signal::SIGQUIT)
+        && io::stdin().is_terminal()
         && tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground == getpgrp())
 }
 
@@ -117,10 +118,8 @@ fn killed_by(signal: Signal) -> u8 {
 
 /// Prints what a shell needs, on standard output, and what a human needs, on standard error.
 fn announce(emulator: &Emulator, source: CredentialSource) {
-    let removed = emulator
-        .removed_environment(source)
-        .into_iter()
-        .filter(|name| std::env::var_os(name).is_some());
+    // Of the shell that reads this we do not know what it has set.
+    let removed = emulator.removed_environment(source).into_iter();
     let set = emulator.environment(source).into_iter();
     let lines = removed
         .map(|name| format!("unset {name}\n"))
@@ -141,9 +140,10 @@ fn say(message: &str) {
     _ = writeln!(io::stderr(), "entra-pg-emulator: {message}");
 }
 
-/// The signals that end us.
+/// The signals that would end us.
 struct Signals {
     interrupt: unix::Signal,
+    quit: unix::Signal,
     terminate: unix::Signal,
     hangup: unix::Signal,
 }
@@ -152,6 +152,7 @@ impl Signals {
     fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: unix::signal(SignalKind::interrupt())?,
+            quit: unix::signal(SignalKind::quit())?,
             terminate: unix::signal(SignalKind::terminate())?,
             hangup: unix::signal(SignalKind::hangup())?,
         })
@@ -160,6 +161,7 @@ impl Signals {
     async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::SIGINT,
+            _ = self.quit.recv() => Signal::SIGQUIT,
             _ = self.terminate.recv() => Signal::SIGTERM,
             _ = self.hangup.recv() => Signal::SIGHUP,
         }

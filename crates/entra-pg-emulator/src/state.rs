@@ -125,7 +125,8 @@ impl State {
         let until =
             clock::seconds(now.saturating_add(settings.token_lifetime)) + settings.clock_skew;
         let validity = Validity { from: start, until };
-        let token = self.sign(&self.token_key(), identity, audience, flow, validity)?;
+        let key = self.token_key();
+        let token = self.sign(&key, identity, audience, flow, validity)?;
         let issued = Issued {
             token,
             validity,
@@ -135,7 +136,12 @@ impl State {
         if let Some(record) = &mut *lock(&self.record) {
             record.push(issued.token.clone());
         }
-        lock(&self.latest).insert(slot, issued.clone());
+        let mut latest = lock(&self.latest);
+        // A rotation changes the key before it forgets the tokens; one of the old key must not come after that.
+        if Arc::ptr_eq(&key, &self.token_key()) {
+            latest.insert(slot, issued.clone());
+        }
+        drop(latest);
         Ok(issued)
     }
 

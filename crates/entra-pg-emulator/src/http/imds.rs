@@ -29,8 +29,14 @@ pub(super) async fn token(
     {
         return refusal("Required metadata header not specified");
     }
-    if !query.contains_key("api-version") {
-        return refusal("Required query variable 'api-version' is missing");
+    match query.get("api-version") {
+        None => return refusal("Required query variable 'api-version' is missing"),
+        Some(version) if !serves_tokens(version) => {
+            return refusal(
+                "Bad request. api-version is invalid or was not specified in the request",
+            );
+        }
+        Some(_) => {}
     }
     let Some(resource) = query
         .get("resource")
@@ -60,5 +66,33 @@ pub(super) async fn token(
             "server_error",
             &failure.to_string(),
         ),
+    }
+}
+
+/// From 2018-02-01 on. <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http>
+fn serves_tokens(version: &str) -> bool {
+    let is_a_date = version.len() == 10
+        && version.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    is_a_date && version >= "2018-02-01"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_the_endpoint_does_not_have_is_refused() {
+        for (version, served) in [
+            ("2018-02-01", true),
+            ("2019-08-01", true),
+            ("2017-04-02", false),
+            ("banana", false),
+            ("2018-02-01-preview", false),
+        ] {
+            assert_eq!(serves_tokens(version), served, "{version}");
+        }
     }
 }

@@ -161,7 +161,9 @@ impl Cluster {
 
     fn configure(&self, setup: &Setup<'_>) -> Result<(), Error> {
         let hba = pg_hba_conf(setup.ldap_port, setup.certificate.is_some());
-        directory::write(&self.layout.data().join("pg_hba.conf"), &hba, 0o644)?;
+        let file = self.layout.data().join("pg_hba.conf");
+        directory::write(&file, &hba, 0o644)?;
+        directory::give(&file, setup.account)?;
         if let Some(ServerCertificate { certificate, key }) = setup.certificate {
             directory::write(&self.layout.server_certificate(), certificate, 0o644)?;
             directory::write(&self.layout.server_key(), key, 0o600)?;
@@ -208,7 +210,12 @@ impl Cluster {
 
     async fn order(&self, command: &'static str) -> Result<(), Error> {
         self.supervisor.command(command)?;
-        self.answer().await.map(drop)
+        let answer = tokio::time::timeout(START_DEADLINE, self.answer()).await;
+        let Ok(answer) = answer else {
+            let reason = format!("`{command}` was not done within {START_DEADLINE:?}");
+            return Err(self.failure(&reason, &read(&self.layout.log(), 0)));
+        };
+        answer.map(drop)
     }
 
     async fn answer(&self) -> Result<i32, Error> {
@@ -246,8 +253,9 @@ enum Trouble {
 
 impl Trouble {
     fn in_log(log: &str) -> Option<Self> {
-        // Clients that are waiting for the server are turned away with a FATAL of their own.
-        let clients = ["] client backend ", "] not initialized "];
+        // Clients that are waiting for the server are turned away with a FATAL of their own; from PostgreSQL 18 on by a
+        // "dead-end client backend".
+        let clients = ["client backend ", "] not initialized "];
         let fatal =
             |line: &str| line.contains("FATAL:") && !clients.iter().any(|kind| line.contains(kind));
         if log.contains("Address already in use") {
@@ -274,6 +282,10 @@ mod tests {
             ),
             (
                 "t [2] not initialized  FATAL:  the database system is starting up",
+                None,
+            ),
+            (
+                "t [2] dead-end client backend app FATAL:  the database system is starting up",
                 None,
             ),
             (
