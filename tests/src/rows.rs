@@ -72,7 +72,7 @@ impl Row {
 
     pub fn must_hold(self) -> &'static str {
         match self {
-            Self::SlowEndpoint => "no caller waits for it",
+            Self::SlowEndpoint => "no caller waits for it, until the token's last moments",
             Self::Outage => {
                 "no operation fails; attempts follow the backoff, never one per connect"
             }
