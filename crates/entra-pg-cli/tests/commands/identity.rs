@@ -1,6 +1,6 @@
 //! `token`, `whoami`, `role-sql`: who is logged in.
 
-use std::{fs::File, io::Read, process::Stdio, thread, time::Duration};
+use std::process::Stdio;
 
 use entra_pg_emulator::{Identity, IdentityKind, TokenSpec};
 use nix::{
@@ -8,7 +8,7 @@ use nix::{
     unistd::Pid,
 };
 use tempfile::TempDir;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
 use crate::world::{PATIENCE, PERSON, az, bare, outcome, run, shared, signed_in, write};
 
@@ -28,9 +28,11 @@ async fn a_pipe_gets_a_token_that_logs_in() {
 async fn a_tool_that_hangs_ends_with_us() {
     let folder = TempDir::new().expect("a folder");
     let pipe = folder.path().join("pipe");
-    // Whoever holds the pipe open for writing is alive.
+    let made = Command::new("mkfifo").arg(&pipe).status().await;
+    assert!(made.expect("mkfifo runs").success());
+    // Whoever has the pipe open for writing is alive.
     let script = format!(
-        "#!/bin/sh\nmkfifo '{0}' && sleep 1000 > '{0}'\nexit 1\n",
+        "#!/bin/sh\nexec 3> '{}'\necho up >&3\nsleep 1000\n",
         pipe.display()
     );
     write(&folder.path().join("az"), &script, 0o755);
@@ -38,23 +40,20 @@ async fn a_tool_that_hangs_ends_with_us() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("starts");
-    let (sender, mut seen) = mpsc::unbounded_channel();
-    thread::spawn(move || {
-        let mut writers = loop {
-            match File::open(&pipe) {
-                Ok(pipe) => break pipe,
-                Err(_) => thread::sleep(Duration::from_millis(10)),
-            }
-        };
-        let _ = sender.send("started");
-        let _ = writers.read_to_end(&mut Vec::new());
-        let _ = sender.send("ended");
-    });
-    let mut next = async || timeout(PATIENCE, seen.recv()).await.expect("in time");
-    assert_eq!(next().await, Some("started"));
+    let mut reader = Command::new("cat")
+        .arg(&pipe)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("cat runs");
+    let mut up = [0; 2];
+    let mut output = reader.stdout.take().expect("a pipe");
+    let read = timeout(PATIENCE, output.read_exact(&mut up)).await;
+    read.expect("az runs").expect("it is read");
     let id = child.id().expect("it runs").try_into().expect("a pid");
     kill(Pid::from_raw(id), Signal::SIGINT).expect("sent");
-    assert_eq!(next().await, Some("ended"));
+    let ended = timeout(PATIENCE, reader.wait()).await;
+    assert!(ended.expect("all have ended").expect("cat").success());
     assert_eq!(child.wait().await.expect("ends").code(), Some(130));
 }
 

@@ -67,9 +67,12 @@ mod unix {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::{fs::File, io::Read, thread, time::Duration};
+    use std::time::Duration;
 
-    use tokio::{sync::mpsc, time::timeout};
+    use tokio::{
+        io::{AsyncBufReadExt, BufReader},
+        time::timeout,
+    };
 
     use super::*;
 
@@ -79,28 +82,32 @@ mod tests {
     async fn what_a_tool_has_started_does_not_outlive_the_request() {
         let directory = tempfile::tempdir().expect("a directory");
         let pipe = directory.path().join("pipe");
-        // Whoever holds the pipe open for writing is alive.
-        let script = format!("mkfifo '{0}' && sleep 1000 > '{0}'; exit 1", pipe.display());
-        let (sender, mut seen) = mpsc::unbounded_channel();
+        let made = Command::new("mkfifo").arg(&pipe).status().await;
+        assert!(made.expect("mkfifo runs").success());
+        // Whoever has the pipe open for writing is alive.
+        let script = format!(
+            "exec 3> '{}'; echo up >&3; sleep 1000; exit 1",
+            pipe.display()
+        );
         let request = tokio::spawn(async move {
             let arguments = [OsStr::new("-c"), OsStr::new(&script)];
             run(OsStr::new("/bin/sh"), &arguments).await
         });
-        thread::spawn(move || {
-            let mut writers = loop {
-                match File::open(&pipe) {
-                    Ok(pipe) => break pipe,
-                    Err(_) => thread::sleep(Duration::from_millis(10)),
-                }
-            };
-            let _ = sender.send("started");
-            let _ = writers.read_to_end(&mut Vec::new());
-            let _ = sender.send("ended");
-        });
-        let mut next = async || timeout(DEADLINE, seen.recv()).await.expect("in time");
-        assert_eq!(next().await, Some("started"));
+        let mut reader = Command::new("cat")
+            .arg(&pipe)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("cat runs");
+        let mut written = BufReader::new(reader.stdout.take().expect("a pipe")).lines();
+        let mut next = async || {
+            timeout(DEADLINE, written.next_line())
+                .await
+                .expect("in time")
+        };
+        assert_eq!(next().await.expect("it is read").as_deref(), Some("up"));
         request.abort();
-        assert_eq!(next().await, Some("ended"));
+        assert_eq!(next().await.expect("it is read"), None, "all have ended");
     }
 
     #[tokio::test]
