@@ -185,7 +185,7 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
             .database(target(emulator, "proxied"))
             .expect("a target"),
     );
-    let proxy = proxy.listen_private().expect("listens");
+    let proxy = proxy.bind_private().expect("listens");
     drop(Raw::ready(proxy.address()).await);
     Raw::begin_with(proxy.address(), b"GET / HTTP/1.1\r\n")
         .await
@@ -193,7 +193,7 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
         .await;
     let nowhere = format!("postgres://nobody@localhost:{}/db", closed_port().await);
     let nowhere = Proxy::builder(entra.database(nowhere.as_str()).expect("a target"));
-    let nowhere = nowhere.listen_private().expect("listens");
+    let nowhere = nowhere.bind_private().expect("listens");
     let cancel = [0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 2];
     let answer = Raw::begin_with(nowhere.address(), &cancel)
         .await

@@ -99,9 +99,9 @@ impl Proxy {
     fn listen(&self, database: Database) -> Result<Listening, entra_pg_core::Error> {
         let proxy = Listening::builder(database);
         match (&self.socket, self.port) {
-            (Some(directory), _) => proxy.listen_unix(absolute(directory), SOCKET_PORT),
-            (None, Some(port)) => proxy.listen_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-            (None, None) => proxy.listen_private(),
+            (Some(directory), _) => proxy.bind_unix(absolute(directory), SOCKET_PORT),
+            (None, Some(port)) => proxy.bind_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            (None, None) => proxy.bind_private(),
         }
     }
 }

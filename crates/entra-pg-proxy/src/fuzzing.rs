@@ -1,4 +1,4 @@
-//! What must hold for whatever a client says first, and whatever a server says before it is ready.
+//! What must hold for every first packet of a client, and for every message of a server before it is ready.
 //!
 //! Compiled for the fuzzer and for tests alone, and no part of the API. `fuzz/` calls these functions with what it makes up;
 //! the test below calls them with every file of the corpus.
@@ -11,51 +11,48 @@
 
 use entra_pg_core::redact;
 
-use crate::{
-    login::{Said, understand},
-    startup::{LONGEST, Opening, length_after, parse},
-};
+use crate::connection::{FirstPacket, MAX_FIRST_PACKET, ServerMessage, remaining_length};
 
-/// A client's first packet: what is read of it is passed on byte by byte, but for what was meant to be changed.
+/// Parses a client's first packet. Encoding it again gives the same bytes.
 pub fn startup(data: &[u8]) {
     let Some((prefix, rest)) = data.split_first_chunk::<4>() else {
         return;
     };
-    let Ok(length) = length_after(*prefix) else {
+    let Ok(length) = remaining_length(*prefix) else {
         return;
     };
-    assert!(prefix.len() + length <= LONGEST);
+    assert!(prefix.len() + length <= MAX_FIRST_PACKET);
     let Some(rest) = rest.get(..length) else {
         return;
     };
     let whole = &data[..prefix.len() + length];
-    match parse(*prefix, rest) {
-        Ok(Opening::Startup(startup)) => {
+    match FirstPacket::parse(*prefix, rest) {
+        Ok(FirstPacket::Startup(startup)) => {
             assert_eq!(startup.encode().expect("no zeros"), whole);
         }
-        Ok(Opening::Cancel(packet)) => assert_eq!(packet, whole),
-        Ok(Opening::Encryption) => assert_eq!(whole.len(), 8),
+        Ok(FirstPacket::Cancel(packet)) => assert_eq!(packet, whole),
+        Ok(FirstPacket::Encryption) => assert_eq!(whole.len(), 8),
         Err(refusal) => assert!(!refusal.message().is_empty()),
     }
 }
 
-/// A server's message: a tag, and the body.
+/// Parses a server's message: a tag, and the body.
 pub fn server(data: &[u8]) {
     let Some((tag, body)) = data.split_first() else {
         return;
     };
-    match understand(*tag, body) {
-        Said::CleartextPassword => assert_eq!(data, b"R\0\0\0\x03"),
-        Said::Welcome => assert_eq!(data, b"R\0\0\0\0"),
-        Said::Ready => assert_eq!(*tag, b'Z'),
-        Said::Refused(fields) => {
+    match ServerMessage::parse(*tag, body) {
+        ServerMessage::CleartextPassword => assert_eq!(data, b"R\0\0\0\x03"),
+        ServerMessage::AuthenticationOk => assert_eq!(data, b"R\0\0\0\0"),
+        ServerMessage::ReadyForQuery => assert_eq!(*tag, b'Z'),
+        ServerMessage::ErrorResponse(fields) => {
             for text in [fields.message(), fields.sqlstate()] {
                 assert_eq!(redact(text), text, "nothing is left to be redacted");
             }
         }
-        Said::Aside(bytes) => assert_eq!(bytes.first(), Some(tag)),
-        Said::AnotherProof(_) => assert_eq!(*tag, b'R'),
-        Said::OutOfPlace => {}
+        ServerMessage::Forward(bytes) => assert_eq!(bytes.first(), Some(tag)),
+        ServerMessage::UnsupportedAuthentication(_) => assert_eq!(*tag, b'R'),
+        ServerMessage::Unexpected => {}
     }
 }
 

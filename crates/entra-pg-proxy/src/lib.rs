@@ -1,24 +1,14 @@
 #![doc = include_str!("../README.md")]
 
-mod address;
-mod attempt;
-mod connect;
-mod dial;
+mod builder;
+mod connection;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod listener;
-mod login;
-mod peer;
-mod place;
+mod listen;
 mod proxy;
-mod relay;
 mod response;
-mod session;
-mod startup;
 
-pub use entra_pg_core as core;
+pub use entra_pg_core;
+pub use entra_pg_core::{Entra, Error, ErrorKind};
 
-pub use self::{
-    address::Address,
-    proxy::{Builder, Proxy},
-};
+pub use self::{builder::ProxyBuilder, listen::Address, proxy::Proxy};

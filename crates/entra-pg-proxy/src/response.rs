@@ -1,6 +1,6 @@
-//! `ErrorResponse` and `NoticeResponse`: what a client is told, and what a server says.
+//! `ErrorResponse` and `NoticeResponse`, parsed and encoded.
 //!
-//! Nothing of a server's words is passed on before it was redacted: a message that quotes a token must not carry it to a client.
+//! The fields of a server's messages are redacted when they are parsed: one that quotes a token must not carry it to a client.
 
 use std::borrow::Borrow;
 
@@ -47,7 +47,7 @@ impl Fields {
     }
 
     /// Adds a hint if there is none.
-    pub(crate) fn hinted(mut self, hint: Option<&str>) -> Self {
+    pub(crate) fn with_default_hint(mut self, hint: Option<&str>) -> Self {
         if let (None, Some(hint)) = (self.get(b'H'), hint) {
             self.0.push((b'H', hint.to_owned()));
         }
@@ -77,7 +77,7 @@ pub(crate) fn frame(tag: u8, body: &[u8]) -> Bytes {
     message.freeze()
 }
 
-/// An error of our own for a client.
+/// The proxy's own error for a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     sqlstate: &'static str,
@@ -122,12 +122,12 @@ impl Refusal {
             (b'M', self.message.clone()),
         ];
         Fields(fields)
-            .hinted(self.hint.as_deref())
+            .with_default_hint(self.hint.as_deref())
             .encode(ERROR_RESPONSE_TAG)
     }
 }
 
-/// Class 28 says that trying again is no use, class 08 that the connection could not be made.
+/// Class 08 means that the connection could not be made, class 28 that trying again is no use.
 fn sqlstate(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::TokenRequest | ErrorKind::UnusableToken | ErrorKind::TokenTimeout
@@ -150,7 +150,7 @@ impl From<&Error> for Refusal {
     }
 }
 
-/// Why a connection could not be made: for the application, and for the client.
+/// Why a connection could not be made: the error for the application, and the response for the client.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
@@ -172,9 +172,11 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// The server's own error, with our hint if it has none.
-    pub(crate) fn of_server(fields: Fields, user: &str) -> Self {
+    pub(crate) fn from_server(fields: Fields, user: &str) -> Self {
         let error = Error::of_server(user, fields.sqlstate(), fields.message());
-        let response = fields.hinted(Some(error.hint())).encode(ERROR_RESPONSE_TAG);
+        let response = fields
+            .with_default_hint(Some(error.hint()))
+            .encode(ERROR_RESPONSE_TAG);
         Self { error, response }
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln";
 
 /// As a client reads it: with `postgres-protocol`.
-fn heard(response: &Bytes) -> Vec<(char, String)> {
+fn parsed(response: &Bytes) -> Vec<(char, String)> {
     use postgres_protocol::message::backend::ErrorFields;
     let mut buffer = BytesMut::from(&response[..]);
     let Ok(Some(Message::ErrorResponse(body))) = Message::parse(&mut buffer) else {
@@ -15,17 +15,17 @@ fn heard(response: &Bytes) -> Vec<(char, String)> {
     };
     assert!(buffer.is_empty());
     let mut fields: ErrorFields<'_> = body.fields();
-    let mut heard = Vec::new();
+    let mut parsed = Vec::new();
     while let Some(field) = fallible_iterator::FallibleIterator::next(&mut fields).expect("a field")
     {
         let value = String::from_utf8_lossy(field.value_bytes()).into_owned();
-        heard.push((char::from(field.type_()), value));
+        parsed.push((char::from(field.type_()), value));
     }
-    heard
+    parsed
 }
 
 fn field(response: &Bytes, name: char) -> Option<String> {
-    let found = heard(response)
+    let found = parsed(response)
         .into_iter()
         .find(|(known, _)| *known == name);
     found.map(|(_, value)| value)
@@ -76,14 +76,14 @@ fn a_client_can_tell_what_may_pass_from_what_will_not(
 
 #[test]
 fn a_servers_error_is_passed_on_with_a_hint_and_without_the_token() {
-    let said = fields(&[
+    let fields_of_server = fields(&[
         ('S', "FATAL"),
         ('C', "28P01"),
         ('M', &format!("no role for {TOKEN}")),
         ('D', &format!("detail {TOKEN}")),
         ('R', "auth_failed"),
     ]);
-    let failure = Failure::of_server(said, "app");
+    let failure = Failure::from_server(fields_of_server, "app");
     assert_eq!(failure.error.kind(), ErrorKind::Rejected(Rejection::Other));
     assert_eq!(
         field(&failure.response, 'M').as_deref(),
@@ -106,8 +106,8 @@ fn a_servers_error_is_passed_on_with_a_hint_and_without_the_token() {
 
 #[test]
 fn a_servers_own_hint_stays() {
-    let said = fields(&[('C', "28P01"), ('M', "no"), ('H', "its own")]);
-    let response = Failure::of_server(said, "app").response;
+    let fields_of_server = fields(&[('C', "28P01"), ('M', "no"), ('H', "its own")]);
+    let response = Failure::from_server(fields_of_server, "app").response;
     assert_eq!(field(&response, 'H').as_deref(), Some("its own"));
 }
 
@@ -119,7 +119,7 @@ fn a_server_that_is_full_or_starting_is_told_from_one_that_refuses(
     #[case] sqlstate: &str,
     #[case] transient: bool,
 ) {
-    let failure = Failure::of_server(fields(&[('C', sqlstate), ('M', "no")]), "app");
+    let failure = Failure::from_server(fields(&[('C', sqlstate), ('M', "no")]), "app");
     assert_eq!(failure.error.kind(), ErrorKind::Connect);
     assert_eq!(failure.error.is_transient(), transient);
     assert_eq!(field(&failure.response, 'C').as_deref(), Some(sqlstate));

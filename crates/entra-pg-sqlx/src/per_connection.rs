@@ -25,7 +25,7 @@ pub(crate) fn start(
     let database = database.with_port(options.get_port());
     let proxy = Proxy::builder(database)
         .this_process_only()
-        .listen_private()?;
+        .bind_private()?;
     let options = options
         .socket(proxy.address().host())
         .port(proxy.address().port())
@@ -37,7 +37,7 @@ pub(crate) fn start(
 
 /// Ends the proxy with the pool. The event holds no handle of it, and also comes when the last one is dropped.
 pub(crate) fn attach(proxy: Proxy, pool: &PgPool) {
-    tokio::spawn(proxy.run_until(pool.close_event()));
+    tokio::spawn(proxy.serve_until(pool.close_event()));
 }
 
 /// The proxy knows why. It has a moment to notice that the pool gave up first.
@@ -47,7 +47,7 @@ pub(crate) async fn explain(
     options: &PgConnectOptions,
 ) -> Error {
     let cause = match error {
-        sqlx::Error::PoolTimedOut => timeout(NOTICE, proxy.failure()).await.ok(),
+        sqlx::Error::PoolTimedOut => timeout(NOTICE, proxy.next_error()).await.ok(),
         _ => proxy.last_error(),
     };
     cause.unwrap_or_else(|| explain_error(error, options.get_username()))

@@ -15,10 +15,7 @@ use diesel::{
     r2d2::{ConnectionManager, Pool},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use entra_pg_proxy::{
-    Proxy,
-    core::{Database, Entra},
-};
+use entra_pg_proxy::{Entra, Proxy, entra_pg_core::Database};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -50,7 +47,7 @@ fn main() -> Result<(), Failure> {
     let database = Entra::from_env()?.database(url)?;
     let proxy = Proxy::builder(database.clone())
         .this_process_only()
-        .listen_private()?;
+        .bind_private()?;
 
     let pool = connect(&proxy, &database)?;
     pool.get()?.run_pending_migrations(MIGRATIONS)?;

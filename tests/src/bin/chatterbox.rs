@@ -152,7 +152,7 @@ fn proxy(target: &Target, entra: &Entra) {
         Err(error) => return complain("proxy", &error),
     };
     say("proxy::Builder", &builder);
-    match builder.listen_private() {
+    match builder.bind_private() {
         Ok(proxy) => {
             say("Proxy", &proxy);
             say("Address", proxy.address());

@@ -93,7 +93,7 @@ async fn psql(proxy: &Proxy, sql: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn psql_logs_in_as_the_urls_role_whatever_name_it_gives_itself() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let sql = "SELECT current_user, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     assert_eq!(psql(&proxy, sql).await, "app|t");
     let other = ["-XAt", "-U", "somebody", "-c", "SELECT current_user"];
@@ -102,7 +102,7 @@ async fn psql_logs_in_as_the_urls_role_whatever_name_it_gives_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn psql_copies_in_and_out() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let table = unique("copied").replace('-', "_");
     let file = tempfile::NamedTempFile::new().expect("a file");
     let path = file.path().display();
@@ -125,7 +125,7 @@ async fn psql_copies_in_and_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn psql_hears_notifications() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let channel = unique("news").replace('-', "_");
     let (listen, notify) = (
         format!("LISTEN {channel}"),
@@ -138,7 +138,7 @@ async fn psql_hears_notifications() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_of_psql_cancels_its_query() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let marker = unique("slow");
     let sleep = format!("SELECT pg_sleep(600) /* {marker} */");
     let psql = command("psql", &proxy)
@@ -169,7 +169,7 @@ async fn an_interrupt_of_psql_cancels_its_query() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_of_a_hundred_megabytes_arrives_whole() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let sql = "SELECT repeat('x', 1000000) FROM generate_series(1, 100)";
     let arguments = ["-XAt", "-v", "FETCH_COUNT=5", "-c", sql];
     let output = run("psql", &proxy, &arguments).await;
@@ -185,7 +185,7 @@ async fn a_result_of_a_hundred_megabytes_arrives_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pg_dump_and_pg_restore_carry_a_table_over() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let table = unique("dumped").replace('-', "_");
     psql(
         &proxy,
@@ -205,7 +205,7 @@ async fn pg_dump_and_pg_restore_carry_a_table_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pgbench_connects_anew_for_each_transaction() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     success("pgbench", &proxy, &["-i", "-q", "-s", "1"]).await;
     let said = success(
         "pgbench",
@@ -214,13 +214,16 @@ async fn pgbench_connects_anew_for_each_transaction() {
     )
     .await;
     assert!(said.contains("actually processed: 40/40"), "{said}");
-    eventually("no client is left", || async { proxy.connections() == 0 }).await;
+    eventually("no client is left", || async {
+        proxy.active_connections() == 0
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn libpq_goes_on_without_encryption_if_it_only_prefers_it() {
     let proxy = proxy_to(scratch())
-        .listen_tcp(([127, 0, 0, 1], 0).into())
+        .bind_tcp(([127, 0, 0, 1], 0).into())
         .expect("listens");
     for (mode, succeeds) in [("prefer", true), ("disable", true), ("require", false)] {
         let output = command("psql", &proxy)
@@ -241,7 +244,7 @@ async fn libpq_goes_on_without_encryption_if_it_only_prefers_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn drivers_that_know_nothing_of_tokens_connect() {
     let proxy = proxy_to(scratch())
-        .listen_tcp(([127, 0, 0, 1], 0).into())
+        .bind_tcp(([127, 0, 0, 1], 0).into())
         .expect("listens");
     let (host, port) = (proxy.address().host(), proxy.address().port());
     let url = format!("postgres://app@{host}:{port}/postgres?sslmode=prefer");
@@ -280,7 +283,7 @@ async fn drivers_that_know_nothing_of_tokens_connect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_said_all_still_hears_all() {
     use tokio::io::AsyncWriteExt;
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let mut raw = Raw::ready(proxy.address()).await;
     raw.query("SELECT pg_sleep(0.5); SELECT repeat('x', 3000000)")
         .await;
@@ -293,14 +296,14 @@ async fn a_client_that_has_said_all_still_hears_all() {
     }
     assert_eq!(rows.last(), Some(&3_000_006), "the last row in full");
     eventually("the connection is gone", || async {
-        proxy.connections() == 0
+        proxy.active_connections() == 0
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_holds_the_server_back() {
-    let proxy = proxy_to(scratch()).listen_private().expect("listens");
+    let proxy = proxy_to(scratch()).bind_private().expect("listens");
     let marker = unique("unread");
     let mut raw = Raw::ready(proxy.address()).await;
     raw.query(&format!(
@@ -318,7 +321,7 @@ async fn a_client_that_does_not_read_holds_the_server_back() {
     .await;
     drop(raw);
     eventually("the connection is gone", || async {
-        proxy.connections() == 0
+        proxy.active_connections() == 0
     })
     .await;
 }

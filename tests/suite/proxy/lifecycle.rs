@@ -28,7 +28,7 @@ async fn a_port_in_use_and_an_open_address_are_refused() {
         (([0, 0, 0, 0], 0).into(), "other machines"),
         (([192, 0, 2, 1], 0).into(), "other machines"),
     ] {
-        let error = proxy_to(shared()).listen_tcp(address).expect_err("refused");
+        let error = proxy_to(shared()).bind_tcp(address).expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::Listen);
         assert!(error.to_string().contains(cause), "{error}");
     }
@@ -39,9 +39,9 @@ fn a_proxy_outside_of_a_runtime_is_refused_and_leaves_nothing() {
     let parent = tempfile::tempdir().expect("a directory");
     let made = parent.path().join("made");
     for proxy in [
-        proxy_to(shared()).listen_private(),
-        proxy_to(shared()).listen_unix(&made, 5432),
-        proxy_to(shared()).listen_tcp(loopback(0)),
+        proxy_to(shared()).bind_private(),
+        proxy_to(shared()).bind_unix(&made, 5432),
+        proxy_to(shared()).bind_tcp(loopback(0)),
     ] {
         assert_eq!(proxy.expect_err("refused").kind(), ErrorKind::Runtime);
     }
@@ -52,16 +52,12 @@ fn a_proxy_outside_of_a_runtime_is_refused_and_leaves_nothing() {
 async fn two_proxies_do_not_take_each_others_socket() {
     let parent = tempfile::tempdir().expect("a directory");
     let place = parent.path().join("sockets");
-    let first = proxy_to(shared())
-        .listen_unix(&place, 5432)
-        .expect("listens");
+    let first = proxy_to(shared()).bind_unix(&place, 5432).expect("listens");
     let error = proxy_to(shared())
-        .listen_unix(&place, 5432)
+        .bind_unix(&place, 5432)
         .expect_err("taken");
     assert_eq!(error.kind(), ErrorKind::Listen);
-    let second = proxy_to(shared())
-        .listen_unix(&place, 5433)
-        .expect("listens");
+    let second = proxy_to(shared()).bind_unix(&place, 5433).expect("listens");
     Raw::ready(first.address()).await;
     Raw::ready(second.address()).await;
     drop(second);
@@ -72,7 +68,7 @@ async fn two_proxies_do_not_take_each_others_socket() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_takes_no_new_clients_and_lets_old_ones_finish() {
-    let proxy = proxy_to(shared()).listen_private().expect("listens");
+    let proxy = proxy_to(shared()).bind_private().expect("listens");
     let (address, directory) = (proxy.address().clone(), directory(&proxy));
     let mut raw = Raw::ready(&address).await;
     let ending = tokio::spawn(proxy.shutdown());
@@ -91,7 +87,7 @@ async fn a_close_ends_clients_and_their_sessions_on_the_server() {
     let database = entra(shared())
         .database(target(shared(), &name))
         .expect("a database");
-    let proxy = Proxy::builder(database).listen_private().expect("listens");
+    let proxy = Proxy::builder(database).bind_private().expect("listens");
     let mut idle = Raw::ready(proxy.address()).await;
     let mut silent = Raw::connect(proxy.address()).await.expect("connects");
     assert_eq!(connections(shared(), &name).await, 1);
@@ -106,11 +102,11 @@ async fn a_close_ends_clients_and_their_sessions_on_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn run_until_ends_with_its_signal() {
-    let proxy = proxy_to(shared()).listen_tcp(loopback(0)).expect("listens");
+async fn serve_until_ends_with_its_signal() {
+    let proxy = proxy_to(shared()).bind_tcp(loopback(0)).expect("listens");
     let address = proxy.address().clone();
     let (signal, stop) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(proxy.run_until(async { drop(stop.await) }));
+    let running = tokio::spawn(proxy.serve_until(async { drop(stop.await) }));
     Raw::ready(&address).await;
     signal.send(()).expect("it waits");
     running.await.expect("it ends");
@@ -121,9 +117,9 @@ async fn run_until_ends_with_its_signal() {
 fn a_runtime_that_ends_takes_the_socket_with_it() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let directory = runtime.block_on(async {
-        let proxy = proxy_to(shared()).listen_private().expect("listens");
+        let proxy = proxy_to(shared()).bind_private().expect("listens");
         let directory = directory(&proxy);
-        tokio::spawn(proxy.run_until(std::future::pending()));
+        tokio::spawn(proxy.serve_until(std::future::pending()));
         directory
     });
     assert!(directory.exists());
@@ -135,7 +131,7 @@ fn a_runtime_that_ends_takes_the_socket_with_it() {
 async fn a_panic_takes_the_socket_with_it() {
     let (tell, told) = tokio::sync::oneshot::channel();
     let task = tokio::spawn(async move {
-        let proxy = proxy_to(shared()).listen_private().expect("listens");
+        let proxy = proxy_to(shared()).bind_private().expect("listens");
         tell.send(directory(&proxy)).expect("somebody waits");
         panic!("on purpose");
     });

@@ -99,7 +99,7 @@ fn error(sqlstate: &str, message: &str) -> Vec<u8> {
 
 /// What a client is told, and what the application can learn.
 async fn refusal(target: Target) -> (String, entra_pg_core::Error) {
-    let proxy = proxy_for(target).listen_private().expect("listens");
+    let proxy = proxy_for(target).bind_private().expect("listens");
     let told = Raw::begin(proxy.address(), "app").await.error().await;
     assert!(!told.contains("eyJ"), "a client never sees a token: {told}");
     (told, proxy.last_error().expect("an error"))
@@ -136,7 +136,7 @@ async fn a_real_server_with_a_scram_role_hears_no_token() {
     ] {
         control.execute(sql).await.expect("an answer");
     }
-    let proxy = proxy_to(&emulator).listen_private().expect("listens");
+    let proxy = proxy_to(&emulator).bind_private().expect("listens");
     crate::world::eventually("the new rules are in force", || async {
         let told = Raw::begin(proxy.address(), "app").await.message().await;
         told.is_some_and(|(_, body)| text(&body).contains("SCRAM"))
@@ -206,9 +206,7 @@ async fn the_second_token_lets_a_client_in_that_hears_nothing_of_the_first() {
         vec![CLEARTEXT.to_vec(), verdict]
     })
     .await;
-    let proxy = proxy_for(server.target())
-        .listen_private()
-        .expect("listens");
+    let proxy = proxy_for(server.target()).bind_private().expect("listens");
     let mut raw = Raw::begin(proxy.address(), "app").await;
     assert_eq!(raw.message().await.map(|(tag, _)| tag), Some(b'R'));
     assert_eq!(raw.message().await.map(|(tag, _)| tag), Some(b'Z'));
@@ -298,9 +296,7 @@ async fn what_is_slipped_in_before_tls_is_not_taken_for_the_servers_word() {
 async fn a_clients_newer_protocol_and_its_negotiation_pass() {
     let negotiation = b"v\0\0\0\x0c\0\0\0\0\0\0\0\0";
     let server = Server::always(&[&[&negotiation[..], LET_IN, READY].concat()]).await;
-    let proxy = proxy_for(server.target())
-        .listen_private()
-        .expect("listens");
+    let proxy = proxy_for(server.target()).bind_private().expect("listens");
     let mut raw = Raw::connect(proxy.address()).await.expect("connects");
     let mut packet = startup("app");
     packet[7] = 2;
@@ -323,9 +319,7 @@ async fn a_last_word_reaches_the_client_before_the_end() {
         "terminating connection due to administrator command",
     );
     let server = Server::always(&[&[LET_IN, READY].concat(), &last]).await;
-    let proxy = proxy_for(server.target())
-        .listen_private()
-        .expect("listens");
+    let proxy = proxy_for(server.target()).bind_private().expect("listens");
     let mut raw = Raw::ready(proxy.address()).await;
     raw.query("SELECT 1").await;
     let (tag, body) = raw.message().await.expect("a message");

@@ -13,13 +13,16 @@ use super::{
 use crate::world::{eventually, shared, target};
 
 async fn nobody_is_left(proxy: &Proxy) {
-    eventually("no client is left", || async { proxy.connections() == 0 }).await;
+    eventually("no client is left", || async {
+        proxy.active_connections() == 0
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_postgresql_client_is_told_so() {
     let proxy = proxy_to(shared())
-        .listen_tcp(([127, 0, 0, 1], 0).into())
+        .bind_tcp(([127, 0, 0, 1], 0).into())
         .expect("listens");
     for (bytes, cause) in [
         (&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], "HTTP"),
@@ -41,7 +44,7 @@ async fn what_is_no_postgresql_client_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_startup_packet_holds_nothing() {
-    let proxy = proxy_to(shared()).listen_private().expect("listens");
+    let proxy = proxy_to(shared()).bind_private().expect("listens");
     for length in [0, 1, 4, 7, 20] {
         let mut raw = Raw::connect(proxy.address()).await.expect("connects");
         raw.send(&startup("app")[..length]).await;
@@ -54,9 +57,9 @@ async fn half_a_startup_packet_holds_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_say_nothing_give_way_to_those_that_do() {
     let proxy = proxy_to(shared())
-        .most_logins(2)
-        .client_timeout(Duration::from_millis(300))
-        .listen_private()
+        .max_concurrent_logins(2)
+        .startup_timeout(Duration::from_millis(300))
+        .bind_private()
         .expect("listens");
     let mut silent = Vec::new();
     for _ in 0..6 {
@@ -70,12 +73,12 @@ async fn clients_that_say_nothing_give_way_to_those_that_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_is_served_in_turn() {
     let proxy = proxy_to(shared())
-        .most_logins(4)
-        .listen_private()
+        .max_concurrent_logins(4)
+        .bind_private()
         .expect("listens");
     let crowd = (0..40).map(|_| Raw::ready(proxy.address()));
     let crowd = futures::future::join_all(crowd).await;
-    assert_eq!(proxy.connections(), 40);
+    assert_eq!(proxy.active_connections(), 40);
     drop(crowd);
     nobody_is_left(&proxy).await;
 }
@@ -84,7 +87,7 @@ async fn a_crowd_is_served_in_turn() {
 async fn another_process_is_not_served_where_only_this_one_may_be() {
     let proxy = proxy_to(shared())
         .this_process_only()
-        .listen_private()
+        .bind_private()
         .expect("listens");
     let output = run("psql", &proxy, &["-X", "-c", "SELECT 1"]).await;
     let error = text(&output.stderr);
@@ -104,7 +107,7 @@ async fn a_client_that_gives_up_stops_the_connect_and_the_step_is_known() {
     let port = listener.local_addr().expect("an address").port();
     let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=600");
     let proxy = proxy_for(entra_pg_core::Target::parse(&url).expect("a URL"))
-        .listen_private()
+        .bind_private()
         .expect("listens");
     let raw = Raw::begin(proxy.address(), "app").await;
     let (_server, _) = listener.accept().await.expect("dialled");
@@ -124,7 +127,7 @@ async fn a_failed_token_reaches_psql_with_cause_and_hint() {
         .start()
         .await
         .expect("starts");
-    let proxy = proxy_to(&emulator).listen_private().expect("listens");
+    let proxy = proxy_to(&emulator).bind_private().expect("listens");
     emulator
         .control()
         .set_fault(Some(entra_pg_emulator::Fault::BadRequest));
@@ -147,7 +150,7 @@ async fn without_a_role_in_the_url_the_clients_own_name_counts() {
     let bare = entra_pg_core::Target::parse(&url).expect("a URL");
     assert_eq!(bare.user(), None);
     let proxy = super::builder(emulator, bare)
-        .listen_private()
+        .bind_private()
         .expect("listens");
     Raw::ready(proxy.address()).await;
     let told = Raw::begin(proxy.address(), "nobody").await.error().await;

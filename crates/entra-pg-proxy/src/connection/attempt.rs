@@ -31,26 +31,26 @@ impl<'a> Attempt<'a> {
         self.connect
     }
 
-    pub(crate) fn left(&self) -> Duration {
+    pub(crate) fn remaining(&self) -> Duration {
         self.limit.saturating_sub(self.begun.elapsed())
     }
 
-    pub(crate) fn has_token(&mut self) {
+    pub(crate) fn record_token(&mut self) {
         self.token_took = self.begun.elapsed();
     }
 
-    /// Does a part of the step, as long as there is time.
+    /// Runs a part of the step within the time that remains.
     pub(crate) async fn bound<T>(
         &mut self,
         step: Step,
         work: impl Future<Output = T>,
     ) -> Result<T, Error> {
         self.connect.progress().reach(step);
-        let done = timeout(self.left(), work).await;
+        let done = timeout(self.remaining(), work).await;
         done.map_err(|_| step.timed_out(self.limit, self.token_took))
     }
 
-    /// The client went away before the end.
+    /// The error of a client that disconnected before the end.
     pub(crate) fn abandoned(&self) -> Error {
         let step = self.connect.progress().step();
         step.abandoned(self.begun.elapsed(), self.token_took)

@@ -1,7 +1,7 @@
-//! A socket's place in the file system: made so that nobody else can reach it, and gone when the proxy is.
+//! A socket's file and its directory: closed to other users, and removed with the proxy.
 //!
-//! Nothing is removed but what was made here: a socket by the number of its file, a directory only if it is empty. A socket
-//! that was left behind by a process that was killed is replaced, if it is this user's and nobody listens.
+//! Only what was created here is removed: a socket by the number of its file, a directory if it is empty. A stale socket, which
+//! a killed process has left, is replaced if it belongs to this user and no process listens on it.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata, Permissions},
@@ -18,18 +18,18 @@ use entra_pg_core::{Error, ErrorKind};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 
-use crate::address::socket;
+use super::address::socket_path;
 
 const PREFIX: &str = "entra-pg-proxy-";
-/// The port in the name of a socket whose users are told the path by us.
+/// The port in the name of a socket in a private directory.
 pub(crate) const PRIVATE_PORT: u16 = 5432;
 /// A private directory younger than this may not have been locked yet.
-const SETTLED: Duration = Duration::from_secs(60);
+const LOCK_GRACE: Duration = Duration::from_secs(60);
 
-/// Removes the socket when dropped, and the directory if it was made for it.
+/// Removes the socket when dropped, and the directory if it was created for it.
 #[derive(Debug)]
-pub(crate) struct Place {
-    socket: PathBuf,
+pub(crate) struct SocketFile {
+    path: PathBuf,
     /// Device and number of the file, to tell it from one that has taken its name since.
     identity: (u64, u64),
     _directory: Directory,
@@ -37,8 +37,8 @@ pub(crate) struct Place {
 
 #[derive(Debug)]
 enum Directory {
-    Found,
-    Made(PathBuf),
+    Existing,
+    Created(PathBuf),
     /// Locked for as long as the process lives, which is how others tell whether it does.
     Private {
         _directory: TempDir,
@@ -46,24 +46,24 @@ enum Directory {
     },
 }
 
-impl Place {
+impl SocketFile {
     pub(crate) fn directory(&self) -> &Path {
-        self.socket.parent().unwrap_or(Path::new("."))
+        self.path.parent().unwrap_or(Path::new("."))
     }
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        if let Self::Made(path) = self {
+        if let Self::Created(path) = self {
             let _ = fs::remove_dir(path);
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.socket).is_ok_and(|found| identity(&found) == self.identity) {
-            let _ = fs::remove_file(&self.socket);
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity) {
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -72,12 +72,12 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// Listens in a new directory of mode 0700 among the temporary ones.
-pub(crate) fn private(user: u32) -> Result<(UnixListener, Place), Error> {
+/// Listens in a new temporary directory of mode 0700.
+pub(crate) fn bind_private(user: u32) -> Result<(UnixListener, SocketFile), Error> {
     let parent = parent(&std::env::temp_dir());
     remove_abandoned(&parent, user);
     let failed = |error| {
-        refuse(
+        cannot_listen(
             &format!("a private directory in {}", parent.display()),
             &error,
         )
@@ -90,7 +90,7 @@ pub(crate) fn private(user: u32) -> Result<(UnixListener, Place), Error> {
         .map_err(failed)?;
     let lock = File::open(directory.path()).map_err(failed)?;
     lock.try_lock().map_err(|error| failed(error.into()))?;
-    let path = socket(directory.path(), PRIVATE_PORT);
+    let path = socket_path(directory.path(), PRIVATE_PORT);
     bind(
         path,
         Directory::Private {
@@ -100,56 +100,56 @@ pub(crate) fn private(user: u32) -> Result<(UnixListener, Place), Error> {
     )
 }
 
-/// Listens in this directory, which is made if there is none.
-pub(crate) fn within(
+/// Listens in this directory, which is created if it does not exist.
+pub(crate) fn bind_in(
     directory: &Path,
     port: u16,
     user: u32,
-) -> Result<(UnixListener, Place), Error> {
+) -> Result<(UnixListener, SocketFile), Error> {
     // libpq takes a relative path for the name of a host.
     let directory = &absolute(directory).map_err(|error| cannot_use(directory, &error))?;
-    let path = socket(directory, port);
+    let path = socket_path(directory, port);
     if SocketAddr::from_pathname(&path).is_err() {
-        return Err(taken(&format!(
+        return Err(listen_error(&format!(
             "{} is too long for the path of a socket",
             path.display()
         ))
         .with_hint("choose a directory with a shorter path"));
     }
-    let made = make(directory)?;
+    let created = create(directory)?;
     check_directory(directory, user)?;
-    // One at a time looks for a left-over socket, so that none removes what another has just made.
+    // One process at a time looks for a stale socket, so that none removes what another has just created.
     let lock = File::open(directory).map_err(|error| cannot_use(directory, &error))?;
     lock.try_lock().map_err(|_| {
-        taken(&format!(
+        listen_error(&format!(
             "another process is making a socket in {}",
             directory.display()
         ))
         .with_hint("try again, or choose another directory")
     })?;
-    make_way(&path, user)?;
-    bind(path, made)
+    remove_stale(&path, user)?;
+    bind(path, created)
 }
 
-fn bind(socket: PathBuf, directory: Directory) -> Result<(UnixListener, Place), Error> {
-    let shown = socket.display().to_string();
-    let failed = |error| refuse(&shown, &error);
-    let listener = UnixListener::bind(&socket).map_err(failed)?;
-    let identity = identity(&fs::symlink_metadata(&socket).map_err(failed)?);
-    let place = Place {
-        socket,
+fn bind(path: PathBuf, directory: Directory) -> Result<(UnixListener, SocketFile), Error> {
+    let shown = path.display().to_string();
+    let failed = |error| cannot_listen(&shown, &error);
+    let listener = UnixListener::bind(&path).map_err(failed)?;
+    let identity = identity(&fs::symlink_metadata(&path).map_err(failed)?);
+    let file = SocketFile {
+        path,
         identity,
         _directory: directory,
     };
-    fs::set_permissions(&place.socket, Permissions::from_mode(0o600)).map_err(failed)?;
+    fs::set_permissions(&file.path, Permissions::from_mode(0o600)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
-    Ok((listener, place))
+    Ok((listener, file))
 }
 
-fn make(directory: &Path) -> Result<Directory, Error> {
+fn create(directory: &Path) -> Result<Directory, Error> {
     match DirBuilder::new().mode(0o700).create(directory) {
-        Ok(()) => Ok(Directory::Made(directory.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Directory::Found),
+        Ok(()) => Ok(Directory::Created(directory.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Directory::Existing),
         Err(error) => Err(cannot_use(directory, &error)),
     }
 }
@@ -158,14 +158,14 @@ fn check_directory(directory: &Path, user: u32) -> Result<(), Error> {
     let found = fs::metadata(directory).map_err(|error| cannot_use(directory, &error))?;
     let shown = directory.display();
     if !found.is_dir() {
-        Err(taken(&format!("{shown} is not a directory"))
+        Err(listen_error(&format!("{shown} is not a directory"))
             .with_hint("give the directory that the socket is to be in"))
     } else if found.uid() != user {
-        Err(taken(&format!("{shown} belongs to another user"))
+        Err(listen_error(&format!("{shown} belongs to another user"))
             .with_hint("choose a directory of your own"))
     } else if found.mode() & 0o077 != 0 {
         Err(
-            taken(&format!("{shown} is open to other users")).with_hint(format!(
+            listen_error(&format!("{shown} is open to other users")).with_hint(format!(
                 "close it with chmod 700 {shown}, or choose a new directory"
             )),
         )
@@ -174,59 +174,63 @@ fn check_directory(directory: &Path, user: u32) -> Result<(), Error> {
     }
 }
 
-/// Removes what a killed process has left at `path`; refuses to touch anything else.
-fn make_way(path: &Path, user: u32) -> Result<(), Error> {
+/// Removes a stale socket at `path`. Anything else there is an error.
+fn remove_stale(path: &Path, user: u32) -> Result<(), Error> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(refuse(&path.display().to_string(), &error)),
+        Err(error) => return Err(cannot_listen(&path.display().to_string(), &error)),
     };
     let shown = path.display();
     let elsewhere = "choose another port or directory";
     if !found.file_type().is_socket() {
-        return Err(taken(&format!("{shown} exists and is not a socket")).with_hint(elsewhere));
+        return Err(
+            listen_error(&format!("{shown} exists and is not a socket")).with_hint(elsewhere)
+        );
     }
     if found.uid() != user {
-        return Err(taken(&format!("{shown} belongs to another user")).with_hint(elsewhere));
+        return Err(listen_error(&format!("{shown} belongs to another user")).with_hint(elsewhere));
     }
     if is_listened_to(path) {
-        return Err(taken(&format!("another process listens at {shown}")).with_hint(elsewhere));
+        return Err(
+            listen_error(&format!("another process listens at {shown}")).with_hint(elsewhere)
+        );
     }
-    fs::remove_file(path).map_err(|error| refuse(&shown.to_string(), &error))
+    fs::remove_file(path).map_err(|error| cannot_listen(&shown.to_string(), &error))
 }
 
-/// Everything but a refusal counts as somebody who listens: a full queue, above all.
+/// A refused connection means no. Any other failure counts as yes: above all, a full queue.
 fn is_listened_to(path: &Path) -> bool {
-    let knock = || -> io::Result<()> {
+    let probe = || -> io::Result<()> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.connect(&SockAddr::unix(path)?)
     };
-    !knock().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    !probe().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Private directories of processes that were killed: this user's, and locked by nobody.
+/// Removes private directories of killed processes: this user's, and not locked.
 fn remove_abandoned(parent: &Path, user: u32) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_abandoned(&path, user) {
-            let _ = fs::remove_file(socket(&path, PRIVATE_PORT));
+            let _ = fs::remove_file(socket_path(&path, PRIVATE_PORT));
             let _ = fs::remove_dir(&path);
         }
     }
 }
 
 fn is_abandoned(directory: &Path, user: u32) -> bool {
-    let settled = fs::symlink_metadata(directory).is_ok_and(|found| {
+    let old_enough = fs::symlink_metadata(directory).is_ok_and(|found| {
         let age = found.modified().ok().and_then(|time| time.elapsed().ok());
-        found.is_dir() && found.uid() == user && age.is_some_and(|age| age > SETTLED)
+        found.is_dir() && found.uid() == user && age.is_some_and(|age| age > LOCK_GRACE)
     });
     settled && File::open(directory).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 /// `preferred`, unless its path is too long for a socket in a directory in it.
 fn parent(preferred: &Path) -> PathBuf {
-    let longest = socket(&preferred.join(format!("{PREFIX}abcdef")), PRIVATE_PORT);
+    let longest = socket_path(&preferred.join(format!("{PREFIX}abcdef")), PRIVATE_PORT);
     match SocketAddr::from_pathname(longest) {
         Ok(_) => preferred.to_owned(),
         Err(_) => PathBuf::from("/tmp"),
@@ -234,18 +238,18 @@ fn parent(preferred: &Path) -> PathBuf {
 }
 
 fn cannot_use(directory: &Path, error: &io::Error) -> Error {
-    refuse(&directory.display().to_string(), error)
+    cannot_listen(&directory.display().to_string(), error)
         .with_hint("give a directory of your own, or the name of one that can be made")
 }
 
-fn refuse(place: &str, error: &io::Error) -> Error {
-    taken(&format!("cannot listen in {place}: {error}"))
+fn cannot_listen(path: &str, error: &io::Error) -> Error {
+    listen_error(&format!("cannot listen in {path}: {error}"))
 }
 
-fn taken(message: &str) -> Error {
+fn listen_error(message: &str) -> Error {
     Error::new(ErrorKind::Listen, message)
 }
 
 #[cfg(test)]
-#[path = "place_tests.rs"]
+#[path = "socket_file_tests.rs"]
 mod tests;

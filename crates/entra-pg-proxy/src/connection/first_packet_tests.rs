@@ -5,12 +5,12 @@ use super::*;
 
 const VERSION_3: [u8; 4] = [0, 3, 0, 0];
 
-/// Splits a whole packet as the reader does, and reads it.
-fn read(packet: &[u8]) -> Result<Opening, String> {
-    let told = |refusal: Refusal| refusal.message().to_owned();
+/// Splits a whole packet as the reader does, and parses it.
+fn read(packet: &[u8]) -> Result<FirstPacket, String> {
+    let message = |refusal: Refusal| refusal.message().to_owned();
     let (prefix, rest) = packet.split_first_chunk().expect("four bytes");
-    let length = length_after(*prefix).map_err(told)?;
-    parse(*prefix, &rest[..length.min(rest.len())]).map_err(told)
+    let length = remaining_length(*prefix).map_err(message)?;
+    FirstPacket::parse(*prefix, &rest[..length.min(rest.len())]).map_err(message)
 }
 
 fn packet(code: [u8; 4], body: &[u8]) -> Vec<u8> {
@@ -18,56 +18,29 @@ fn packet(code: [u8; 4], body: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], &code, body].concat()
 }
 
-fn startup(pairs: &[(&str, &str)]) -> Startup {
-    Startup {
-        version: 3 << 16,
-        parameters: pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-    }
-}
-
 #[rstest]
 #[case::tls([4, 210, 22, 47])]
 #[case::gss([4, 210, 22, 48])]
 fn a_request_for_encryption_is_known(#[case] code: [u8; 4]) {
-    assert_eq!(read(&packet(code, b"")), Ok(Opening::Encryption));
+    assert_eq!(read(&packet(code, b"")), Ok(FirstPacket::Encryption));
 }
 
 #[test]
 fn a_cancel_request_keeps_its_bytes_however_long_its_key() {
     for key in [&[1; 8][..], &[2; 36]] {
         let whole = packet([4, 210, 22, 46], key);
-        assert_eq!(read(&whole), Ok(Opening::Cancel(whole.into())));
+        assert_eq!(read(&whole), Ok(FirstPacket::Cancel(whole.into())));
     }
 }
 
 #[test]
 fn the_last_of_two_values_counts_as_in_postgresql() {
     let whole = packet(VERSION_3, b"user\0a\0user\0b\0\0");
-    let Ok(Opening::Startup(startup)) = read(&whole) else {
+    let Ok(FirstPacket::Startup(startup)) = read(&whole) else {
         panic!("a startup packet");
     };
     assert_eq!(startup.get("user"), Some("b"));
     assert_eq!(startup.get("database"), None);
-}
-
-#[test]
-fn what_is_set_replaces_and_what_is_filled_does_not() {
-    let mut given = startup(&[("user", "a"), ("database", "d"), ("user", "b")]);
-    given.set("user", "app");
-    given.fill("database", Some("other"));
-    given.fill("application_name", Some("web"));
-    given.fill("options", None);
-    assert_eq!(
-        given,
-        startup(&[
-            ("database", "d"),
-            ("user", "app"),
-            ("application_name", "web")
-        ])
-    );
 }
 
 #[rstest]
@@ -107,7 +80,7 @@ proptest! {
 
     #[test]
     fn no_length_reserves_more_than_the_cap(prefix in any::<[u8; 4]>()) {
-        prop_assert!(length_after(prefix).is_ok_and(|length| length <= LONGEST) || length_after(prefix).is_err());
+        prop_assert!(remaining_length(prefix).is_ok_and(|length| length <= MAX_FIRST_PACKET) || remaining_length(prefix).is_err());
     }
 
     #[test]
@@ -115,7 +88,11 @@ proptest! {
         minor in 0_u8..4,
         pairs in prop::collection::vec(("[^\0]{1,8}", "[^\0]{0,8}"), 0..8),
     ) {
-        let whole = Startup { version: 3 << 16 | u32::from(minor), parameters: pairs };
-        prop_assert_eq!(read(&whole.encode().expect("no zeros")), Ok(Opening::Startup(whole)));
+        let body: String = pairs.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
+        let whole = packet([0, 3, 0, minor], format!("{body}\0").as_bytes());
+        let Ok(FirstPacket::Startup(startup)) = read(&whole) else {
+            panic!("a startup packet");
+        };
+        prop_assert_eq!(&startup.encode().expect("no zeros")[..], whole);
     }
 }

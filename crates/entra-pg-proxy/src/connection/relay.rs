@@ -1,7 +1,7 @@
-//! Bytes, both ways.
+//! Bytes, copied in both directions.
 //!
-//! A client that says it has no more to say (a half-close) still gets all that the server has to say. A server that ends the
-//! connection ends it for good; its last words reach the client first.
+//! A client that half-closes its side still gets everything that the server sends. A server that closes its side ends the
+//! connection, after its last bytes have reached the client.
 
 use std::future::pending;
 
@@ -14,11 +14,11 @@ where
 {
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = split(server);
-    // How a direction ends is not told: whoever is left sees the end, and says more about it than could be said here.
+    // Errors are dropped: the other side sees the end, and can report more about it than this.
     let upstream = async {
         let _ = copy(&mut from_client, &mut to_server).await;
         let _ = to_server.shutdown().await;
-        // The server may still have something to say, even to one that has broken off.
+        // The server may still send something, even after the client's side is broken.
         pending::<()>().await;
     };
     let downstream = async {

@@ -1,24 +1,30 @@
 //! A connection for one client: a token, the way to the server and the login, and once more if another token can help.
 
-use bytes::Bytes;
-use entra_pg_core::{Database, Error, ErrorKind, Login, observe::Step};
+use std::sync::Arc;
 
-use crate::{
+use bytes::Bytes;
+use entra_pg_core::{Database, ErrorKind, Login, observe::Step};
+use rustls::ClientConfig;
+
+use super::{
     attempt::Attempt,
+    authenticate::Exchange,
     dial::{Server, dial},
-    login::Exchange,
-    response::Failure,
     startup::Startup,
 };
+use crate::response::Failure;
 
-/// A server that is ready, and what it said on the way there, for the client.
+/// The name of the proxy's connects in logs and metrics.
+pub(crate) const ADAPTER: &str = "proxy";
+
+/// A server that is ready, and its messages up to there, for the client.
 pub(crate) struct Session {
     pub(crate) server: Server,
-    pub(crate) greeting: Bytes,
+    pub(crate) startup_response: Bytes,
 }
 
 /// The role is the target's if it names one, else the client's.
-pub(crate) fn as_role_of(database: &Database, startup: &Startup) -> Database {
+fn with_client_role(database: &Database, startup: &Startup) -> Database {
     match (database.target().user(), startup.get("user")) {
         (None, Some(user)) => database.clone().with_user(user),
         _ => database.clone(),
@@ -27,15 +33,16 @@ pub(crate) fn as_role_of(database: &Database, startup: &Startup) -> Database {
 
 pub(crate) async fn connect(
     database: &Database,
+    tls: &Arc<ClientConfig>,
     startup: &Startup,
     attempt: &mut Attempt<'_>,
 ) -> Result<Session, Failure> {
-    let database = as_role_of(database, startup);
+    let database = with_client_role(database, startup);
     // It waits for as long as the target allows, and knows best why there is no token then.
     let login = database.login().await?;
-    attempt.has_token();
-    match open(&database, &login, startup, attempt).await {
-        Err(refusal) => open_again(&database, refusal, &login, startup, attempt).await,
+    attempt.record_token();
+    match open(&database, tls, &login, startup, attempt).await {
+        Err(refusal) => open_again(&database, tls, refusal, &login, startup, attempt).await,
         opened => opened,
     }
 }
@@ -43,6 +50,7 @@ pub(crate) async fn connect(
 /// The first refusal stands if the second attempt only runs out of time.
 async fn open_again(
     database: &Database,
+    tls: &Arc<ClientConfig>,
     refusal: Failure,
     refused: &Login,
     startup: &Startup,
@@ -52,14 +60,14 @@ async fn open_again(
         return Err(refusal);
     };
     let newer = database
-        .login_after(refused, rejection, attempt.left())
+        .login_after(refused, rejection, attempt.remaining())
         .await;
     let Some(newer) = newer else {
         return Err(refusal);
     };
     let generation = newer.token().generation();
     attempt.connect().retried(&refusal.error, generation);
-    match open(database, &newer, startup, attempt).await {
+    match open(database, tls, &newer, startup, attempt).await {
         Err(failure) if failure.error.kind() == ErrorKind::ConnectTimeout => Err(refusal),
         result => result,
     }
@@ -67,6 +75,7 @@ async fn open_again(
 
 async fn open(
     database: &Database,
+    tls: &Arc<ClientConfig>,
     login: &Login,
     startup: &Startup,
     attempt: &mut Attempt<'_>,
@@ -74,13 +83,16 @@ async fn open(
     let target = database.target();
     let mut startup = startup.clone();
     startup.set("user", login.user());
-    startup.fill("database", target.database());
-    startup.fill("application_name", target.application_name());
-    startup.fill("options", target.options().as_deref());
+    startup.set_default("database", target.database());
+    startup.set_default("application_name", target.application_name());
+    startup.set_default("options", target.options().as_deref());
 
-    let mut server = dial(target, attempt).await?;
+    let mut server = dial(target, tls, attempt).await?;
     match log_in(&mut server, &startup, login, attempt).await {
-        Ok(greeting) => Ok(Session { server, greeting }),
+        Ok(startup_response) => Ok(Session {
+            server,
+            startup_response,
+        }),
         Err(failure) => {
             attempt.connect().refused(&failure.error);
             Err(failure)
@@ -100,9 +112,4 @@ async fn log_in(
         .bound(Step::Authentication, exchange.authenticate())
         .await??;
     attempt.bound(Step::Preparation, exchange.finish()).await?
-}
-
-/// A target that can be dialled at all; said at the start, not to the first client.
-pub(crate) fn check(database: &Database) -> Result<(), Error> {
-    database.target().roots().client_config().map(drop)
 }

@@ -3,12 +3,12 @@
 //! Nothing but the request for TLS is sent before the server's certificate is verified. Nothing that arrives before is used:
 //! the one byte that answers the request is read alone, so that whatever was slipped in behind it fails the handshake.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use entra_pg_core::{Error, ErrorKind, Target, chain, observe::Step};
 use postgres_protocol::message::frontend;
-use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, pki_types::ServerName};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
-use crate::attempt::Attempt;
+use super::attempt::Attempt;
 
 /// A connection to the target. The right side is for [`Target::dangerously_without_tls`] alone.
 pub(crate) type Server = Either<TlsStream<TcpStream>, TcpStream>;
@@ -28,21 +28,24 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 const UNREACHABLE: &str =
     "check the host's name and port, and that the server's firewall lets this machine in";
 
-pub(crate) async fn dial(target: &Target, attempt: &mut Attempt<'_>) -> Result<Server, Error> {
-    let config = target.roots().client_config()?;
+pub(crate) async fn dial(
+    target: &Target,
+    tls: &Arc<ClientConfig>,
+    attempt: &mut Attempt<'_>,
+) -> Result<Server, Error> {
     let mut tcp = attempt
-        .bound(Step::Reaching, reach(target))
+        .bound(Step::Reaching, connect_tcp(target))
         .await?
         .map_err(|error| unreachable(&error))?;
     if !target.uses_tls() {
         return Ok(Either::Right(tcp));
     }
     attempt
-        .bound(Step::Reaching, ask_for_tls(&mut tcp))
+        .bound(Step::Reaching, request_tls(&mut tcp))
         .await??;
     let name = ServerName::try_from(target.host().to_owned())
         .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
-    let handshake = TlsConnector::from(config).connect(name, tcp);
+    let handshake = TlsConnector::from(Arc::clone(tls)).connect(name, tcp);
     let stream = attempt
         .bound(Step::Handshake, handshake)
         .await?
@@ -50,7 +53,7 @@ pub(crate) async fn dial(target: &Target, attempt: &mut Attempt<'_>) -> Result<S
     Ok(Either::Left(stream))
 }
 
-async fn reach(target: &Target) -> io::Result<TcpStream> {
+async fn connect_tcp(target: &Target) -> io::Result<TcpStream> {
     let tcp = TcpStream::connect((target.host(), target.port())).await?;
     tcp.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
@@ -58,7 +61,7 @@ async fn reach(target: &Target) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-async fn ask_for_tls(tcp: &mut TcpStream) -> Result<(), Error> {
+async fn request_tls(tcp: &mut TcpStream) -> Result<(), Error> {
     let mut request = BytesMut::new();
     frontend::ssl_request(&mut request);
     tcp.write_all(&request)

@@ -1,4 +1,4 @@
-//! Accepts clients, from a socket or from a port of the loopback interface.
+//! A socket or a port that clients connect to.
 
 use std::{io, net::SocketAddr};
 
@@ -6,10 +6,8 @@ use entra_pg_core::{Error, ErrorKind};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
-use crate::{
-    peer::{Admission, Peer},
-    response::Refusal,
-};
+use super::peer::{Admission, Peer};
+use crate::response::Refusal;
 
 pub(crate) type Client = Either<UnixStream, TcpStream>;
 
@@ -23,7 +21,7 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    /// The next client, and whether it may be served.
+    /// Accepts the next client, and checks whether it may use the proxy.
     pub(crate) async fn accept(&self) -> io::Result<(Client, Result<(), Refusal>)> {
         match self {
             Self::Unix {
@@ -50,8 +48,8 @@ impl Listener {
     }
 }
 
-/// A port of the loopback interface, and no other: whoever reaches it can use the role.
-pub(crate) fn tcp(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
+/// Listens on a port of the loopback interface, and on no other: every client that reaches it can use the role.
+pub(crate) fn bind_tcp(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
     if !address.ip().is_loopback() {
         return Err(Error::new(
             ErrorKind::Listen,
@@ -59,12 +57,12 @@ pub(crate) fn tcp(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
         )
         .with_hint("whoever reaches the proxy can use the role: listen on 127.0.0.1 or ::1"));
     }
-    let listen = || {
+    let bind = || {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
-    listen().map_err(|error: io::Error| {
+    bind().map_err(|error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "another process listens there: choose another port, or 0 for a free one"

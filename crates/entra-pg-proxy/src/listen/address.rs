@@ -1,4 +1,4 @@
-//! Where clients connect.
+//! The address of a proxy.
 
 use std::{
     fmt,
@@ -6,15 +6,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where a proxy listens, in the terms in which clients are told: libpq's `host` and `port`.
+/// Where clients connect to a proxy.
+///
+/// [`host`](Self::host) and [`port`](Self::port) are libpq's parameters of these names. `Display` shows the socket's file, or
+/// address and port.
+///
+/// ```
+/// use entra_pg_proxy::Address;
+///
+/// let address = Address::Tcp(([127, 0, 0, 1], 6432).into());
+/// assert_eq!((address.host().as_str(), address.port()), ("127.0.0.1", 6432));
+///
+/// let address = Address::Unix { directory: "/run/app".into(), port: 5432 };
+/// assert_eq!(address.host(), "/run/app");
+/// assert_eq!(address.to_string(), "/run/app/.s.PGSQL.5432");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Address {
     /// A Unix-domain socket. Its file is `.s.PGSQL.PORT` in this directory.
     Unix {
-        /// What clients take as the host.
+        /// The directory, which clients use as the host.
         directory: PathBuf,
-        /// A part of the file's name, no more.
+        /// The number at the end of the file's name.
         port: u16,
     },
     /// A port of the loopback interface.
@@ -22,7 +36,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// libpq's `host`: the directory, or the IP address without brackets.
+    /// Returns libpq's `host`: the directory, or the IP address without brackets.
     pub fn host(&self) -> String {
         match self {
             Self::Unix { directory, .. } => directory.display().to_string(),
@@ -30,7 +44,7 @@ impl Address {
         }
     }
 
-    /// libpq's `port`.
+    /// Returns libpq's `port`.
     pub fn port(&self) -> u16 {
         match self {
             Self::Unix { port, .. } => *port,
@@ -39,17 +53,16 @@ impl Address {
     }
 }
 
-/// The socket's file, or address and port.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unix { directory, port } => socket(directory, *port).display().fmt(f),
+            Self::Unix { directory, port } => socket_path(directory, *port).display().fmt(f),
             Self::Tcp(address) => address.fmt(f),
         }
     }
 }
 
 /// The name that clients of PostgreSQL expect.
-pub(crate) fn socket(directory: &Path, port: u16) -> PathBuf {
+pub(crate) fn socket_path(directory: &Path, port: u16) -> PathBuf {
     directory.join(format!(".s.PGSQL.{port}"))
 }

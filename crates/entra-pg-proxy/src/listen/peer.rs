@@ -1,4 +1,4 @@
-//! Who may connect through a socket: by what the kernel says of the other end.
+//! Who may connect through a socket, by the credentials that the kernel reports.
 
 use std::io;
 
@@ -47,7 +47,7 @@ impl Admission {
                 "this socket serves only the user who runs the proxy",
             ));
         }
-        // Where the kernel does not tell the process, it cannot be told to be this one.
+        // Some kernels do not report the process. Then it is not known to be this one.
         if self == Self::ThisProcess && (peer.process.is_none() || peer.process != own.process) {
             return Err(
                 Refusal::unauthorized("this socket serves only the process that made it")

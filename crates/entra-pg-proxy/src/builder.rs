@@ -1,0 +1,170 @@
+//! A proxy's settings, and how it begins to listen.
+
+use std::{io, net::SocketAddr, os::unix::net::UnixListener, path::Path, time::Duration};
+
+use entra_pg_core::{Database, Error, ErrorKind};
+use tokio::{runtime::Handle, sync::Semaphore};
+
+use crate::{
+    connection::Shared,
+    listen::{
+        Address, Admission, Listener, PRIVATE_PORT, Peer, SocketFile, bind_in, bind_private,
+        bind_tcp,
+    },
+    proxy::Proxy,
+};
+
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_CONCURRENT_LOGINS: usize = 64;
+
+/// Configures a [`Proxy`] and starts it, with one of the `bind` methods.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let identity = entra_pg_proxy::entra_pg_core::ManagedIdentity::SystemAssigned;
+/// use std::time::Duration;
+///
+/// use entra_pg_proxy::{Entra, Proxy};
+///
+/// # let entra = Entra::managed_identity(identity)?;
+/// # let database = entra.database("postgres://app@localhost/orders")?;
+/// let builder = Proxy::builder(database)
+///     .startup_timeout(Duration::from_secs(5))
+///     .max_concurrent_logins(16);
+/// let tcp = builder.clone().bind_tcp(([127, 0, 0, 1], 0).into())?;
+/// let directory = std::env::temp_dir().join(format!("example-{}", std::process::id()));
+/// let socket = builder.clone().bind_unix(&directory, 5432)?;
+/// let private = builder.this_process_only().bind_private()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing listens until one of the bind methods is called"]
+pub struct ProxyBuilder {
+    database: Database,
+    admission: Admission,
+    startup_timeout: Duration,
+    max_concurrent_logins: usize,
+}
+
+impl Proxy {
+    /// Returns a builder for a proxy to this database.
+    pub fn builder(database: Database) -> ProxyBuilder {
+        ProxyBuilder {
+            database,
+            admission: Admission::SameUser,
+            startup_timeout: STARTUP_TIMEOUT,
+            max_concurrent_logins: MAX_CONCURRENT_LOGINS,
+        }
+    }
+}
+
+impl ProxyBuilder {
+    /// Accepts only this process on the socket; by default, all processes of the user who runs this one. Does not apply to a
+    /// port.
+    pub fn this_process_only(mut self) -> Self {
+        self.admission = Admission::ThisProcess;
+        self
+    }
+
+    /// Limits the time for a client to send its startup packet, and to read the server's response to it; 10 s by default.
+    pub fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.startup_timeout = timeout;
+        self
+    }
+
+    /// Limits how many clients log in at the same time; 64 by default. Further ones wait to be accepted.
+    pub fn max_concurrent_logins(mut self, logins: usize) -> Self {
+        self.max_concurrent_logins = logins.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Listens on a socket in a new directory of mode 0700, which is removed with the proxy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Listen`] if the socket cannot be created; [`ErrorKind::RootCertificates`] if no server could be verified;
+    /// [`ErrorKind::Runtime`] outside of a Tokio runtime.
+    pub fn bind_private(self) -> Result<Proxy, Error> {
+        self.bind_socket(PRIVATE_PORT, bind_private)
+    }
+
+    /// Listens on a socket in this directory, which must belong to this user and be closed to others (mode 0700).
+    ///
+    /// A directory that does not exist is created, and removed at the end if it is empty by then. The port is a part of the
+    /// socket's name. A socket that a killed process has left there is replaced.
+    ///
+    /// # Errors
+    /// As [`bind_private`](Self::bind_private); [`ErrorKind::Listen`] also if the directory is open to others, its path too
+    /// long, or the name taken.
+    pub fn bind_unix(self, directory: impl AsRef<Path>, port: u16) -> Result<Proxy, Error> {
+        let directory = directory.as_ref();
+        self.bind_socket(port, |user| bind_in(directory, port, user))
+    }
+
+    /// Listens on a port of the loopback interface; port 0 takes a free one.
+    ///
+    /// Any user of this machine can then connect as the role: prefer a socket if the client supports sockets.
+    ///
+    /// # Errors
+    /// As [`bind_private`](Self::bind_private); [`ErrorKind::Listen`] also if the port is taken, or the address can be reached
+    /// from other machines.
+    pub fn bind_tcp(self, address: SocketAddr) -> Result<Proxy, Error> {
+        in_runtime()?;
+        let listener = bind_tcp(address)?;
+        let bind = || {
+            let address = listener.local_addr()?;
+            Ok((tokio::net::TcpListener::from_std(listener)?, address))
+        };
+        let (listener, address) = bind().map_err(|error| unusable(&error))?;
+        self.start(Listener::Tcp(listener), Address::Tcp(address), None)
+    }
+
+    fn bind_socket(
+        self,
+        port: u16,
+        bind: impl FnOnce(u32) -> Result<(UnixListener, SocketFile), Error>,
+    ) -> Result<Proxy, Error> {
+        in_runtime()?;
+        let own = Peer::own().map_err(|error| unusable(&error))?;
+        let (listener, file) = bind(own.user())?;
+        let listener =
+            tokio::net::UnixListener::from_std(listener).map_err(|error| unusable(&error))?;
+        let admission = self.admission;
+        let address = Address::Unix {
+            directory: file.directory().to_owned(),
+            port,
+        };
+        let listener = Listener::Unix {
+            listener,
+            own,
+            admission,
+        };
+        self.start(listener, address, Some(file))
+    }
+
+    fn start(
+        self,
+        listener: Listener,
+        address: Address,
+        file: Option<SocketFile>,
+    ) -> Result<Proxy, Error> {
+        let shared = Shared::new(self.database, self.startup_timeout)?;
+        let logins = self.max_concurrent_logins;
+        Ok(Proxy::start(listener, address, file, shared, logins))
+    }
+}
+
+fn in_runtime() -> Result<(), Error> {
+    Handle::try_current().map(drop).map_err(|_| {
+        Error::new(
+            ErrorKind::Runtime,
+            "a proxy needs a Tokio runtime to run in",
+        )
+        .with_hint("call this from within one")
+    })
+}
+
+fn unusable(error: &io::Error) -> Error {
+    Error::new(ErrorKind::Listen, format!("cannot listen: {error}"))
+}

@@ -1,0 +1,165 @@
+//! Authentication, from the startup message to the server's `ReadyForQuery`.
+//!
+//! The token is sent once, when the server requests a cleartext password, and for no other request. The server's messages
+//! are kept for the client until it is ready, so that the client sees nothing of an attempt that fails.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use entra_pg_core::{Error, ErrorKind, Login, Rejection, chain};
+use postgres_protocol::message::frontend;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use zeroize::Zeroizing;
+
+use super::{
+    server_message::{MAX_MESSAGE, ServerMessage, read_message},
+    startup::Startup,
+};
+use crate::response::{Failure, frame};
+
+/// All that a server may send before it is ready, in bytes.
+const MAX_STARTUP_RESPONSE: usize = 256 * 1024;
+
+enum State {
+    StartupSent,
+    TokenSent,
+    Authenticated,
+}
+
+/// An authentication under way.
+pub(crate) struct Exchange<'a, S> {
+    server: &'a mut S,
+    login: &'a Login,
+    state: State,
+    startup_response: BytesMut,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
+    /// Sends the startup message.
+    pub(crate) async fn begin(
+        server: &'a mut S,
+        startup: &Startup,
+        login: &'a Login,
+    ) -> Result<Self, Failure> {
+        let packet = startup.encode().map_err(|error| invalid_startup(&error))?;
+        server.write_all(&packet).await.map_err(broken)?;
+        server.flush().await.map_err(broken)?;
+        Ok(Self {
+            server,
+            login,
+            state: State::StartupSent,
+            startup_response: BytesMut::new(),
+        })
+    }
+
+    /// Continues until `AuthenticationOk`.
+    pub(crate) async fn authenticate(&mut self) -> Result<(), Failure> {
+        while !matches!(self.state, State::Authenticated) {
+            self.step().await?;
+        }
+        Ok(())
+    }
+
+    /// Continues until `ReadyForQuery`. Returns the messages for the client.
+    pub(crate) async fn finish(mut self) -> Result<Bytes, Failure> {
+        while !self.step().await? {}
+        Ok(self.startup_response.freeze())
+    }
+
+    /// Handles one message. Returns whether it was the last.
+    async fn step(&mut self) -> Result<bool, Failure> {
+        let message = read_message(self.server).await.map_err(broken)?;
+        let (tag, body) = message.ok_or_else(invalid_message)?;
+        match (ServerMessage::parse(tag, &body), &self.state) {
+            (ServerMessage::CleartextPassword, State::StartupSent) => {
+                self.send_token().await.map_err(broken)?;
+                self.state = State::TokenSent;
+            }
+            (ServerMessage::UnsupportedAuthentication(method), State::StartupSent) => {
+                return Err(not_entra(self.login.user(), method).into());
+            }
+            (ServerMessage::AuthenticationOk, State::StartupSent | State::TokenSent) => {
+                self.forward(&frame(tag, &body))?;
+                self.state = State::Authenticated;
+            }
+            (ServerMessage::ErrorResponse(fields), _) => {
+                return Err(Failure::from_server(fields, self.login.user()));
+            }
+            (ServerMessage::ReadyForQuery, State::Authenticated) => {
+                self.forward(&frame(tag, &body))?;
+                return Ok(true);
+            }
+            (ServerMessage::Forward(bytes), _) => self.forward(&bytes)?,
+            _ => return Err(unexpected_message(tag).into()),
+        }
+        Ok(false)
+    }
+
+    fn forward(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.startup_response.len() + bytes.len() > MAX_STARTUP_RESPONSE {
+            return Err(Error::new(
+                ErrorKind::Connect,
+                format!(
+                    "the server said more than {MAX_STARTUP_RESPONSE} bytes before it was ready"
+                ),
+            )
+            .into());
+        }
+        self.startup_response.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn send_token(&mut self) -> io::Result<()> {
+        let secret = self.login.token().secret().as_bytes();
+        // Roomy enough not to be moved while it is written, so that one copy is to be cleared.
+        let mut message = BytesMut::with_capacity(secret.len() + 16);
+        frontend::password_message(secret, &mut message)?;
+        let message = Zeroizing::new(Vec::from(message));
+        self.server.write_all(&message).await?;
+        self.server.flush().await
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn broken(error: io::Error) -> Failure {
+    Error::new(
+        ErrorKind::Connect,
+        format!(
+            "the connection broke during authentication: {}",
+            chain(&error)
+        ),
+    )
+    .transient(true)
+    .into()
+}
+
+fn invalid_startup(error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::InvalidTarget,
+        format!("the target cannot be said in PostgreSQL's protocol: {error}"),
+    )
+    .with_hint("role, database and options must not hold a zero byte")
+}
+
+fn not_entra(user: &str, method: &str) -> Error {
+    Rejection::NotEntra.into_error(user, &format!("it asks for {method}, not for a token"))
+}
+
+fn invalid_message() -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        format!("the server sent a message that is damaged, or longer than {MAX_MESSAGE} bytes"),
+    )
+    .with_hint("check that the host and the port are a PostgreSQL server's")
+}
+
+fn unexpected_message(tag: u8) -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        format!(
+            "the server said {:?} out of place during the login",
+            char::from(tag)
+        ),
+    )
+    .with_hint("check that the host and the port are a PostgreSQL server's")
+}

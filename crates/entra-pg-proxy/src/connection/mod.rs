@@ -1,0 +1,33 @@
+//! One client's connection. The modules stand in the order in which it passes through them.
+
+/// 1. Accepts a client when there is room for another login.
+mod accept;
+
+/// 2. Serves the client from its first packet to its end, with the modules below.
+mod serve;
+
+/// 3. Reads what the client wants: encryption, to cancel a query, or a session.
+mod first_packet;
+mod startup;
+
+/// 4. Connects to the server: a token, TCP, TLS, authentication.
+mod connect;
+
+mod attempt;
+mod dial;
+
+mod authenticate;
+mod server_message;
+
+/// 5. Copies bytes in both directions until one side ends.
+mod relay;
+
+/// In place of 4 and 5: forwards a request to cancel a query.
+mod cancel;
+
+pub(crate) use self::{accept::accept, serve::Shared};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::{
+    first_packet::{FirstPacket, MAX_FIRST_PACKET, remaining_length},
+    server_message::ServerMessage,
+};

@@ -1,0 +1,171 @@
+//! One client, from its first packet to its end.
+
+use std::{future::pending, io, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use entra_pg_core::{
+    Database, Error,
+    observe::{Connect, client_refused},
+};
+use rustls::ClientConfig;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::{OwnedSemaphorePermit, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    attempt::Attempt,
+    cancel::cancel,
+    connect::{ADAPTER, Session, connect},
+    dial::Server,
+    first_packet::FirstPacket,
+    relay::relay,
+    startup::Startup,
+};
+use crate::{listen::Client, response::Refusal};
+
+/// How much a client may send before the server is ready, in bytes.
+const MAX_EARLY_BYTES: usize = 16 * 1024;
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What all connections of a proxy share.
+pub(crate) struct Shared {
+    pub(crate) database: Database,
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) startup_timeout: Duration,
+    /// Ends open connections.
+    pub(crate) closing: CancellationToken,
+    pub(crate) last_error: watch::Sender<Option<Error>>,
+}
+
+impl Shared {
+    pub(crate) fn new(database: Database, startup_timeout: Duration) -> Result<Self, Error> {
+        Ok(Self {
+            tls: database.target().roots().client_config()?,
+            database,
+            startup_timeout,
+            closing: CancellationToken::new(),
+            last_error: watch::Sender::default(),
+        })
+    }
+}
+
+/// Serves a client to its end. The permit is for its login, and is returned after that.
+pub(crate) async fn serve(
+    mut client: Client,
+    admitted: Result<(), Refusal>,
+    login: OwnedSemaphorePermit,
+    shared: Arc<Shared>,
+) {
+    let starting = start(&mut client, admitted, &shared);
+    let Some(Some(mut server)) = shared.closing.run_until_cancelled(starting).await else {
+        return;
+    };
+    drop(login);
+    let relayed = relay(&mut client, &mut server);
+    if shared.closing.run_until_cancelled(relayed).await.is_none() {
+        let _ = timeout(CLOSE_TIMEOUT, server.shutdown()).await;
+    }
+}
+
+/// Everything before the relay. `None` when the client has been served or rejected, or has disconnected.
+async fn start(
+    client: &mut Client,
+    admitted: Result<(), Refusal>,
+    shared: &Shared,
+) -> Option<Server> {
+    let packet = FirstPacket::read(client, shared.startup_timeout).await;
+    let packet = match (packet, admitted) {
+        (Ok(packet), Ok(())) => packet?,
+        (Ok(None), Err(_)) => return None,
+        (Err(refusal), _) | (Ok(Some(_)), Err(refusal)) => {
+            client_refused(shared.database.target(), refusal.message());
+            reject(client, &refusal.encode()).await;
+            return None;
+        }
+    };
+    match packet {
+        FirstPacket::Startup(startup) => start_session(client, &startup, shared).await,
+        FirstPacket::Cancel(packet) => {
+            cancel(&packet, shared).await;
+            None
+        }
+        FirstPacket::Encryption => None,
+    }
+}
+
+async fn start_session(client: &mut Client, startup: &Startup, shared: &Shared) -> Option<Server> {
+    let target = shared.database.target();
+    let watched = Connect::new(ADAPTER, target);
+    let mut attempt = Attempt::new(&watched, target);
+    let mut early = BytesMut::new();
+    let connecting = Box::pin(connect(
+        &shared.database,
+        &shared.tls,
+        startup,
+        &mut attempt,
+    ));
+    let connected = tokio::select! {
+        connected = watched.run(connecting) => Some(connected),
+        () = disconnected(client, &mut early) => None,
+    };
+    match connected {
+        None => {
+            shared.last_error.send_replace(Some(attempt.abandoned()));
+            None
+        }
+        Some(Err(failure)) => {
+            shared.last_error.send_replace(Some(failure.error));
+            reject(client, &failure.response).await;
+            None
+        }
+        Some(Ok(Session {
+            mut server,
+            startup_response,
+        })) => {
+            shared.last_error.send_replace(None);
+            let started = start_relay(client, &startup_response, &mut server, &early);
+            let started = timeout(shared.startup_timeout, started).await;
+            matches!(started, Ok(Ok(()))).then_some(server)
+        }
+    }
+}
+
+/// Ends when the client disconnects. What it sends too early is kept for the server.
+async fn disconnected(client: &mut Client, early: &mut BytesMut) {
+    while early.len() < MAX_EARLY_BYTES {
+        match client.read_buf(early).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+    pending::<()>().await;
+}
+
+/// Sends each side what the other has sent so far.
+async fn start_relay(
+    client: &mut Client,
+    startup_response: &[u8],
+    server: &mut Server,
+    early: &[u8],
+) -> io::Result<()> {
+    client.write_all(startup_response).await?;
+    server.write_all(early).await?;
+    server.flush().await
+}
+
+/// Sends an error, and waits a moment for the client to read it: closing with unread bytes would discard it.
+async fn reject(client: &mut Client, response: &[u8]) {
+    let close = async {
+        client.write_all(response).await?;
+        client.shutdown().await?;
+        tokio::io::copy(
+            &mut client.take(MAX_EARLY_BYTES as u64),
+            &mut tokio::io::sink(),
+        )
+        .await
+    };
+    let _ = timeout(CLOSE_TIMEOUT, close).await;
+}

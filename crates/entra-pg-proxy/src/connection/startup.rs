@@ -1,0 +1,94 @@
+//! The startup message: who the client is, and what it asks for.
+
+use std::{io, str};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use postgres_protocol::message::frontend;
+
+use crate::response::Refusal;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Startup {
+    version: u32,
+    parameters: Vec<(String, String)>,
+}
+
+impl Startup {
+    /// Reads what follows the version: pairs of strings, each ended by a zero, and a zero after the last.
+    pub(crate) fn parse(version: u32, mut body: &[u8]) -> Result<Self, Refusal> {
+        let mut next = || {
+            let end = body
+                .iter()
+                .position(|byte| *byte == 0)
+                .ok_or_else(truncated)?;
+            let text = str::from_utf8(&body[..end])
+                .map_err(|_| Refusal::protocol("the client's startup packet is not UTF-8"))?
+                .to_owned();
+            body = &body[end + 1..];
+            Ok::<_, Refusal>(text)
+        };
+        let mut parameters = Vec::new();
+        loop {
+            let name = next()?;
+            if name.is_empty() {
+                break;
+            }
+            parameters.push((name, next()?));
+        }
+        if body.is_empty() {
+            Ok(Self {
+                version,
+                parameters,
+            })
+        } else {
+            Err(Refusal::protocol(
+                "the client's startup packet goes on after its end",
+            ))
+        }
+    }
+
+    /// A parameter's value. As in PostgreSQL, the last one counts.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self
+            .parameters
+            .iter()
+            .rev()
+            .find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.parameters.retain(|(known, _)| known != name);
+        self.parameters.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Sets a parameter that the client has left out.
+    pub(crate) fn set_default(&mut self, name: &str, value: Option<&str>) {
+        if let (None, Some(value)) = (self.get(name), value) {
+            self.set(name, value);
+        }
+    }
+
+    /// The packet for the server, in the client's protocol version.
+    ///
+    /// # Errors
+    /// When a value holds a zero, which the client's cannot but the target's can.
+    pub(crate) fn encode(&self) -> io::Result<Bytes> {
+        let pairs = self.parameters.iter();
+        let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut packet = BytesMut::new();
+        frontend::startup_message(pairs, &mut packet)?;
+        if let Some(mut version) = packet.get_mut(4..8) {
+            version.put_u32(self.version);
+        }
+        Ok(packet.freeze())
+    }
+}
+
+pub(crate) fn truncated() -> Refusal {
+    Refusal::protocol("the client's startup packet is truncated")
+}
+
+#[cfg(test)]
+#[path = "startup_tests.rs"]
+mod tests;
