@@ -19,9 +19,9 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Helpers that make an error from the message that they are given.
 const MAKERS: [&str; 6] = [
     "invalid",
+    "listen_error",
     "none",
     "password",
-    "taken",
     "unusable",
     "unverified",
 ];

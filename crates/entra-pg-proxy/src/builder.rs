@@ -161,7 +161,7 @@ fn in_runtime() -> Result<(), Error> {
             ErrorKind::Runtime,
             "a proxy needs a Tokio runtime to run in",
         )
-        .with_hint("call this from within one")
+        .with_hint("call this from a task of a Tokio runtime")
     })
 }
 

@@ -155,7 +155,7 @@ async fn a_real_server_with_a_scram_role_hears_no_token() {
 async fn a_token_is_sent_once_per_connection() {
     let server = Server::always(&[CLEARTEXT, CLEARTEXT, CLEARTEXT]).await;
     let (told, _) = refusal(server.target()).await;
-    assert!(told.contains("out of place"), "{told}");
+    assert!(told.contains("unexpected message"), "{told}");
     assert_eq!((server.connections(), server.tokens()), (1, 1));
 }
 
@@ -242,7 +242,7 @@ async fn a_server_that_says_too_much_is_not_listened_to() {
     let endless = [notice.repeat(60), READY.to_vec()].concat();
     for (answer, cause) in [
         (&long[..], "longer than 30000 bytes"),
-        (&endless, "out of place"),
+        (&endless, "unexpected message"),
     ] {
         let server = Server::always(&[answer]).await;
         let (told, _) = refusal(server.target()).await;

@@ -30,7 +30,7 @@ async fn what_is_no_postgresql_client_is_told_so() {
         (&[0, 0, 0x27, 0x11, 0, 3, 0, 0], "10000 are allowed"),
         (&[0xff; 64], "does not speak PostgreSQL"),
         (&[0, 0, 0, 9, 0, 2, 0, 0, 0], "version 2.0"),
-        (&[0, 0, 0, 8, 4, 210, 22, 47].repeat(4), "again and again"),
+        (&[0, 0, 0, 8, 4, 210, 22, 47].repeat(4), "repeatedly"),
     ] {
         let mut raw = Raw::connect(proxy.address()).await.expect("connects");
         raw.send(bytes).await;
@@ -93,7 +93,7 @@ async fn another_process_is_not_served_where_only_this_one_may_be() {
     let error = text(&output.stderr);
     assert!(!output.status.success());
     assert!(
-        error.contains("serves only the process that made it"),
+        error.contains("accepts only the process that created it"),
         "{error}"
     );
     Raw::ready(proxy.address()).await;

@@ -100,7 +100,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
             return Err(Error::new(
                 ErrorKind::Connect,
                 format!(
-                    "the server said more than {MAX_STARTUP_RESPONSE} bytes before it was ready"
+                    "the server sent more than {MAX_STARTUP_RESPONSE} bytes before it was ready"
                 ),
             )
             .into());
@@ -136,19 +136,19 @@ fn broken(error: io::Error) -> Failure {
 fn invalid_startup(error: &io::Error) -> Error {
     Error::new(
         ErrorKind::InvalidTarget,
-        format!("the target cannot be said in PostgreSQL's protocol: {error}"),
+        format!("cannot encode the startup message: {error}"),
     )
-    .with_hint("role, database and options must not hold a zero byte")
+    .with_hint("role, database and options must not contain a zero byte")
 }
 
 fn not_entra(user: &str, method: &str) -> Error {
-    Rejection::NotEntra.into_error(user, &format!("it asks for {method}, not for a token"))
+    Rejection::NotEntra.into_error(user, &format!("it requests {method}, not a token"))
 }
 
 fn invalid_message() -> Error {
     Error::new(
         ErrorKind::Connect,
-        format!("the server sent a message that is damaged, or longer than {MAX_MESSAGE} bytes"),
+        format!("the server sent a message that is invalid, or longer than {MAX_MESSAGE} bytes"),
     )
     .with_hint("check that the host and the port are a PostgreSQL server's")
 }
@@ -157,7 +157,7 @@ fn unexpected_message(tag: u8) -> Error {
     Error::new(
         ErrorKind::Connect,
         format!(
-            "the server said {:?} out of place during the login",
+            "unexpected message {:?} during authentication",
             char::from(tag)
         ),
     )

@@ -73,12 +73,12 @@ async fn request_tls(tcp: &mut TcpStream) -> Result<(), Error> {
             Error::new(ErrorKind::Tls, "the server does not support TLS")
                 .with_hint("the server offers no TLS, so the token was not sent"),
         ),
-        // What follows was said by nobody in particular; it is not repeated.
+        // The sender of what follows is not verified, so it is not repeated.
         Ok(b'E') => Err(Error::new(
             ErrorKind::Connect,
-            "the server answered the request for TLS with an error",
+            "the server responded to the request for TLS with an error",
         )
-        .with_hint("it may have too few resources; its log tells")
+        .with_hint("it may have too few resources; see its log")
         .transient(true)),
         Ok(_) => Err(Error::new(
             ErrorKind::Connect,

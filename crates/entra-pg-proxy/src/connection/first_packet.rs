@@ -46,7 +46,7 @@ impl FirstPacket {
             version if version >> 16 == MAJOR => Startup::parse(version, body).map(Self::Startup),
             TLS | GSS | CANCEL => Err(truncated()),
             other => Err(Refusal::protocol(&format!(
-                "the client speaks version {}.{} of PostgreSQL's protocol; only version {MAJOR} is known",
+                "the client uses version {}.{} of PostgreSQL's protocol; only version {MAJOR} is supported",
                 other >> 16,
                 other & 0xffff
             ))),
@@ -70,7 +70,7 @@ impl FirstPacket {
                 }
             }
             Err(Refusal::protocol(
-                "the client asks for encryption again and again",
+                "the client requested encryption repeatedly",
             ))
         };
         timeout(limit, read).await.unwrap_or_else(|_| {
@@ -103,7 +103,7 @@ pub(crate) fn remaining_length(prefix: [u8; 4]) -> Result<usize, Refusal> {
     Err(match &prefix {
         // A TLS record: handshake, version 3.x.
         [0x16, 0x03, ..] => Refusal::protocol(
-            "the client begins with TLS, which this proxy does not speak",
+            "the client began with TLS, which this proxy does not support",
         )
         .with_hint(
             "connect with sslmode=disable: the proxy itself encrypts what leaves this machine",
@@ -112,7 +112,7 @@ pub(crate) fn remaining_length(prefix: [u8; 4]) -> Result<usize, Refusal> {
             Refusal::protocol("the client speaks HTTP, not PostgreSQL")
         }
         _ => Refusal::protocol(&format!(
-            "the client does not speak PostgreSQL's protocol: its first packet claims {length} bytes, {MAX_FIRST_PACKET} are allowed"
+            "the client does not speak PostgreSQL's protocol: the length of its first packet is {length} bytes, {MAX_FIRST_PACKET} are allowed"
         )),
     })
 }

@@ -55,7 +55,7 @@ fn the_last_of_two_values_counts_as_in_postgresql() {
 #[case::no_end(&packet(VERSION_3, b"user\0app\0"), "truncated")]
 #[case::no_value(&packet(VERSION_3, b"user\0"), "truncated")]
 #[case::nothing(&packet(VERSION_3, b""), "truncated")]
-#[case::more(&packet(VERSION_3, b"user\0app\0\0more"), "goes on")]
+#[case::more(&packet(VERSION_3, b"user\0app\0\0more"), "after its end")]
 #[case::not_utf8(&packet(VERSION_3, b"user\0\xff\0\0"), "UTF-8")]
 #[case::short_cancel(&packet([4, 210, 22, 46], b"1234"), "truncated")]
 #[case::long_tls(&packet([4, 210, 22, 47], b"1"), "truncated")]

@@ -42,7 +42,7 @@ impl Startup {
             })
         } else {
             Err(Refusal::protocol(
-                "the client's startup packet goes on after its end",
+                "the client's startup packet has bytes after its end",
             ))
         }
     }

@@ -33,7 +33,7 @@ impl Listener {
                 let admitted = match Peer::of(&stream) {
                     Ok(peer) => admission.check(*own, peer),
                     Err(error) => Err(Refusal::unauthorized(&format!(
-                        "the kernel does not say whose process this is: {error}"
+                        "cannot read the credentials of the client's process: {error}"
                     ))),
                 };
                 Ok((Either::Left(stream), admitted))
@@ -55,7 +55,7 @@ pub(crate) fn bind_tcp(address: SocketAddr) -> Result<std::net::TcpListener, Err
             ErrorKind::Listen,
             format!("{} can be reached from other machines", address.ip()),
         )
-        .with_hint("whoever reaches the proxy can use the role: listen on 127.0.0.1 or ::1"));
+        .with_hint("every client of the proxy can use the role: listen on 127.0.0.1 or ::1"));
     }
     let bind = || {
         let listener = std::net::TcpListener::bind(address)?;

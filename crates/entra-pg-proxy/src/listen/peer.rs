@@ -44,14 +44,14 @@ impl Admission {
     pub(crate) fn check(self, own: Peer, peer: Peer) -> Result<(), Refusal> {
         if peer.user != own.user {
             return Err(Refusal::unauthorized(
-                "this socket serves only the user who runs the proxy",
+                "this socket accepts only the user who runs the proxy",
             ));
         }
         // Some kernels do not report the process. Then it is not known to be this one.
         if self == Self::ThisProcess && (peer.process.is_none() || peer.process != own.process) {
             return Err(
-                Refusal::unauthorized("this socket serves only the process that made it")
-                    .with_hint("for other programs, start a proxy of their own: entra-pg proxy"),
+                Refusal::unauthorized("this socket accepts only the process that created it")
+                    .with_hint("for other programs, start a separate proxy: entra-pg proxy"),
             );
         }
         Ok(())

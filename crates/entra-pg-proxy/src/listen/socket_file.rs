@@ -81,7 +81,7 @@ pub(crate) fn bind_private(user: u32) -> Result<(UnixListener, SocketFile), Erro
             &format!("a private directory in {}", parent.display()),
             &error,
         )
-        .with_hint("set TMPDIR to a directory that can be written to")
+        .with_hint("set TMPDIR to a writable directory")
     };
     let directory = tempfile::Builder::new()
         .prefix(PREFIX)
@@ -122,7 +122,7 @@ pub(crate) fn bind_in(
     let lock = File::open(directory).map_err(|error| cannot_use(directory, &error))?;
     lock.try_lock().map_err(|_| {
         listen_error(&format!(
-            "another process is making a socket in {}",
+            "another process is creating a socket in {}",
             directory.display()
         ))
         .with_hint("try again, or choose another directory")
@@ -159,10 +159,10 @@ fn check_directory(directory: &Path, user: u32) -> Result<(), Error> {
     let shown = directory.display();
     if !found.is_dir() {
         Err(listen_error(&format!("{shown} is not a directory"))
-            .with_hint("give the directory that the socket is to be in"))
+            .with_hint("give the directory for the socket"))
     } else if found.uid() != user {
         Err(listen_error(&format!("{shown} belongs to another user"))
-            .with_hint("choose a directory of your own"))
+            .with_hint("choose a directory that you own"))
     } else if found.mode() & 0o077 != 0 {
         Err(
             listen_error(&format!("{shown} is open to other users")).with_hint(format!(
@@ -239,7 +239,7 @@ fn parent(preferred: &Path) -> PathBuf {
 
 fn cannot_use(directory: &Path, error: &io::Error) -> Error {
     cannot_listen(&directory.display().to_string(), error)
-        .with_hint("give a directory of your own, or the name of one that can be made")
+        .with_hint("choose a directory that you own, or a path where one can be created")
 }
 
 fn cannot_listen(path: &str, error: &io::Error) -> Error {
