@@ -2,6 +2,7 @@
 
 mod builder;
 mod connection;
+mod events;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod listen;

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
-use entra_pg_core::{Error, observe::proxy_listens};
+use entra_pg_core::Error;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -11,6 +11,7 @@ use tokio_util::{
 
 use crate::{
     connection::{Shared, accept},
+    events,
     listen::{Address, Listener, SocketFile},
 };
 
@@ -57,7 +58,7 @@ impl Proxy {
         let logins = Arc::new(Semaphore::new(max_concurrent_logins));
         let accepting = accept(listener, logins, clients.clone(), Arc::clone(&shared));
         let accepting = tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
-        proxy_listens(shared.database.target(), &address);
+        events::listening(shared.database.target(), &address);
         Self {
             address,
             shared,

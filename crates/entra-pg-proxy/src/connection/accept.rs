@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entra_pg_core::{chain, observe::client_refused};
+use entra_pg_core::chain;
 use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::task::TaskTracker;
 
 use super::serve::{Shared, serve};
-use crate::listen::Listener;
+use crate::{events, listen::Listener};
 
 /// An accept mostly fails for want of file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ pub(crate) async fn accept(
                 clients.spawn(serve(client, admitted, permit, Arc::clone(&shared)));
             }
             Err(error) => {
-                client_refused(shared.database.target(), &chain(&error));
+                events::client_refused(shared.database.target(), &chain(&error));
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }

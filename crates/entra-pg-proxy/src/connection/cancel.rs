@@ -2,16 +2,17 @@
 
 use entra_pg_core::{
     Error,
-    observe::{Connect, Step, cancel_lost},
+    observe::{Connect, Step},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{attempt::Attempt, connect::ADAPTER, dial::dial, serve::Shared};
+use crate::events;
 
 /// Forwards a request to cancel over its own verified connection. The server's response is to close it.
 pub(crate) async fn cancel(packet: &[u8], shared: &Shared) {
     if let Err(error) = forward(packet, shared).await {
-        cancel_lost(shared.database.target(), &error);
+        events::cancel_lost(shared.database.target(), &error);
     }
 }
 

@@ -3,10 +3,7 @@
 use std::{future::pending, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use entra_pg_core::{
-    Database, Error,
-    observe::{Connect, client_refused},
-};
+use entra_pg_core::{Database, Error, observe::Connect};
 use rustls::ClientConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,7 +21,7 @@ use super::{
     relay::relay,
     startup::Startup,
 };
-use crate::{listen::Client, response::Refusal};
+use crate::{events, listen::Client, response::Refusal};
 
 /// How much a client may send before the server is ready, in bytes.
 const MAX_EARLY_BYTES: usize = 16 * 1024;
@@ -81,7 +78,7 @@ async fn start(
         (Ok(packet), Ok(())) => packet?,
         (Ok(None), Err(_)) => return None,
         (Err(refusal), _) | (Ok(Some(_)), Err(refusal)) => {
-            client_refused(shared.database.target(), refusal.message());
+            events::client_refused(shared.database.target(), refusal.message());
             reject(client, &refusal.encode()).await;
             return None;
         }

@@ -49,10 +49,10 @@ impl Admission {
         }
         // Some kernels do not report the process. Then it is not known to be this one.
         if self == Self::ThisProcess && (peer.process.is_none() || peer.process != own.process) {
-            return Err(
-                Refusal::unauthorized("this socket accepts only the process that created it")
-                    .with_hint("for other programs, start a separate proxy: entra-pg proxy"),
-            );
+            return Err(Refusal::unauthorized(
+                "this socket accepts only the process that created it",
+            )
+            .with_hint("for other programs, start a separate proxy: entra-pg proxy"));
         }
         Ok(())
     }

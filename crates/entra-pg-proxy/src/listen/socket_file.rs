@@ -225,7 +225,7 @@ fn is_abandoned(directory: &Path, user: u32) -> bool {
         let age = found.modified().ok().and_then(|time| time.elapsed().ok());
         found.is_dir() && found.uid() == user && age.is_some_and(|age| age > LOCK_GRACE)
     });
-    settled && File::open(directory).is_ok_and(|lock| lock.try_lock().is_ok())
+    old_enough && File::open(directory).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 /// `preferred`, unless its path is too long for a socket in a directory in it.
