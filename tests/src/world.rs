@@ -19,7 +19,7 @@ use azure_core::{
     http::{ClientOptions, HttpClient, RetryOptions, Transport},
 };
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
-use entra_pg_core::{Entra, Roots, Target};
+use entra_pg_core::{Entra, RootCertificates, Target};
 use entra_pg_emulator::{Builder, CredentialSource, Emulator};
 
 pub const SHORT_LIFETIME: Duration = Duration::from_secs(4);
@@ -85,8 +85,9 @@ pub fn credential(emulator: &Emulator) -> Arc<ClientSecretCredential> {
 
 /// An HTTP client that trusts the emulator.
 pub fn http(emulator: &Emulator) -> reqwest::Client {
-    let tls = Roots::from_pem(emulator.ca_pem())
-        .and_then(|roots| roots.client_config())
+    let tls = RootCertificates::from_pem(emulator.ca_pem())
+        .and_then(|roots| roots.to_der())
+        .map(entra_pg_rustls::client_config)
         .expect("the emulator's certificate");
     reqwest::Client::builder()
         .tls_backend_preconfigured((*tls).clone())

@@ -5,16 +5,25 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Each published crate, and the crates of this workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 8] = [
-    ("entra-pg-core", &[]),
-    ("entra-pg-proxy", &["entra-pg-core"]),
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("entra-pg-rustls", &[]),
+    ("entra-pg-core", &["entra-pg-rustls"]),
+    ("entra-pg-proxy", &["entra-pg-core", "entra-pg-rustls"]),
     ("entra-pg-sqlx", &["entra-pg-core", "entra-pg-proxy"]),
     ("entra-pg-sea-orm", &["entra-pg-sqlx"]),
-    ("entra-pg-tokio-postgres", &["entra-pg-core"]),
+    (
+        "entra-pg-tokio-postgres",
+        &["entra-pg-core", "entra-pg-rustls"],
+    ),
     ("entra-pg-diesel-async", &["entra-pg-tokio-postgres"]),
     (
         "entra-pg-cli",
-        &["entra-pg-core", "entra-pg-proxy", "entra-pg-tokio-postgres"],
+        &[
+            "entra-pg-core",
+            "entra-pg-proxy",
+            "entra-pg-rustls",
+            "entra-pg-tokio-postgres",
+        ],
     ),
     ("entra-pg-emulator", &[]),
 ];

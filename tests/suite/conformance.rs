@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_pg_core::{Entra, ErrorKind, Roots, Target};
+use entra_pg_core::{Entra, ErrorKind, RootCertificates, Target};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
@@ -134,11 +134,11 @@ async fn first_expiry(entra: &Entra) -> Instant {
 
 async fn another_ca_is_refused(adapter: &dyn Adapter) {
     let (emulator, name) = (shared(), unique("ca"));
-    let other_ca = Roots::from_pem(short_lived().ca_pem()).expect("certificates");
+    let other_ca = RootCertificates::from_pem(short_lived().ca_pem()).expect("certificates");
     let url = format!("{}?application_name={name}", emulator.url());
     let target = Target::parse(&url)
         .expect("a URL")
-        .with_roots(other_ca)
+        .with_root_certificates(other_ca)
         .with_connect_timeout(Duration::from_secs(5));
     let error = adapter
         .open(&url, target, &entra(emulator))
@@ -205,7 +205,7 @@ async fn session_options_survive(adapter: &dyn Adapter) {
         url(emulator, &name)
     );
     let target = Target::parse(&url).expect("a URL");
-    assert_eq!(target.port(), emulator.port());
+    assert_eq!(target.hosts()[0].port(), emulator.port());
     let opened = adapter
         .open(&url, target, &entra(emulator))
         .await

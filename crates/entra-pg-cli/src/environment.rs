@@ -43,8 +43,8 @@ pub(crate) fn variables(
     let roots = roots.map(|file| file.display().to_string());
     let mut variables = vec![
         ("DATABASE_URL", url(target, login, roots.as_deref())),
-        ("PGHOST", target.host().to_owned()),
-        ("PGPORT", target.port().to_string()),
+        ("PGHOST", target.hosts()[0].name().to_owned()),
+        ("PGPORT", target.hosts()[0].port().to_string()),
         ("PGUSER", login.user.to_owned()),
         ("PGPASSWORD", login.password.to_owned()),
         ("PGSSLMODE", "verify-full".to_owned()),
@@ -69,16 +69,16 @@ fn session(target: &Target) -> impl Iterator<Item = (&'static str, String)> {
 }
 
 fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
-    let host = if target.host().contains(':') {
-        format!("[{}]", target.host())
+    let host = if target.hosts()[0].name().contains(':') {
+        format!("[{}]", target.hosts()[0].name())
     } else {
-        target.host().to_owned()
+        target.hosts()[0].name().to_owned()
     };
     let authority = format!(
         "{}:{}@{host}:{}",
         encode(login.user),
         encode(login.password),
-        target.port()
+        target.hosts()[0].port()
     );
     let verification = [
         ("sslmode", Some("verify-full".to_owned())),

@@ -34,7 +34,7 @@ pub(crate) fn replace_us(
     for name in IN_THE_WAY {
         command.env_remove(name);
     }
-    let roots = trust::file(target.roots());
+    let roots = trust::file(target.root_certificates());
     command
         .args(arguments)
         .envs(variables(target, credentials, roots.as_deref()));

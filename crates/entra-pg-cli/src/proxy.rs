@@ -115,7 +115,7 @@ async fn announce(
     print(&format!("{}\n", local.url(address)))?;
     complain(&format!(
         "connections to {address} are logged in to {} as {}. Ctrl-C ends them all.",
-        local.target.host(),
+        local.target.hosts()[0].name(),
         local.user
     ));
     Ok(match signals.next().await {

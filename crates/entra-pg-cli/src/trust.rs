@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use entra_pg_core::Roots;
+use entra_pg_core::RootCertificates;
 
 /// The target's own file, or the one in which this platform keeps its roots. `None` if there is none, as on macOS and Windows
 /// without OpenSSL: then only a program that knows `system` can verify anything.
-pub(crate) fn file(roots: &Roots) -> Option<PathBuf> {
+pub(crate) fn file(roots: &RootCertificates) -> Option<PathBuf> {
     match roots.file() {
         Some(file) => Some(absolute(file)),
         // The file for OpenSSL, so that libpq before version 16, which does not know `system`, finds it.

@@ -6,6 +6,7 @@
 mod credential;
 mod database;
 mod entra;
+mod environment;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -32,6 +33,6 @@ pub use self::{
     error::{Error, ErrorKind, Phase, chain},
     redact::redact,
     rejection::Rejection,
-    target::{IntoTarget, Roots, Scope, Target},
+    target::{CustomRoots, Host, IntoTarget, Parameter, RootCertificates, Scope, Target},
     token::{Claims, RefreshPolicy, Status, Token, TokenCache},
 };

@@ -6,9 +6,14 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 /// Connect options for a target, without user and password. Password files are not read.
 pub fn base(target: &Target) -> PgConnectOptions {
     let mut options = PgConnectOptions::new_without_pgpass()
-        .host(target.host())
-        .port(target.port())
-        .options(target.settings().iter().map(|(name, value)| (name, value)));
+        .host(target.hosts()[0].name())
+        .port(target.hosts()[0].port())
+        .options(
+            target
+                .session_settings()
+                .iter()
+                .map(|(name, value)| (name, value)),
+        );
     if let Some(database) = target.database() {
         options = options.database(database);
     }
@@ -38,11 +43,14 @@ pub fn seal(
         PgSslMode::Disable
     };
     // Without an earlier token, so that what follows makes no copy of one.
-    let options = options.host(target.host()).ssl_mode(mode).password("");
-    let options = match target.roots().pem() {
+    let options = options
+        .host(target.hosts()[0].name())
+        .ssl_mode(mode)
+        .password("");
+    let options = match target.root_certificates().pem() {
         Some(pem) => options.ssl_root_cert_from_pem(pem.to_vec()),
         // sqlx has read `sslrootcert=system` as the name of a file; no certificates of our own is what it means.
-        None if target.roots_were_given() || names_no_file(&options) => {
+        None if target.has_explicit_root_certificates() || names_no_file(&options) => {
             options.ssl_root_cert_from_pem(Vec::new())
         }
         None => options,
@@ -68,7 +76,7 @@ pub(crate) fn check_destination(
         .and_then(|host| host.strip_suffix(']'));
     if !bare
         .unwrap_or(host)
-        .eq_ignore_ascii_case(database.target().host())
+        .eq_ignore_ascii_case(database.target().hosts()[0].name())
     {
         return Err(Error::new(
             ErrorKind::InvalidTarget,

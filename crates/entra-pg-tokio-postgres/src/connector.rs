@@ -77,7 +77,8 @@ impl Connector {
         change: Option<Box<Change>>,
     ) -> Result<Self, Error> {
         let database = entra.database(target)?;
-        let tls = database.target().roots().client_config()?;
+        let certificates = database.target().root_certificates().to_der()?;
+        let tls = entra_pg_rustls::client_config(certificates);
         Ok(Self(Arc::new(Inner {
             database,
             change,
@@ -270,7 +271,7 @@ impl Inner {
 /// A token goes to the target's host, and only there.
 fn check_destination(config: &Config, target: &Target) -> Result<(), Error> {
     let leads_there = match config.get_hosts() {
-        [Host::Tcp(host)] => host.eq_ignore_ascii_case(target.host()),
+        [Host::Tcp(host)] => host.eq_ignore_ascii_case(target.hosts()[0].name()),
         _ => false,
     };
     if leads_there && config.get_hostaddrs().is_empty() {
@@ -285,7 +286,9 @@ fn check_destination(config: &Config, target: &Target) -> Result<(), Error> {
 
 fn base(target: &Target) -> Config {
     let mut config = Config::new();
-    config.host(target.host()).port(target.port());
+    config
+        .host(target.hosts()[0].name())
+        .port(target.hosts()[0].port());
     if let Some(database) = target.database() {
         config.dbname(database);
     }

@@ -2,7 +2,7 @@
 
 use std::{env, time::Duration};
 
-use entra_pg_core::{Roots, chain};
+use entra_pg_core::chain;
 use serde::Deserialize;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,9 +28,7 @@ impl Emulator {
              `entra-pg-emulator run -- entra-pg-demo`"
         })?;
         // No TLS is spoken, but reqwest wants to know which it would be.
-        let tls = Roots::Platform
-            .client_config()
-            .map_err(|error| error.to_string())?;
+        let tls = entra_pg_rustls::client_config(Vec::<Vec<u8>>::new());
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .no_proxy()

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use entra_pg_core::{Roots, Scope};
+use entra_pg_core::{RootCertificates, Scope};
 use entra_pg_emulator::Emulator;
 use entra_pg_tests::world::entra;
 use sqlx::{
@@ -46,8 +46,9 @@ impl TokioPostgres {
         config
             .ssl_mode(tokio_postgres::config::SslMode::Require)
             .password(token(emulator).await);
-        let tls = Roots::from_pem(emulator.ca_pem())
-            .and_then(|roots| roots.client_config())
+        let tls = RootCertificates::from_pem(emulator.ca_pem())
+            .and_then(|roots| roots.to_der())
+            .map(entra_pg_rustls::client_config)
             .expect("the emulator's certificate");
         Self {
             config,

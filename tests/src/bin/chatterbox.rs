@@ -9,8 +9,8 @@ use std::{error::Error as StdError, fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use diesel_async::{AsyncPgConnection, pooled_connection::bb8};
 use entra_pg_core::{
-    Builder, Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection, Roots,
-    Scope, Target,
+    Builder, Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection,
+    RootCertificates, Scope, Target,
     azure_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -87,8 +87,8 @@ async fn core(target: &Target, entra: &Entra) {
     say("Database", &database);
     say("TokenCache", database.tokens());
     say("Scope", target.scope());
-    say("Roots", target.roots());
-    say("Roots", &Roots::default());
+    say("Roots", target.root_certificates());
+    say("Roots", &RootCertificates::default());
     say("RefreshPolicy", &RefreshPolicy::default());
     say("ManagedIdentity", &ManagedIdentity::default());
     say("Connect", &Connect::new("chatterbox", target));

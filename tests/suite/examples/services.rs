@@ -1,6 +1,5 @@
 //! The axum services, asked over HTTP.
 
-use entra_pg_core::Roots;
 use entra_pg_emulator::{Emulator, Fault};
 use futures::future::join_all;
 use rstest::rstest;
@@ -22,7 +21,7 @@ impl Service {
         let address = |line: &str| line.starts_with("http://").then(|| line.to_owned());
         let address = program.says("where it listens", address).await;
         // No TLS is spoken, but reqwest wants to know which it would be.
-        let tls = Roots::Platform.client_config().expect("certificates");
+        let tls = entra_pg_rustls::client_config(Vec::<Vec<u8>>::new());
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .no_proxy()

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_pg_core::{Error, Roots};
+use entra_pg_core::{Error, RootCertificates};
 use jiff::Timestamp;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
@@ -71,9 +71,9 @@ impl Seen {
 }
 
 /// A configuration with which no handshake succeeds: it reads the server's certificate, and refuses it, whatever it is.
-pub(super) fn onlooker(roots: &Roots) -> Result<(Arc<ClientConfig>, Seen), Error> {
+pub(super) fn onlooker(roots: &RootCertificates) -> Result<(Arc<ClientConfig>, Seen), Error> {
     let seen = Seen::default();
-    let mut config = (*roots.client_config()?).clone();
+    let mut config = (*entra_pg_rustls::client_config(roots.to_der()?)).clone();
     let schemes = config
         .crypto_provider()
         .signature_verification_algorithms

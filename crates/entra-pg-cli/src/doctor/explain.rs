@@ -74,7 +74,7 @@ impl Attempt<'_> {
     fn cures_of_a_server_that_does_not_say(&self) -> Vec<String> {
         let clock = not_yet_valid(self.claims, self.now)
             .map(|behind| format!("{behind}: set the clock (NTP)"));
-        let cloud = Scope::of_azure_host(self.target.host())
+        let cloud = Scope::of_azure_host(self.target.hosts()[0].name())
             .is_none()
             .then(|| self.other_scope());
         let rest = [

@@ -17,8 +17,8 @@ use super::{
 };
 
 pub(super) async fn look_up(target: &Target) -> Found<Vec<SocketAddr>> {
-    let host = target.host();
-    let found = timeout(target.connect_timeout(), lookup_host((host, target.port()))).await;
+    let (host, port) = (target.hosts()[0].name(), target.hosts()[0].port());
+    let found = timeout(target.connect_timeout(), lookup_host((host, port))).await;
     let reason = match found {
         Ok(Ok(addresses)) => {
             let addresses: Vec<_> = addresses.collect();

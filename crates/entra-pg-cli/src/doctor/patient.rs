@@ -93,14 +93,17 @@ fn configuration(server: &Server) -> Found<Option<Target>> {
     let target = server.target()?;
     let role = target.user().unwrap_or("(the token's)");
     let database = target.database().unwrap_or("(named like the role)");
-    let roots = match (target.roots().file(), target.roots_were_given()) {
+    let roots = match (
+        target.root_certificates().file(),
+        target.has_explicit_root_certificates(),
+    ) {
         (Some(file), _) => format!("the roots in {}", file.display()),
         (None, _) => "the platform's roots".to_owned(),
     };
     let outcome = Outcome::passed(format!(
         "{}:{}, role {role}, database {database}, sslmode=verify-full with {roots}",
-        target.host(),
-        target.port(),
+        target.hosts()[0].name(),
+        target.hosts()[0].port(),
     ));
     Ok((Some(target), outcome))
 }

@@ -34,7 +34,7 @@ enum Refusal {
 }
 
 pub(super) async fn shake_hands(target: &Target, address: SocketAddr) -> Found<()> {
-    let config = target.roots().client_config()?;
+    let config = entra_pg_rustls::client_config(target.root_certificates().to_der()?);
     match connect(target, address, config).await {
         Ok(stream) => Ok(((), verified(&stream))),
         Err(refusal) => {
@@ -49,7 +49,7 @@ pub(super) async fn shake_hands(target: &Target, address: SocketAddr) -> Found<(
 
 /// The server's certificate, from a second handshake that is broken off as soon as it has come.
 async fn look(target: &Target, address: SocketAddr) -> Option<Certificate> {
-    let (config, seen) = certificate::onlooker(target.roots()).ok()?;
+    let (config, seen) = certificate::onlooker(target.root_certificates()).ok()?;
     _ = connect(target, address, config).await;
     seen.take()
 }
@@ -76,7 +76,7 @@ async fn handshake(
         b'N' => return Err(Refusal::Declined),
         _ => return Err(Refusal::Stranger),
     }
-    let name = ServerName::try_from(target.host().to_owned())
+    let name = ServerName::try_from(target.hosts()[0].name().to_owned())
         .map_err(|error| Refusal::Broken(io::Error::other(error)))?;
     TlsConnector::from(config)
         .connect(name, tcp)
@@ -152,7 +152,7 @@ fn about_the_certificate(
     error: &CertificateError,
     seen: Option<&Certificate>,
 ) -> Finding {
-    let host = target.host();
+    let host = target.hosts()[0].name();
     let issuer = seen.map_or("an unknown issuer", |leaf| leaf.issuer.as_str());
     match error {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -169,7 +169,7 @@ fn about_the_certificate(
             format!(
                 "the server's certificate was issued by {issuer}, which leads to none of the trusted roots"
             ),
-            match target.roots().file() {
+            match target.root_certificates().file() {
                 Some(file) => format!(
                     "{} lacks the root; Azure's servers need no sslrootcert: remove it from the URL, and PGSSLROOTCERT from the \
                      environment",

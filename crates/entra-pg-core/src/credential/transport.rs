@@ -9,13 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use azure_core::http::{self, AsyncRawResponse, HttpClient, Request, Url};
-use rustls::RootCertStore;
 
-use crate::{
-    Error, ErrorKind,
-    error::chain,
-    target::{Roots, client_config},
-};
+use crate::{Error, ErrorKind, RootCertificates, error::chain};
 
 /// As the Azure SDKs for Python, JavaScript and .NET read it.
 const METADATA_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
@@ -43,13 +38,13 @@ struct Client {
 
 impl Transport {
     pub(super) fn new(via: Via) -> Result<Self, Error> {
-        let tls = match via {
+        let roots = match via {
             // Metadata endpoints speak plain HTTP, also in images without a certificate store.
-            Via::Direct => client_config(RootCertStore::empty())?,
-            Via::SystemProxy => Roots::Platform.client_config()?,
+            Via::Direct => Vec::new(),
+            Via::SystemProxy => RootCertificates::Platform.to_der()?,
         };
         let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
+            .tls_backend_preconfigured((*entra_pg_rustls::client_config(roots)).clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());

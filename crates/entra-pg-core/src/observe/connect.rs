@@ -148,10 +148,10 @@ pub struct Connect {
 impl Connect {
     /// Begins with the token.
     pub fn new(adapter: &'static str, target: &Target) -> Self {
-        let host = target.host().to_owned();
+        let host = target.hosts()[0].name().to_owned();
         let span = tracing::debug_span!(
             target: "entra_pg::connect", "connect",
-            adapter, host, port = target.port(), phase = Empty, outcome = Empty
+            adapter, host, port = target.hosts()[0].port(), phase = Empty, outcome = Empty
         );
         Self {
             adapter,
@@ -287,7 +287,7 @@ impl Drop for End<'_> {
 
 /// A connection ended with an error after it had been ready.
 pub fn connection_lost(adapter: &'static str, target: &Target, error: &str) {
-    let host = target.host();
+    let host = target.hosts()[0].name();
     tracing::warn!(
         name: "connection.lost", target: "entra_pg::connect",
         adapter, host, error, "connection lost"
@@ -296,7 +296,7 @@ pub fn connection_lost(adapter: &'static str, target: &Target, error: &str) {
 
 /// A pool was given the token of this generation.
 pub fn pool_rotated(target: &Target, generation: u64) {
-    let host = target.host();
+    let host = target.hosts()[0].name();
     tracing::debug!(
         name: "pool.rotated", target: "entra_pg::pool",
         host, generation, "the pool has the new token"
@@ -306,7 +306,7 @@ pub fn pool_rotated(target: &Target, generation: u64) {
 
 /// A pool is not given a token, because the options that it was given lead elsewhere.
 pub fn pool_not_rotated(target: &Target, error: &Error) {
-    let host = target.host();
+    let host = target.hosts()[0].name();
     tracing::warn!(
         name: "pool.not_rotated", target: "entra_pg::pool",
         host, %error, "the pool gets no token"

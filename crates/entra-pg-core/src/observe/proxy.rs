@@ -6,7 +6,7 @@ use crate::{Error, Target};
 
 /// A proxy to this target listens here.
 pub fn proxy_listens(target: &Target, address: &dyn Display) {
-    let host = target.host();
+    let host = target.hosts()[0].name();
     tracing::debug!(
         name: "proxy.listening", target: "entra_pg::proxy",
         host, %address, "the proxy listens"
@@ -15,7 +15,7 @@ pub fn proxy_listens(target: &Target, address: &dyn Display) {
 
 /// A client was not served: it speaks another protocol, or may not use this proxy, or could not be accepted.
 pub fn client_refused(target: &Target, reason: &str) {
-    let host = target.host();
+    let host = target.hosts()[0].name();
     tracing::warn!(
         name: "proxy.client_refused", target: "entra_pg::proxy",
         host, reason, "a client was turned away"
@@ -24,7 +24,7 @@ pub fn client_refused(target: &Target, reason: &str) {
 
 /// A client's request to cancel a query did not reach the server. Clients are not told, by PostgreSQL's protocol.
 pub fn cancel_lost(target: &Target, error: &Error) {
-    let host = target.host();
+    let host = target.hosts()[0].name();
     tracing::warn!(
         name: "proxy.cancel_lost", target: "entra_pg::proxy",
         host, %error, "a request to cancel was lost"

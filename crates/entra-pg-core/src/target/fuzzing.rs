@@ -9,7 +9,7 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Target, parse, settings};
+use super::{session_settings, target::Target};
 use crate::{Error, ErrorKind};
 
 const SECRET: &str = "Zq9Wk3";
@@ -39,30 +39,32 @@ pub fn target(data: &[u8]) {
 }
 
 fn read(url: &str, variables: &str) -> Result<Target, Error> {
-    parse::parse(url, &|name| {
-        let mut lines = variables.lines().filter_map(|line| line.split_once('='));
-        let (_, value) = lines.find(|(variable, _)| *variable == name)?;
-        // The environment's own limits.
-        (!value.is_empty() && !value.contains('\0')).then(|| value.to_owned())
-    })
+    Target::parse_with_vars(
+        url,
+        variables.lines().filter_map(|line| line.split_once('=')),
+    )
 }
 
 fn accepted(target: &Target) {
-    assert!(target.uses_tls() && !target.roots_were_given());
-    assert!(target.port() > 0 && !target.connect_timeout().is_zero());
-    assert!(rustls::pki_types::ServerName::try_from(target.host()).is_ok());
+    assert!(target.uses_tls() && !target.has_explicit_root_certificates());
+    assert!(target.hosts()[0].port() > 0 && !target.connect_timeout().is_zero());
+    assert!(rustls_pki_types::ServerName::try_from(target.hosts()[0].name()).is_ok());
     let texts = [target.user(), target.database(), target.application_name()];
-    for text in texts.into_iter().flatten().chain([target.host()]) {
+    for text in texts
+        .into_iter()
+        .flatten()
+        .chain([target.hosts()[0].name()])
+    {
         // It would end a string of the startup message early, and what follows would be read as the next parameter.
         assert!(!text.contains('\0'), "{text:?}");
     }
     if let Some(options) = target.options() {
         assert!(!options.contains('\0'), "{options:?}");
-        let again = settings::split(&options).expect("what we write we can read");
-        assert_eq!(again, target.settings());
+        let again = session_settings::split(&options).expect("what we write we can read");
+        assert_eq!(again, target.session_settings());
     }
     if let Ok(plain) = target.clone().dangerously_without_tls() {
-        let host = plain.host();
+        let host = plain.hosts()[0].name();
         let address = host.parse::<std::net::IpAddr>();
         assert!(
             host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|a| a.is_loopback()),
@@ -86,11 +88,11 @@ fn with_password(url: &str) -> Option<String> {
 /// The session settings of `options`: what is written can be read again.
 pub fn settings(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    match settings::split(&text) {
+    match session_settings::split(&text) {
         Ok(settings) => {
-            let written = settings::join(&settings).unwrap_or_default();
+            let written = session_settings::join(&settings).unwrap_or_default();
             assert_eq!(
-                settings::split(&written).ok(),
+                session_settings::split(&written).ok(),
                 Some(settings),
                 "{written:?}"
             );

@@ -1,179 +1,86 @@
 //! Reads a URL and the `PG*` variables into a [`Target`]. Pure but for the root certificate file.
 //!
 //! Our own parser owns the URL, so that all drivers see the same policy: `tokio-postgres` does not know
-//! `sslmode=verify-full`, and both drivers would default to `prefer`. Nothing here repeats the URL in an error.
+//! `sslmode=verify-full`, and both drivers would default to `prefer`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use url::Url;
-
-use super::{LONGEST_CONNECT_TIMEOUT, Roots, Scope, Target, host, settings};
-use crate::{Error, ErrorKind, observe};
-
-type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+use super::{
+    cloud::Scope,
+    host::{self, Host},
+    params::Params,
+    root_certificates::RootCertificates,
+    target::{LONGEST_CONNECT_TIMEOUT, Target},
+};
+use crate::{Error, ErrorKind, environment::Environment, observe};
 
 const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Each parameter and the variable that stands in for it.
-const PARAMETERS: [(&str, Option<&str>); 10] = [
-    ("application_name", Some("PGAPPNAME")),
-    ("channel_binding", Some("PGCHANNELBINDING")),
-    ("connect_timeout", Some("PGCONNECT_TIMEOUT")),
-    ("dbname", Some("PGDATABASE")),
-    ("host", Some("PGHOST")),
-    ("options", None),
-    ("port", Some("PGPORT")),
-    ("sslmode", Some("PGSSLMODE")),
-    ("sslrootcert", Some("PGSSLROOTCERT")),
-    ("user", Some("PGUSER")),
-];
-
-pub(super) fn parse(url: &str, variable: Lookup) -> Result<Target, Error> {
-    let mut given = Given::read(url)?;
-    given.fill_from(variable)?;
-    let mut take = |name: &str| given.values.remove(name);
-
-    let host = take("host").unwrap_or_default();
-    host::check(&host)?;
-    check_sslmode(take("sslmode").as_deref())?;
-    check_channel_binding(take("channel_binding").as_deref())?;
-    let sslrootcert = take("sslrootcert");
-    Ok(Target {
-        scope: Scope::for_host(&host),
-        host,
-        port: take("port").map_or(Ok(DEFAULT_PORT), |text| port(&text))?,
-        user: take("user"),
-        database: take("dbname"),
-        roots_were_given: sslrootcert.is_some(),
-        roots: sslrootcert.map_or(Ok(Roots::Platform), |text| roots(&text))?,
-        tls: true,
-        application_name: take("application_name"),
-        connect_timeout: take("connect_timeout")
-            .map_or(Ok(DEFAULT_CONNECT_TIMEOUT), |text| connect_timeout(&text))?,
-        settings: given.settings,
-    })
-}
-
-/// What was said, by parameter name.
-struct Given {
-    values: BTreeMap<String, String>,
-    settings: Vec<(String, String)>,
-}
-
-impl Given {
-    fn read(url: &str) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|error| {
-            invalid(&format!("the URL cannot be read: {error}"))
-                .with_hint("write postgres://ROLE@HOST/DATABASE")
-        })?;
-        if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(
-                invalid("the URL is not for PostgreSQL").with_hint("it begins with postgres://")
-            );
-        }
-        if url.password().is_some() {
-            return Err(password("the URL holds a password"));
-        }
-        if url.fragment().is_some() {
-            return Err(invalid("the URL holds a #").with_hint("in a role's name write %23 for it"));
-        }
-        let mut given = Self {
-            values: BTreeMap::new(),
-            settings: Vec::new(),
-        };
-        given.set("host", &decode("host", url.host_str().unwrap_or_default())?);
-        given.set("user", &decode("role", url.username())?);
-        given.set(
-            "dbname",
-            &decode("database", url.path().trim_start_matches('/'))?,
-        );
-        if let Some(port) = url.port() {
-            given.set("port", &port.to_string());
-        }
-        // As libpq does, a plus sign is a plus sign.
-        for pair in url
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            given.parameter(&decode("parameter", name)?, &decode("parameter", value)?)?;
-        }
-        Ok(given)
+impl Target {
+    /// Reads a URL, and the process's `PG*` variables for what it leaves out. No connection is made; a file named by
+    /// `sslrootcert` is read now, once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PasswordInUrl`], [`ErrorKind::InsecureTls`], [`ErrorKind::RootCertificates`], and
+    /// [`ErrorKind::InvalidTarget`] for everything else that is wrong. No error repeats the URL.
+    pub fn parse(url: &str) -> Result<Self, Error> {
+        Self::read(url, &Environment::of_process())
     }
 
-    fn set(&mut self, name: &str, value: &str) {
-        if !value.is_empty() {
-            let value = if name == "host" {
-                host::bare(value)
-            } else {
-                value
-            };
-            self.values.insert(name.to_owned(), value.to_owned());
-        }
+    /// As [`parse`](Self::parse), with these variables in place of the process's. They are the whole environment; others
+    /// than libpq's are ignored.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), entra_pg_core::Error> {
+    /// use entra_pg_core::Target;
+    ///
+    /// let variables = [("PGHOST", "myserver.postgres.database.azure.com"), ("PGUSER", "app")];
+    /// let target = Target::parse_with_vars("postgres:///orders", variables)?;
+    /// assert_eq!((target.user(), target.database()), (Some("app"), Some("orders")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with_vars(
+        url: &str,
+        vars: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Result<Self, Error> {
+        Self::read(url, &Environment::from_pairs(vars))
     }
 
-    fn parameter(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let setting = name
-            .strip_prefix("options[")
-            .and_then(|n| n.strip_suffix(']'));
-        if let Some(setting) = setting {
-            self.settings.push(settings::setting_of(setting, value)?);
-        } else if name == "options" {
-            self.settings.extend(settings::split(value)?);
-        } else if name == "password" {
-            return Err(password("the URL holds a password"));
-        } else if PARAMETERS.iter().any(|(known, _)| *known == name) {
-            if name == "host" && value.is_empty() {
-                host::check("")?;
-            }
-            self.set(name, value);
-        } else {
-            let known = PARAMETERS.map(|(known, _)| known).join(", ");
-            return Err(
-                invalid(&format!("the URL holds an unknown parameter {name:?}"))
-                    .with_hint(format!("known are: {known}")),
-            );
-        }
-        Ok(())
-    }
+    fn read(url: &str, environment: &Environment) -> Result<Self, Error> {
+        let mut params = Params::read(url)?;
+        params.fill_from(environment)?;
+        let mut take = |name: &str| params.take(name);
 
-    fn fill_from(&mut self, variable: Lookup) -> Result<(), Error> {
-        if variable("PGHOSTADDR").is_some() {
-            return Err(
-                invalid("PGHOSTADDR is set, but not every driver can use it").with_hint(
-                    "unset it; map the server's name to the address in /etc/hosts or in DNS",
-                ),
-            );
-        }
-        for (name, fallback) in PARAMETERS {
-            if let Some(value) = fallback.and_then(variable) {
-                self.values.entry(name.to_owned()).or_insert(value);
-            }
-        }
-        if let Some(options) = variable("PGOPTIONS") {
-            let own = std::mem::replace(&mut self.settings, settings::split(&options)?);
-            self.settings.extend(own);
-        }
-        Ok(())
+        let host = take("host").unwrap_or_default();
+        host::check(&host)?;
+        check_sslmode(take("sslmode").as_deref())?;
+        check_channel_binding(take("channel_binding").as_deref())?;
+        let port = take("port").map_or(Ok(DEFAULT_PORT), |text| port(&text))?;
+        let sslrootcert = take("sslrootcert");
+        Ok(Self {
+            scope: Scope::for_host(&host),
+            hosts: vec![Host::new(host, port)],
+            user: take("user"),
+            database: take("dbname"),
+            has_explicit_root_certificates: sslrootcert.is_some(),
+            root_certificates: sslrootcert.map_or(Ok(RootCertificates::Platform), |text| {
+                root_certificates(&text)
+            })?,
+            tls: true,
+            application_name: take("application_name"),
+            connect_timeout: take("connect_timeout")
+                .map_or(Ok(DEFAULT_CONNECT_TIMEOUT), |text| connect_timeout(&text))?,
+            session_settings: params.session_settings,
+        })
     }
 }
 
-fn decode(what: &str, text: &str) -> Result<String, Error> {
-    let decoded = percent_decode_str(text)
-        .decode_utf8()
-        .map_err(|_| invalid(&format!("the {what} in the URL is not UTF-8 once decoded")))?;
-    // A driver that does not look would end the name there, and send the rest as further parameters.
-    if decoded.contains('\0') {
-        return Err(invalid(&format!("the {what} in the URL holds a NUL")));
-    }
-    Ok(decoded.into_owned())
-}
-
-/// Whoever ends the connection can use the token for up to a day, so nothing below `verify-full` is done.
+/// A server that receives the token can use it for up to a day, so nothing below `verify-full` is done.
 fn check_sslmode(mode: Option<&str>) -> Result<(), Error> {
     match mode {
         None | Some("verify-full") => Ok(()),
@@ -201,10 +108,10 @@ fn check_channel_binding(mode: Option<&str>) -> Result<(), Error> {
     }
 }
 
-fn roots(text: &str) -> Result<Roots, Error> {
+fn root_certificates(text: &str) -> Result<RootCertificates, Error> {
     match text {
-        "system" => Ok(Roots::Platform),
-        path => Roots::from_file(path),
+        "system" => Ok(RootCertificates::Platform),
+        path => RootCertificates::from_file(path),
     }
 }
 
@@ -221,18 +128,13 @@ fn connect_timeout(text: &str) -> Result<Duration, Error> {
         Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds).min(LONGEST_CONNECT_TIMEOUT)),
         _ => Err(
             invalid("connect_timeout is not a positive number of seconds")
-                .with_hint("every wait has an end here; leave it out for 15 s"),
+                .with_hint("a timeout is required; omit it for the default of 15 s"),
         ),
     }
 }
 
 fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidTarget, message)
-}
-
-fn password(message: &str) -> Error {
-    Error::new(ErrorKind::PasswordInUrl, message)
-        .with_hint("remove it: the token is the password, and it is fetched for you")
 }
 
 #[cfg(test)]

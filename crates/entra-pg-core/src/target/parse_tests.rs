@@ -4,12 +4,7 @@ use super::*;
 use crate::Phase;
 
 fn with(url: &str, variables: &[(&str, &str)]) -> Result<Target, Error> {
-    parse(url, &|name| {
-        variables
-            .iter()
-            .find(|(variable, _)| *variable == name)
-            .map(|(_, value)| (*value).to_owned())
-    })
+    Target::parse_with_vars(url, variables.iter().copied())
 }
 
 fn refused(url: &str, variables: &[(&str, &str)]) -> Error {
@@ -27,8 +22,8 @@ fn a_plain_url_is_read_as_libpq_reads_it() {
     .expect("a valid URL");
     assert_eq!(
         (
-            target.host(),
-            target.port(),
+            target.hosts()[0].name(),
+            target.hosts()[0].port(),
             target.user(),
             target.database()
         ),
@@ -57,8 +52,8 @@ fn variables_fill_gaps_and_never_overrule_the_url() {
     .expect("a valid URL");
     assert_eq!(
         (
-            target.host(),
-            target.port(),
+            target.hosts()[0].name(),
+            target.hosts()[0].port(),
             target.user(),
             target.database()
         ),
@@ -73,7 +68,11 @@ fn variables_fill_gaps_and_never_overrule_the_url() {
 fn an_empty_url_is_filled_from_variables() {
     let target = with("postgres://", &[("PGHOST", "h.example"), ("PGUSER", "u")]).expect("valid");
     assert_eq!(
-        (target.host(), target.user(), target.port()),
+        (
+            target.hosts()[0].name(),
+            target.user(),
+            target.hosts()[0].port()
+        ),
         ("h.example", Some("u"), 5432)
     );
 }
@@ -118,7 +117,7 @@ fn a_parameter_without_a_value_is_as_if_it_were_not_there() {
 #[case("postgres://u@a.example/db?host=b.example", "b.example")]
 #[case("postgres:///db?host=b.example", "b.example")]
 fn hosts_are_taken_from_address_or_parameter(#[case] url: &str, #[case] host: &str) {
-    assert_eq!(with(url, &[]).expect("a valid URL").host(), host);
+    assert_eq!(with(url, &[]).expect("a valid URL").hosts()[0].name(), host);
 }
 
 #[rstest]
@@ -227,6 +226,7 @@ fn bad_urls_name_cause_and_cure(#[case] url: &str, #[case] kind: ErrorKind, #[ca
 #[case("PGHOSTADDR", "10.0.0.1", ErrorKind::InvalidTarget)]
 #[case("PGPORT", "none", ErrorKind::InvalidTarget)]
 #[case("PGOPTIONS", "nonsense", ErrorKind::InvalidTarget)]
+#[case("PGAPPNAME", "web\0options\0-c a=1", ErrorKind::InvalidTarget)]
 fn bad_variables_are_refused_like_parameters(
     #[case] name: &str,
     #[case] value: &str,

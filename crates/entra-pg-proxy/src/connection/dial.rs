@@ -43,7 +43,7 @@ pub(crate) async fn dial(
     attempt
         .bound(Step::Reaching, request_tls(&mut tcp))
         .await??;
-    let name = ServerName::try_from(target.host().to_owned())
+    let name = ServerName::try_from(target.hosts()[0].name().to_owned())
         .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
     let handshake = TlsConnector::from(Arc::clone(tls)).connect(name, tcp);
     let stream = attempt
@@ -54,7 +54,7 @@ pub(crate) async fn dial(
 }
 
 async fn connect_tcp(target: &Target) -> io::Result<TcpStream> {
-    let tcp = TcpStream::connect((target.host(), target.port())).await?;
+    let tcp = TcpStream::connect((target.hosts()[0].name(), target.hosts()[0].port())).await?;
     tcp.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
     SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;

@@ -40,7 +40,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(database: Database, startup_timeout: Duration) -> Result<Self, Error> {
         Ok(Self {
-            tls: database.target().roots().client_config()?,
+            tls: entra_pg_rustls::client_config(database.target().root_certificates().to_der()?),
             database,
             startup_timeout,
             closing: CancellationToken::new(),

@@ -35,7 +35,7 @@ pub(super) fn split(text: &str) -> Result<Vec<(String, String)>, Error> {
                 .map(str::to_owned)
         };
         let pair = setting.as_deref().and_then(|text| text.split_once('='));
-        let (name, value) = pair.ok_or_else(|| no_setting(&word))?;
+        let (name, value) = pair.ok_or_else(|| invalid_setting(&word))?;
         settings.push(setting_of(name, value)?);
     }
     Ok(settings)
@@ -44,15 +44,15 @@ pub(super) fn split(text: &str) -> Result<Vec<(String, String)>, Error> {
 /// One setting. A name that is empty or holds an equals sign could not be written so that the server reads the same.
 pub(super) fn setting_of(name: &str, value: &str) -> Result<(String, String), Error> {
     if name.is_empty() || name.contains('=') {
-        return Err(no_setting(name));
+        return Err(invalid_setting(name));
     }
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn no_setting(word: &str) -> Error {
+fn invalid_setting(word: &str) -> Error {
     Error::new(
         ErrorKind::InvalidTarget,
-        format!("options holds {word:?}, which is no setting"),
+        format!("invalid setting {word:?} in options"),
     )
     .with_hint("write options=-c%20NAME%3DVALUE, or options[NAME]=VALUE")
 }
@@ -92,7 +92,7 @@ mod tests {
     #[case("a=1")]
     #[case("-c =1")]
     #[case("--=1")]
-    fn what_is_no_setting_is_refused(#[case] given: &str) {
+    fn what_is_invalid_setting_is_refused(#[case] given: &str) {
         assert!(split(given).is_err());
     }
 }

@@ -1,0 +1,79 @@
+#![doc = include_str!("../README.md")]
+
+use std::sync::Arc;
+
+pub use rustls;
+use rustls::{
+    ClientConfig, Error, RootCertStore,
+    crypto::{CryptoProvider, ring},
+    pki_types::CertificateDer,
+};
+
+/// Makes a configuration that trusts these root certificates, and checks the server's name.
+///
+/// As rustls does for a platform's store, it leaves out what cannot be a root; [`check_root`] finds that out.
+///
+/// ```
+/// # fn certificates() -> Vec<Vec<u8>> { Vec::new() }
+/// let config = entra_pg_rustls::client_config(certificates());
+/// let shared = std::sync::Arc::clone(&config);
+/// ```
+pub fn client_config(roots: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Arc<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(
+        roots
+            .into_iter()
+            .map(|der| CertificateDer::from(der.as_ref().to_vec())),
+    );
+    let builder =
+        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    #[expect(
+        clippy::expect_used,
+        reason = "the provider is fixed above; a test makes a configuration"
+    )]
+    let builder = builder.expect("ring has cipher suites for TLS 1.2 and 1.3");
+    Arc::new(builder.with_root_certificates(store).with_no_client_auth())
+}
+
+/// Checks that a certificate can be a root.
+///
+/// ```
+/// assert!(entra_pg_rustls::check_root(b"no certificate").is_err());
+/// ```
+///
+/// # Errors
+/// What rustls finds wrong with it.
+pub fn check_root(der: &[u8]) -> Result<(), Error> {
+    RootCertStore::empty().add(CertificateDer::from(der))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> Vec<u8> {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        certificate.der().to_vec()
+    }
+
+    #[test]
+    fn the_process_needs_no_default_provider() {
+        let config = client_config([root()]);
+        assert!(CryptoProvider::get_default().is_none());
+        assert!(!config.crypto_provider().cipher_suites.is_empty());
+    }
+
+    #[test]
+    fn a_damaged_root_neither_passes_nor_hides_the_others() {
+        assert!(check_root(&root()).is_ok());
+        assert!(check_root(b"\x30\x00").is_err());
+        client_config([b"\x30\x00".to_vec(), root()]);
+    }
+}
