@@ -15,17 +15,14 @@ mod guide;
 pub mod observe;
 mod redact;
 mod rejection;
-#[cfg_attr(interleavings, path = "../../../tests/interleavings/src/sync/mod.rs")]
 mod sync;
 mod target;
 mod token;
 
-#[cfg(interleavings)]
-#[path = "../../../tests/interleavings/src/scenarios.rs"]
-pub mod scenarios;
-
 pub use azure_core;
 
+#[cfg(interleavings)]
+pub use self::token::scenarios;
 pub use self::{
     credential::ManagedIdentity,
     database::{Database, Login},

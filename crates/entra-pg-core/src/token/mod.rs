@@ -11,6 +11,8 @@ pub(crate) mod fuzzing;
 mod keep_warm;
 mod ledger;
 mod policy;
+#[cfg(interleavings)]
+pub mod scenarios;
 mod status;
 
 use std::{

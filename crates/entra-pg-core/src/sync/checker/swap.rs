@@ -1,6 +1,8 @@
+//! The atomic pointer to the current token.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::scheduling_point;
+use super::schedule::scheduling_point;
 
 /// Read and written in one step each.
 pub(crate) struct ArcSwapOption<T>(Mutex<Option<Arc<T>>>);

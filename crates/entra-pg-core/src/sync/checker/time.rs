@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::scheduling_point;
+use super::schedule::scheduling_point;
 
 /// Timers at least this long never go off, and make no interleavings.
 pub(crate) const NEVER: Duration = Duration::from_secs(1 << 40);

@@ -1,5 +1,4 @@
-//! What the token cache takes from threads, tasks and time, named in one place: the checker of interleavings has another
-//! file in place of this one (see `docs/testing.md`).
+//! The primitives of ordinary builds.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};
 

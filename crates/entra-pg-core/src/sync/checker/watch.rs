@@ -1,15 +1,9 @@
 //! Tokio's channel, each of whose operations is one step.
 
-#![allow(
-    unreachable_pub,
-    missing_docs,
-    reason = "part of a public signature, in place of Tokio's"
-)]
-
 use tokio::sync::watch as tokio_watch;
-pub use tokio_watch::{Ref, error::RecvError};
+pub(crate) use tokio_watch::{Ref, error::RecvError};
 
-use super::scheduling_point;
+use super::schedule::scheduling_point;
 
 pub(crate) fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let sender = Sender::new(value);
@@ -51,10 +45,10 @@ impl<T> Drop for Sender<T> {
 }
 
 #[derive(Clone, Debug)]
-pub struct Receiver<T>(tokio_watch::Receiver<T>);
+pub(crate) struct Receiver<T>(tokio_watch::Receiver<T>);
 
 impl<T> Receiver<T> {
-    pub async fn wait_for(
+    pub(crate) async fn wait_for(
         &mut self,
         condition: impl FnMut(&T) -> bool,
     ) -> Result<Ref<'_, T>, RecvError> {
@@ -62,7 +56,7 @@ impl<T> Receiver<T> {
         self.0.wait_for(condition).await
     }
 
-    pub async fn changed(&mut self) -> Result<(), RecvError> {
+    pub(crate) async fn changed(&mut self) -> Result<(), RecvError> {
         scheduling_point();
         self.0.changed().await
     }

@@ -1,0 +1,98 @@
+//! Tokens that a server refused.
+
+use shuttle::future::spawn;
+
+use super::fixture::{
+    Answer, STALE, caller, execute, finished, generation, one_at_a_time, rejecter, token,
+};
+use crate::sync::checker::{tasks, time::NEVER};
+
+/// A rejection meets a refresh that lands: no second request for what the refresh has just brought.
+pub fn a_rejection_and_a_refresh() {
+    let world = execute(&[], NEVER, async |cache, world| {
+        let rejected = token(&cache).await;
+        world.jump(STALE);
+        let (refresh, rejection) = (caller(&cache, NEVER), rejecter(&cache, &rejected));
+        assert!((1..=2).contains(&generation(refresh).await));
+        let newer = finished(rejection).await.map(|token| token.generation());
+        assert_eq!(newer, Some(2));
+    });
+    one_at_a_time(&world);
+    assert_eq!(world.requests(), 2);
+}
+
+/// A rejection meets a refresh that fails: at most one more is forced.
+pub fn a_rejection_and_a_refresh_that_fails() {
+    let answers = [Answer::Token, Answer::Failure];
+    let world = execute(&answers, NEVER, async |cache, world| {
+        let rejected = token(&cache).await;
+        world.jump(STALE);
+        let (refresh, rejection) = (caller(&cache, NEVER), rejecter(&cache, &rejected));
+        assert!(generation(refresh).await >= 1);
+        if let Some(newer) = finished(rejection).await {
+            assert_eq!(newer.generation(), 2);
+        }
+        assert!(cache.poll().is_some(), "a failure took the token away");
+    });
+    one_at_a_time(&world);
+    assert!((2..=3).contains(&world.requests()), "{}", world.requests());
+}
+
+/// Rejections of one token: one request, and all get its token.
+pub fn rejections_of_one_token(rejections: usize) {
+    let world = execute(&[], NEVER, async |cache, _| {
+        let rejected = token(&cache).await;
+        let rejecters: Vec<_> = (0..rejections)
+            .map(|_| rejecter(&cache, &rejected))
+            .collect();
+        for rejecter in rejecters {
+            let newer = finished(rejecter).await.map(|token| token.generation());
+            assert_eq!(newer, Some(2));
+        }
+    });
+    one_at_a_time(&world);
+    assert_eq!(world.requests(), 2);
+}
+
+/// Rejections while the endpoint fails: one that failed may be forced again, within the budget of two.
+pub fn rejections_while_the_endpoint_fails() {
+    let answers = [
+        Answer::Token,
+        Answer::Failure,
+        Answer::Failure,
+        Answer::Failure,
+    ];
+    let world = execute(&answers, NEVER, async |cache, _| {
+        let rejected = token(&cache).await;
+        let rejecters = [(); 3].map(|()| rejecter(&cache, &rejected));
+        for rejecter in rejecters {
+            assert!(finished(rejecter).await.is_none());
+        }
+        assert!(
+            cache.poll().is_some(),
+            "a rejection took the token from others"
+        );
+    });
+    one_at_a_time(&world);
+    assert!((2..=3).contains(&world.requests()), "{}", world.requests());
+}
+
+/// A forced request that is lost condemns nobody to wait, and may be forced again.
+pub fn a_forced_request_that_is_lost() {
+    let world = execute(&[], NEVER, async |cache, _| {
+        let rejected = token(&cache).await;
+        let rejecters = [rejecter(&cache, &rejected), rejecter(&cache, &rejected)];
+        let end = spawn(async { tasks::shut_down() });
+        for rejecter in rejecters {
+            let _ = finished(rejecter).await;
+        }
+        finished(end).await;
+        assert!(
+            !cache.status().refreshing,
+            "a request that is lost stays on the books"
+        );
+        drop(token(&cache).await);
+    });
+    one_at_a_time(&world);
+    assert!((1..=3).contains(&world.requests()), "{}", world.requests());
+}
