@@ -225,7 +225,7 @@ impl Subject {
 
     /// When the token that is held now expires.
     pub fn expiry(&self) -> Instant {
-        let until = self.status().valid_until.expect("a token is held");
+        let until = self.status().expires_on.expect("a token is held");
         Instant::now() + until.duration_since(SystemTime::now()).unwrap_or_default()
     }
 

@@ -338,7 +338,7 @@ fn health(entra: &Entra) -> (u16, String) {
     for status in entra.status() {
         healthy &= status.is_healthy();
         let credential = status.credential;
-        lines.push(match (status.valid_until, status.last_error) {
+        lines.push(match (status.expires_on, status.last_error) {
             (Some(until), None) => format!("{credential}: token valid until {until:?}"),
             (Some(until), Some(error)) => {
                 format!("{credential}: valid until {until:?}, but {error}")

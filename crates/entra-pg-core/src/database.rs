@@ -83,7 +83,10 @@ impl Database {
         if !rejection.new_token_may_help() {
             return None;
         }
-        let token = self.tokens.newer_than(&refused.token, patience).await?;
+        let token = self
+            .tokens
+            .refresh_rejected(&refused.token, patience)
+            .await?;
         self.login_with(token).ok()
     }
 }

@@ -81,7 +81,7 @@ impl Entra {
             self.0.policy.clone(),
             self.0.clock.clone(),
         );
-        if self.0.keep_warm && cache.keep_warm().is_err() {
+        if self.0.keep_warm && cache.background_refresh().is_err() {
             observe::not_kept_warm(scope);
         }
         caches.insert(scope.clone(), cache.clone());

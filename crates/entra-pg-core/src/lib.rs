@@ -31,5 +31,5 @@ pub use self::{
     redact::redact,
     rejection::Rejection,
     target::{CustomRoots, Host, IntoTarget, Parameter, RootCertificates, Scope, Target},
-    token::{Claims, RefreshPolicy, Status, Token, TokenCache},
+    token::{Claims, RefreshPolicy, Status, Token, TokenCache, TokenUpdates},
 };

@@ -74,19 +74,21 @@ impl Given {
 
 async fn run(pool: PgPool, database: Database, mut given: Given) {
     let tokens = database.tokens();
-    let mut landings = tokens.landings();
+    let mut updates = tokens.subscribe();
     let mut closed = std::pin::pin!(pool.close_event());
     loop {
-        if let Some(token) = tokens.poll()
+        if let Some(token) = tokens.cached()
             && given.is_outdated(&token, &pool)
         {
             given = give(&pool, &database, token);
         }
-        let pause = tokens.idle_for().clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+        let pause = tokens
+            .next_refresh_in()
+            .clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
         tokio::select! {
             () = &mut closed => return,
             // The sender lives as long as `database` does.
-            _ = landings.changed() => {}
+            _ = updates.changed() => {}
             () = sleep(pause) => {}
         }
     }

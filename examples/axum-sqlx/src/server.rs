@@ -57,7 +57,7 @@ async fn tokens(State(entra): State<Entra>) -> (StatusCode, Json<Value>) {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let tokens = tokens.iter().map(|token| {
-        let left = token.valid_until.and_then(|until| until.elapsed().err());
+        let left = token.expires_on.and_then(|until| until.elapsed().err());
         json!({
             "credential": token.credential,
             "seconds_left": left.map(|left| left.duration().as_secs()),

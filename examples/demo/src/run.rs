@@ -203,8 +203,8 @@ fn tokens(entra: &Entra, url: &str) -> Option<TokenCache> {
 }
 
 fn left(tokens: &TokenCache) -> Duration {
-    let valid_until = tokens.status().valid_until;
-    valid_until
+    let expires_on = tokens.status().expires_on;
+    expires_on
         .and_then(|until| until.duration_since(SystemTime::now()).ok())
         .unwrap_or_default()
 }

@@ -75,7 +75,7 @@ async fn operate(adapter: &dyn Adapter) {
             let result = operation(&*opened).await;
             let took = started.elapsed();
             let error = result.as_ref().err().cloned();
-            let token = tokens.poll();
+            let token = tokens.cached();
             println!(
                 "{}",
                 json!({

@@ -62,7 +62,7 @@ async fn whoever_gives_up_waiting_for_a_refresh_neither_stops_it_nor_starts_anot
         .set_token_lifetime(Duration::from_secs(3_600));
     let subjects = each(subjects, async |mut subject: Subject| {
         sleep_until(subject.expiry() + Duration::from_millis(100)).await;
-        subject.tokens().poll();
+        subject.tokens().cached();
         eventually("a refresh is under way", async || {
             subject.status().refreshing
         })

@@ -184,7 +184,7 @@ async fn the_same_token_again_makes_no_hot_loop_and_the_next_one_is_taken_up() {
     .await;
     emulator.control().repeat_tokens(false);
     let subjects = each(subjects, async |mut subject: Subject| {
-        let generation = |s: &Subject| s.tokens().poll().map(|token| token.generation());
+        let generation = |s: &Subject| s.tokens().cached().map(|token| token.generation());
         let before = generation(&subject);
         let started = Instant::now();
         healed(&mut subject).await;

@@ -113,7 +113,7 @@ fn a_runtime_that_ends_while_refreshing_strands_no_other() {
         for (subject, runtime) in &subjects {
             eventually("a refresh is under way", async || {
                 let _guard = runtime.enter();
-                subject.tokens().poll();
+                subject.tokens().cached();
                 subject.status().refreshing
             })
             .await;

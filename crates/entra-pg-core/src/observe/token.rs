@@ -30,7 +30,7 @@ pub(crate) struct Request<'a> {
 
 impl Request<'_> {
     /// With a token that was not held before.
-    pub(crate) fn brought_new(&self, generation: u64, expires_on: SystemTime, remaining: Duration) {
+    pub(crate) fn obtained(&self, generation: u64, expires_on: SystemTime, remaining: Duration) {
         let Self {
             credential, scope, ..
         } = self;
@@ -78,7 +78,7 @@ impl Request<'_> {
     }
 
     /// Its task was dropped with the runtime, or it was given up. The next caller sends another.
-    pub(crate) fn lost(&self) {
+    pub(crate) fn cancelled(&self) {
         let Self {
             credential, scope, ..
         } = self;

@@ -1,53 +1,56 @@
-//! The token cache: what a caller gets. (`dispatch` says when a request is sent, `arrival` what of it is published.)
+//! The token cache: what callers use.
 //!
 //! Contract:
 //! - The current token is an immutable snapshot, swapped atomically. Reading it takes no lock.
-//! - At most one request is in flight per cache; everyone who needs its result shares it.
-//! - A request is a task of its own. A caller that is cancelled, times out or panics does not stop it; a request that is
-//!   lost (its runtime shut down) wakes its waiters, and one of them sends the next.
-//! - Only success is published: a failed request never takes away a token that still lives, and never surfaces while one does.
-//! - The ledger's lock is never held across an await, nor while a task is spawned.
+//! - At most one request is pending per cache; all callers that need its result share it.
+//! - A request is a task of its own. A caller that is cancelled, times out or panics does not stop it. If its runtime shuts
+//!   down, its waiters wake, and one of them sends the next.
+//! - Only success is published: a failed request never replaces a token that is still valid, and its error is not returned
+//!   while one is.
+//!
+//! The imports lead one way: this file, `get` (the state table), `refresh` (when a request is sent), `state`, `request`,
+//! `publish`, and the pure `policy` and `clock`.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Issued, Token,
-    clock::{Clock, Moment},
-    dispatch::Joined,
-    flight,
-    ledger::Ledger,
+    access_token::Token,
+    background,
+    clock::Clock,
+    get,
     policy::{Freshness, RefreshPolicy},
+    refresh::{Joined, Refresher},
+    status::Status,
 };
 use crate::{
-    Error, ErrorKind, Scope,
+    Error, Scope,
     credential::Credential,
-    sync::{ArcSwapOption, Mutex, MutexGuard, sleep, timeout, watch},
+    sync::{timeout as within, watch},
 };
 
-/// A cache for the tokens of one credential and one scope. Cheap to clone; all clones share the token and the requests.
+/// A cache for the tokens of one credential and one scope.
 ///
-/// Get one from [`Entra::tokens`](crate::Entra::tokens). Timers are optional: a call alone refreshes what is due, so it
-/// also works where a process is frozen between calls. [`keep_warm`](Self::keep_warm) adds a timer.
+/// Cheap to clone: all clones share the token and the requests. Get one from
+/// [`Entra::tokens`](crate::Entra::tokens). Timers are optional: each call refreshes what is due, so the cache also works
+/// in a process that is frozen between calls. [`background_refresh`](Self::background_refresh) adds a timer.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), entra_pg_core::Error> {
+/// # let entra = entra();
+/// use std::time::Duration;
+/// use entra_pg_core::Scope;
+///
+/// let cache = entra.tokens(&Scope::for_host("orders.postgres.database.azure.com"));
+/// let token = cache.get(Duration::from_secs(15)).await?;
+/// assert!(!token.secret().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
-pub struct TokenCache(pub(super) Arc<Inner>);
+pub struct TokenCache(Arc<Refresher>);
 
-pub(super) struct Inner {
-    pub(super) credential: Credential,
-    pub(super) scope: Scope,
-    pub(super) policy: RefreshPolicy,
-    pub(super) clock: Clock,
-    pub(super) current: ArcSwapOption<Issued>,
-    ledger: Mutex<Ledger>,
-    /// How many requests have ended, one way or another.
-    pub(super) landings: watch::Sender<u64>,
-}
-
-/// A lost request is sent again this often by one caller; then its runtime is taken to be going down.
-const TAKEOVERS: usize = 3;
 impl TokenCache {
     pub(crate) fn new(
         credential: Credential,
@@ -55,222 +58,204 @@ impl TokenCache {
         policy: RefreshPolicy,
         clock: Clock,
     ) -> Self {
-        let now = clock.now();
-        Self(Arc::new(Inner {
-            credential,
-            scope,
-            policy,
-            clock,
-            current: ArcSwapOption::empty(),
-            ledger: Mutex::new(Ledger::new(now)),
-            landings: watch::Sender::new(0),
-        }))
+        Self(Arc::new(Refresher::new(credential, scope, policy, clock)))
     }
 
-    /// The scope that the tokens are for.
+    /// Returns the scope that the tokens are for.
     pub fn scope(&self) -> &Scope {
-        &self.0.scope
+        self.0.scope()
     }
 
-    /// A token that lives, waiting at most for `patience`.
+    /// Returns a valid token, waiting at most for `timeout`.
     ///
-    /// While a token lives this returns at once (in its last moments: after at most [`RefreshPolicy::floor_wait`]), whatever
-    /// happens at the endpoint. Without one it waits for the request that is under way, or sends it; inside the backoff
-    /// after a failure it returns that failure at once. Cancel safe: the request goes on and serves the next caller.
+    /// While a token is valid this returns at once, whether the endpoint answers or not; only in the token's last moments it
+    /// waits, for at most [`RefreshPolicy::mandatory_refresh_wait`]. Without a valid token it waits for the pending request, or
+    /// sends one. During the backoff after a failure it returns that failure at once.
+    ///
+    /// Cancel safe: the request continues and serves the next caller.
     ///
     /// # Errors
-    /// The endpoint's own error in words, or [`ErrorKind::TokenTimeout`] when `patience` ran out first.
-    /// [`ErrorKind::Runtime`] outside of a Tokio runtime, unless a token lives.
+    /// The endpoint's own error, or [`ErrorKind::TokenTimeout`](crate::ErrorKind::TokenTimeout) after `timeout`. Outside of a
+    /// Tokio runtime, [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) unless a token is valid.
     ///
     /// # Panics
     /// In a Tokio runtime without time enabled, if a request is needed.
-    pub async fn get(&self, patience: Duration) -> Result<Token, Error> {
-        if let Some((token, Freshness::Fresh)) = self.0.look(patience) {
-            return Ok(token);
-        }
-        if let Err(no_runtime) = flight::runtime() {
-            return self.living().ok_or(no_runtime);
-        }
-        match timeout(patience, self.0.obtain(patience)).await {
-            Ok(result) => result,
-            Err(_) => self
-                .living()
-                .ok_or_else(|| self.0.out_of_patience(patience)),
-        }
+    pub async fn get(&self, timeout: Duration) -> Result<Token, Error> {
+        get::get(&self.0, timeout).await
     }
 
-    /// The current token if it lives, without waiting; starts a refresh if one is due. For timers and health checks.
+    /// Returns the current token if it is valid, and starts a refresh if one is due. Does not wait.
     ///
-    /// Outside of a Tokio runtime no refresh is started.
-    pub fn poll(&self) -> Option<Token> {
-        if !matches!(self.0.look(Duration::ZERO), Some((_, Freshness::Fresh))) {
-            self.0.start_if_allowed();
-        }
-        self.living()
-    }
-
-    /// The current token, if it lives. Changes nothing.
-    pub(super) fn living(&self) -> Option<Token> {
-        let (token, freshness) = self.0.look(Duration::ZERO)?;
-        (freshness != Freshness::Expired).then_some(token)
-    }
-
-    /// Another token than `rejected`, which the server refused: the current one if it is newer, else the result of one
-    /// forced request. `None` when there is nothing newer to be had: the endpoint gave the same token again or failed,
-    /// this token has already forced a request, or too many were forced of late.
+    /// For timers and health checks. Outside of a Tokio runtime it starts no refresh.
     ///
-    /// The refused token stays valid for others: one server that lacks a role must not take it from the rest.
-    pub async fn newer_than(&self, rejected: &Token, patience: Duration) -> Option<Token> {
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let cache = token_cache();
+    /// let mut updates = cache.subscribe();
+    /// assert!(cache.cached().is_none());
+    ///
+    /// // The call has started a request.
+    /// updates.changed().await;
+    /// assert!(cache.cached().is_some());
+    /// # }
+    /// ```
+    pub fn cached(&self) -> Option<Token> {
+        if let Some((token, Freshness::Fresh)) = self.0.snapshot(Duration::ZERO) {
+            return Some(token);
+        }
+        self.0.refresh_if_due();
+        self.0.valid_token()
+    }
+
+    /// Returns another token than `rejected`, which the server refused, waiting at most for `timeout`.
+    ///
+    /// It is the current token if that is newer, else the result of one forced request. `None` if no newer token can be had:
+    /// the endpoint returned the same token or failed, this token has already forced a request, or too many were forced of
+    /// late ([`RefreshPolicy::rejection_interval`]).
+    ///
+    /// The rejected token stays valid for other callers: most rejections are about a role, not about the token. Cancel safe, as
+    /// [`get`](Self::get) is.
+    ///
+    /// # Panics
+    /// In a Tokio runtime without time enabled, if a request is needed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), entra_pg_core::Error> {
+    /// # let cache = token_cache();
+    /// # let timeout = std::time::Duration::from_secs(15);
+    /// let rejected = cache.get(timeout).await?;
+    /// // The server answers 28P01: the access token has been revoked.
+    /// if let Some(token) = cache.refresh_rejected(&rejected, timeout).await {
+    ///     assert!(token.generation() > rejected.generation());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn refresh_rejected(&self, rejected: &Token, timeout: Duration) -> Option<Token> {
+        let rejected = rejected.generation();
         let newer = || {
-            self.0
-                .look(patience)
-                .map(|(token, _)| token)
-                .filter(|token| token.generation() > rejected.generation())
+            let current = self.0.snapshot(timeout).map(|(token, _)| token);
+            current.filter(|token| token.generation() > rejected)
         };
         if let Some(token) = newer() {
             return Some(token);
         }
-        if let Some(flight) = self.0.force(rejected.generation()) {
-            let _ = timeout(patience, flight.outcome()).await;
+        if let Ok(Joined::Pending(request)) = self.0.join(Some(rejected)) {
+            let _ = within(timeout, request.outcome()).await;
         }
         newer()
     }
 
-    /// Tells whenever a request has ended, with a new token or without. The number only counts.
-    pub fn landings(&self) -> watch::Receiver<u64> {
-        self.0.landings.subscribe()
+    /// Subscribes to the ends of requests, to learn of a new token without polling.
+    pub fn subscribe(&self) -> TokenUpdates {
+        TokenUpdates(self.0.subscribe())
     }
 
-    /// How long until [`poll`](Self::poll) has something to do, unless something changes before.
-    pub fn idle_for(&self) -> Duration {
-        let now = self.0.clock.now();
-        let remaining = self.0.remaining(now);
-        let margin = self
-            .0
-            .current
-            .load()
-            .as_ref()
-            .map_or(Duration::ZERO, |token| token.validity.refresh_margin());
-        let ledger = self.0.ledger();
-        if ledger.flight.is_some() {
-            return Duration::MAX;
-        }
-        let until_due = remaining.saturating_sub(margin);
-        until_due.max(ledger.pause_left(&self.0.policy, remaining, now))
+    /// Returns how long until a refresh is due, unless something changes before; zero if one is due now.
+    ///
+    /// [`Duration::MAX`] while a request is pending: [`subscribe`](Self::subscribe) reports its end.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), entra_pg_core::Error> {
+    /// # let cache = token_cache();
+    /// # use std::time::Duration;
+    /// assert_eq!(cache.next_refresh_in(), Duration::ZERO);
+    /// cache.get(Duration::from_secs(15)).await?;
+    /// // The token lives for an hour.
+    /// assert!(cache.next_refresh_in() > Duration::from_secs(50 * 60));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn next_refresh_in(&self) -> Duration {
+        self.0.next_refresh_in()
+    }
+
+    /// Returns the status of the cache. Sends no request and does not wait.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # let cache = token_cache();
+    /// let status = cache.status();
+    /// assert!(status.is_healthy() && status.expires_on.is_none());
+    /// ```
+    pub fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    /// Spawns a task that refreshes the token as soon as that is due, even while no caller needs one.
+    ///
+    /// The first caller after a quiet night then does not wait. The task ends when the last handle of this cache is dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) outside of a Tokio runtime.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), entra_pg_core::Error> {
+    /// # let cache = token_cache();
+    /// cache.background_refresh()?;
+    /// cache.subscribe().changed().await;
+    /// assert!(cache.status().expires_on.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn background_refresh(&self) -> Result<(), Error> {
+        background::spawn(&self.0)
+    }
+
+    #[cfg(test)]
+    pub(super) fn valid_token(&self) -> Option<Token> {
+        self.0.valid_token()
     }
 }
 
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache")
-            .field("credential", &self.0.credential)
-            .field("scope", &self.0.scope)
-            .field("current", &self.0.current.load_full().map(Token))
+            .field("credential", self.0.credential())
+            .field("scope", self.0.scope())
+            .field("current", &self.0.current())
             .finish_non_exhaustive()
     }
 }
 
-impl Inner {
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // Nothing that panics runs under this lock; were it to, the ledger's fields would still each be valid.
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+/// A subscription to the ends of a cache's requests, from [`TokenCache::subscribe`].
+#[derive(Clone, Debug)]
+pub struct TokenUpdates(watch::Receiver<u64>);
+
+impl TokenUpdates {
+    /// Waits until a request ends, with a token or without; returns `false` once the cache is dropped.
+    ///
+    /// Requests that ended since the last call, or since the subscription, count: it then returns at once. Several of them are
+    /// reported as one. Cancel safe.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let cache = token_cache();
+    /// let mut updates = cache.subscribe();
+    /// tokio::spawn(async move {
+    ///     while updates.changed().await {
+    ///         println!("a request has ended");
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub async fn changed(&mut self) -> bool {
+        self.0.changed().await.is_ok()
     }
 
-    fn look(&self, patience: Duration) -> Option<(Token, Freshness)> {
-        let token = Token(self.current.load_full()?);
-        let freshness = self
-            .policy
-            .freshness(token.validity(), self.clock.now(), patience);
-        Some((token, freshness))
-    }
-
-    pub(super) fn remaining(&self, now: Moment) -> Duration {
-        self.current
-            .load()
-            .as_ref()
-            .map_or(Duration::ZERO, |token| token.validity.remaining(now))
-    }
-
-    /// The state table of `docs/architecture.md`, row by row.
-    async fn obtain(self: &Arc<Self>, patience: Duration) -> Result<Token, Error> {
-        for _ in 0..=TAKEOVERS {
-            match self.look(patience) {
-                Some((token, Freshness::Fresh)) => return Ok(token),
-                Some((token, Freshness::Stale)) => {
-                    self.start_if_allowed();
-                    return Ok(token);
-                }
-                Some((token, Freshness::Floor)) => {
-                    if let Ok(Joined::Flight(flight)) = self.join(None) {
-                        // Half of what remains, so that the token is still good for a login afterwards.
-                        let wait = self
-                            .policy
-                            .floor_wait
-                            .min(self.remaining(self.clock.now()) / 2);
-                        if let Ok(Some(Ok(newer))) = timeout(wait, flight.outcome()).await {
-                            return Ok(newer);
-                        }
-                    }
-                    if !self.remaining(self.clock.now()).is_zero() {
-                        return Ok(token);
-                    }
-                }
-                Some((_, Freshness::Expired)) | None => match self.join(None)? {
-                    Joined::Flight(flight) => {
-                        if let Some(outcome) = flight.outcome().await {
-                            return outcome;
-                        }
-                    }
-                    Joined::TooEarly(_, Some(error)) => return Err(error),
-                    Joined::TooEarly(pause, None) => {
-                        // Unless a token was published since we looked.
-                        if self.remaining(self.clock.now()).is_zero() {
-                            sleep(pause).await;
-                        }
-                    }
-                },
-            }
-        }
-        Err(Error::new(
-            ErrorKind::Runtime,
-            "the request for a token was lost again and again, as when a Tokio runtime shuts down",
-        )
-        .with_hint("call again from a runtime that stays")
-        .transient(true))
-    }
-
-    fn out_of_patience(&self, patience: Duration) -> Error {
-        let so_far = self
-            .credential
-            .last_answer()
-            .or_else(|| {
-                self.ledger()
-                    .last_error
-                    .as_ref()
-                    .map(|e| e.message().to_owned())
-            })
-            .unwrap_or_else(|| "nothing was answered so far".to_owned());
-        Error::new(
-            ErrorKind::TokenTimeout,
-            format!(
-                "{} gave no token within {} s: {so_far}",
-                self.credential,
-                patience.as_secs_f64()
-            ),
-        )
-        .with_hint("check that the token endpoint can be reached from here; the request goes on and serves a later call")
-        .transient(true)
+    /// How many requests have ended.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> u64 {
+        *self.0.borrow()
     }
 }
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Some(task) = self.ledger().flight.take().and_then(|flight| flight.task) {
-            task.abort();
-        }
-    }
-}
-
-#[cfg(test)]
-#[path = "cache_tests.rs"]
-mod tests;

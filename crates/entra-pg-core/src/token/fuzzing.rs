@@ -87,7 +87,7 @@ pub fn arrivals(data: &[u8]) {
 }
 
 async fn check_arrival(cache: &TokenCache, endpoint: &Endpoint) {
-    let before = cache.poll().map(|token| token.generation());
+    let before = cache.cached().map(|token| token.generation());
     match cache.get(Duration::from_secs(15)).await {
         Ok(token) => {
             assert!(

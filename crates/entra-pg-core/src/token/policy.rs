@@ -1,13 +1,16 @@
-//! When to ask for a token. Pure decisions: no clock is read and nothing is sent here.
+//! When to request a token. Pure decisions: no clock is read and nothing is sent here.
 
 use std::time::Duration;
 
 use super::clock::{Moment, Validity};
 
-/// When the cache asks for a new token, and how long it waits for one.
+/// The times at which the cache requests a new token, and how long it waits for one.
 ///
-/// Every duration is scaled down for tokens that live shorter than real ones do, so that the defaults also work with an
-/// emulator's tokens of seconds. To change some, start from the default:
+/// A token is *fresh* until [`refresh_before`](Self::refresh_before). Then its refresh is *advisory*: callers get the token
+/// at once, and one request is sent. In its last moments the refresh is *mandatory*: callers wait for it, briefly.
+///
+/// The durations are scaled down for tokens that live shorter than real ones, so the defaults also suit an emulator's tokens
+/// of seconds. To change some, start from the default:
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,25 +22,27 @@ use super::clock::{Moment, Validity};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefreshPolicy {
-    /// Refresh when less than this remains. Default 300 s; never more than half of what the token had on arrival.
+    /// A refresh is due when less than this remains. Default 300 s; never more than half of what the token had when it
+    /// arrived. A jitter of up to a fifth makes it later.
     pub refresh_before: Duration,
-    /// In the last moments before expiry a caller waits for the refresh that is under way. Default 30 s, or the caller's
-    /// own connect deadline if that is longer; never more than a quarter of the refresh margin.
-    pub floor: Duration,
-    /// How long such a caller waits before it is given the token that still lives. Default 5 s; never more than half
-    /// of what remains.
-    pub floor_wait: Duration,
-    /// After which one request for a token is given up. Default 75 s: the metadata service of a virtual machine is
-    /// retried for 72 s by the Azure SDK.
+    /// A caller waits for the refresh when less than this remains. Default 30 s, or the caller's own timeout if that is
+    /// longer; never more than a quarter of the time that `refresh_before` comes to.
+    pub mandatory_refresh_before: Duration,
+    /// How long such a caller waits before it gets the token that is still valid. Default 5 s; never more than half of what
+    /// remains.
+    pub mandatory_refresh_wait: Duration,
+    /// The timeout of one request for a token. Default 75 s: the Azure SDK retries the metadata service of a virtual machine
+    /// for 72 s.
     pub fetch_timeout: Duration,
-    /// Between two attempts while a token lives. Default 30 s ± 10 %; never more than a tenth of what remains.
+    /// The pause after a failed request while a token is valid. Default 30 s ± 10 %; never more than a tenth of what remains.
+    /// The endpoint's `Retry-After` makes it longer.
     pub retry_interval: Duration,
-    /// The first and the longest step of the exponential backoff while no token lives. Default 1 s and 10 s.
+    /// The first and the longest pause of the exponential backoff while no token is valid. Default 1 s and 10 s.
     pub backoff: (Duration, Duration),
-    /// Before asking again when the endpoint returned the same token, or one that is about to expire. Default 10 s;
-    /// never more than a quarter of what remains.
-    pub repeat_interval: Duration,
-    /// Between two requests that a server's rejection may force, after a first two. Default 30 s.
+    /// The pause after the endpoint returned the same token, or one that is about to expire. Default 10 s; never more than a
+    /// quarter of what remains.
+    pub unchanged_token_interval: Duration,
+    /// The time between two requests that rejections by a server may force, after the first two. Default 30 s.
     pub rejection_interval: Duration,
 }
 
@@ -45,12 +50,12 @@ impl Default for RefreshPolicy {
     fn default() -> Self {
         Self {
             refresh_before: Duration::from_secs(300),
-            floor: Duration::from_secs(30),
-            floor_wait: Duration::from_secs(5),
+            mandatory_refresh_before: Duration::from_secs(30),
+            mandatory_refresh_wait: Duration::from_secs(5),
             fetch_timeout: Duration::from_secs(75),
             retry_interval: Duration::from_secs(30),
             backoff: (Duration::from_secs(1), Duration::from_secs(10)),
-            repeat_interval: Duration::from_secs(10),
+            unchanged_token_interval: Duration::from_secs(10),
             rejection_interval: Duration::from_secs(30),
         }
     }
@@ -65,8 +70,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
     Fresh,
-    Stale,
-    Floor,
+    Advisory,
+    Mandatory,
     Expired,
 }
 
@@ -81,20 +86,22 @@ impl RefreshPolicy {
         margin.saturating_sub((margin / 5).mul_f64(random.clamp(0.0, 1.0)))
     }
 
+    /// How fresh a token is for a caller with this timeout.
     pub(crate) fn freshness(
         &self,
         validity: &Validity,
         now: Moment,
-        connect_deadline: Duration,
+        timeout: Duration,
     ) -> Freshness {
         let remaining = validity.remaining(now);
         let margin = validity.refresh_margin();
+        let mandatory = self.mandatory_refresh_before.max(timeout).min(margin / 4);
         if remaining.is_zero() {
             Freshness::Expired
-        } else if remaining <= self.floor.max(connect_deadline).min(margin / 4) {
-            Freshness::Floor
+        } else if remaining <= mandatory {
+            Freshness::Mandatory
         } else if remaining <= margin {
-            Freshness::Stale
+            Freshness::Advisory
         } else {
             Freshness::Fresh
         }
@@ -130,7 +137,9 @@ impl RefreshPolicy {
 
     /// The pause after an attempt that brought a token with `remaining` left.
     pub(crate) fn pause_after_success(&self, remaining: Duration) -> Duration {
-        self.repeat_interval.min(remaining / 4).max(SHORTEST_WAIT)
+        self.unchanged_token_interval
+            .min(remaining / 4)
+            .max(SHORTEST_WAIT)
     }
 }
 
@@ -168,174 +177,5 @@ impl RejectionBudget {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::token::clock::Clock;
-    use rstest::rstest;
-
-    const fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[rstest]
-    #[case::a_day(s(86_400), 0.0, s(300))]
-    #[case::an_hour(s(3_600), 0.0, s(300))]
-    #[case::an_hour_jittered(s(3_600), 1.0, s(240))]
-    #[case::ten_minutes(s(600), 0.0, s(300))]
-    #[case::five_minutes(s(300), 0.0, s(150))]
-    #[case::a_test_token(s(4), 0.0, s(2))]
-    #[case::nothing(s(0), 1.0, s(0))]
-    fn refresh_is_never_asked_for_before_an_endpoint_would_answer_anew(
-        #[case] remaining: Duration,
-        #[case] random: Random,
-        #[case] margin: Duration,
-    ) {
-        assert_eq!(
-            RefreshPolicy::default().refresh_margin(remaining, random),
-            margin
-        );
-    }
-
-    #[rstest]
-    #[case::fresh(s(3_600), s(0), s(15), Freshness::Fresh)]
-    #[case::last_fresh_moment(s(3_600), s(3_299), s(15), Freshness::Fresh)]
-    #[case::stale(s(3_600), s(3_300), s(15), Freshness::Stale)]
-    #[case::floor(s(3_600), s(3_570), s(15), Freshness::Floor)]
-    #[case::floor_of_a_patient_caller(s(3_600), s(3_545), s(60), Freshness::Floor)]
-    #[case::expired(s(3_600), s(3_600), s(15), Freshness::Expired)]
-    #[case::long_expired(s(3_600), s(9_999), s(15), Freshness::Expired)]
-    #[case::a_test_token_is_not_all_floor(s(8), s(4), s(15), Freshness::Stale)]
-    #[case::a_test_token_in_its_floor(s(8), s(7), s(15), Freshness::Floor)]
-    fn freshness_follows_the_table(
-        #[case] lifetime: Duration,
-        #[case] age: Duration,
-        #[case] deadline: Duration,
-        #[case] expected: Freshness,
-    ) {
-        let policy = RefreshPolicy::default();
-        let start = Clock::default().now();
-        let validity = Validity::new(
-            start.wall + lifetime,
-            start,
-            policy.refresh_margin(lifetime, 0.0),
-        );
-        assert_eq!(
-            policy.freshness(&validity, start.after(age), deadline),
-            expected
-        );
-    }
-
-    #[rstest]
-    #[case::token_lives(s(300), 1, None, 0.5, s(30))]
-    #[case::token_lives_and_jitter(s(300), 9, None, 1.0, s(33))]
-    #[case::token_nearly_gone(s(20), 1, None, 0.5, s(2))]
-    #[case::retry_after(s(300), 1, Some(s(120)), 0.5, s(120))]
-    #[case::retry_after_beyond_expiry(s(300), 1, Some(s(900)), 0.5, s(150))]
-    #[case::no_token_first(s(0), 1, None, 1.0, s(1))]
-    #[case::no_token_third(s(0), 3, None, 1.0, s(4))]
-    #[case::no_token_longest(s(0), 5, None, 1.0, s(10))]
-    #[case::no_token_for_ever(s(0), u32::MAX, None, 1.0, s(10))]
-    #[case::no_token_full_jitter(s(0), 5, None, 0.0, SHORTEST_WAIT)]
-    #[case::no_token_retry_after(s(0), 1, Some(s(900)), 0.0, LONGEST_RETRY_AFTER)]
-    fn failures_are_not_retried_at_once(
-        #[case] remaining: Duration,
-        #[case] failures: u32,
-        #[case] retry_after: Option<Duration>,
-        #[case] random: Random,
-        #[case] expected: Duration,
-    ) {
-        let pause =
-            RefreshPolicy::default().pause_after_failure(remaining, failures, retry_after, random);
-        assert_eq!(pause.as_millis(), expected.as_millis());
-    }
-
-    #[rstest]
-    #[case(s(3_600), s(10))]
-    #[case(s(8), s(2))]
-    #[case(s(0), SHORTEST_WAIT)]
-    fn a_repeated_token_makes_no_hot_loop(#[case] remaining: Duration, #[case] expected: Duration) {
-        assert_eq!(
-            RefreshPolicy::default().pause_after_success(remaining),
-            expected
-        );
-    }
-
-    #[test]
-    fn rejections_cannot_become_a_storm_of_requests() {
-        let start = Clock::default().now();
-        let mut budget = RejectionBudget::new(start);
-        let mut take = |seconds| budget.take(start.after(s(seconds)), s(30));
-        assert_eq!(
-            [
-                take(0),
-                take(0),
-                take(0),
-                take(29),
-                take(30),
-                take(31),
-                take(3_600),
-                take(3_600),
-                take(3_600)
-            ],
-            [true, true, false, false, true, false, true, true, false]
-        );
-    }
-
-    /// Lives through a lifetime of random failures, and counts.
-    fn simulate(lifetime: u64, randoms: &[f64], retry_after: Option<u64>) -> (u32, bool) {
-        let policy = RefreshPolicy::default();
-        let begin = Clock::default().now();
-        let lifetime = s(lifetime);
-        let validity = Validity::new(
-            begin.wall + lifetime,
-            begin,
-            policy.refresh_margin(lifetime, randoms[0]),
-        );
-        let (mut age, mut requests, mut withheld) = (Duration::ZERO, 0, false);
-        for random in randoms.iter().cycle() {
-            let now = begin.after(age);
-            let remaining = validity.remaining(now);
-            let freshness = policy.freshness(&validity, now, s(15));
-            withheld |= (freshness == Freshness::Expired) != remaining.is_zero();
-            if remaining.is_zero() {
-                break;
-            }
-            age += if freshness == Freshness::Fresh {
-                remaining
-                    .saturating_sub(validity.refresh_margin())
-                    .max(SHORTEST_WAIT)
-            } else {
-                requests += 1;
-                policy.pause_after_failure(remaining, requests, retry_after.map(s), *random)
-            };
-        }
-        (requests, withheld)
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn whatever_fails_a_living_token_is_not_withheld_and_requests_are_bounded(
-            lifetime in 1_u64..=90_000,
-            randoms in proptest::collection::vec(0.0..=1.0, 1..20),
-            retry_after in proptest::option::of(0_u64..=3_600),
-        ) {
-            let (requests, withheld) = simulate(lifetime, &randoms, retry_after);
-            proptest::prop_assert!(!withheld);
-            // 300 s at a tenth of what remains each, down to the shortest wait: about 90 steps.
-            proptest::prop_assert!(requests <= 120, "{requests}");
-        }
-
-        #[test]
-        fn no_pause_is_shorter_than_the_shortest(
-            remaining in 0_u64..=90_000,
-            failures in proptest::num::u32::ANY,
-            retry_after in proptest::option::of(proptest::num::u64::ANY),
-            random in 0.0..=1.0,
-        ) {
-            let policy = RefreshPolicy::default();
-            let pause = policy.pause_after_failure(s(remaining), failures, retry_after.map(s), random);
-            proptest::prop_assert!(pause >= SHORTEST_WAIT);
-            proptest::prop_assert!(pause <= s(remaining).max(LONGEST_RETRY_AFTER));
-        }
-    }
-}
+#[path = "policy_tests.rs"]
+mod tests;

@@ -107,7 +107,7 @@ explored! {
     a_forced_request_that_is_lost
     the_last_handle_goes
     a_hanging_request_and_the_last_handle
-    keeping_warm
+    background_refresh
     an_endpoint_that_hangs
     a_request_that_is_stuck
     an_expiry_in_between

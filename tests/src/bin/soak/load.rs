@@ -90,7 +90,7 @@ impl Player {
     pub(crate) fn expiry(&self) -> Instant {
         let status = self.entra.tokens(&Scope::for_host("localhost")).status();
         let left = status
-            .valid_until
+            .expires_on
             .and_then(|until| until.duration_since(SystemTime::now()).ok());
         Instant::now() + left.unwrap_or_default()
     }
@@ -98,7 +98,7 @@ impl Player {
     /// Whether the endpoint is not to be disturbed: a request is under way, or the last one failed.
     pub(crate) fn is_settled(&self) -> bool {
         let status = self.entra.tokens(&Scope::for_host("localhost")).status();
-        !status.refreshing && status.failures == 0 && status.valid_until.is_some()
+        !status.refreshing && status.failures == 0 && status.expires_on.is_some()
     }
 
     /// Closes the pool. An error if that hangs.

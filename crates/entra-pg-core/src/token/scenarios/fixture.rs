@@ -180,7 +180,7 @@ pub(super) fn caller(cache: &TokenCache, patience: Duration) -> Caller {
 
 pub(super) fn rejecter(cache: &TokenCache, rejected: &Token) -> JoinHandle<Option<Token>> {
     let (cache, rejected) = (cache.clone(), rejected.clone());
-    spawn(async move { cache.newer_than(&rejected, NEVER).await })
+    spawn(async move { cache.refresh_rejected(&rejected, NEVER).await })
 }
 
 pub(super) async fn token(cache: &TokenCache) -> Token {

@@ -11,9 +11,9 @@ pub fn the_last_handle_goes() {
         drop(token(&cache).await);
         world.jump(STALE);
         let handle = cache.clone();
-        let poller = spawn(async move { assert!(handle.poll().is_some()) });
+        let poller = spawn(async move { assert!(handle.cached().is_some()) });
         let watcher = cache.clone();
-        let health = spawn(async move { assert!(watcher.status().valid_until.is_some()) });
+        let health = spawn(async move { assert!(watcher.status().expires_on.is_some()) });
         drop(cache);
         finished(poller).await;
         finished(health).await;
@@ -26,7 +26,7 @@ pub fn the_last_handle_goes() {
 pub fn a_hanging_request_and_the_last_handle() {
     let world = execute(&[Answer::Hang], NEVER, async |cache, _| {
         let (handle, other) = (cache.clone(), cache.clone());
-        let poller = spawn(async move { assert!(handle.poll().is_none()) });
+        let poller = spawn(async move { assert!(handle.cached().is_none()) });
         let dropper = spawn(async move { drop(other) });
         drop(cache);
         finished(poller).await;
@@ -37,10 +37,10 @@ pub fn a_hanging_request_and_the_last_handle() {
 }
 
 /// A task that keeps the token warm notices every landing and ends with the last handle.
-pub fn keeping_warm() {
+pub fn background_refresh() {
     let world = execute(&[], NEVER, async |cache, _| {
         time::limit(2);
-        assert!(cache.keep_warm().is_ok());
+        assert!(cache.background_refresh().is_ok());
         assert_eq!(generation(caller(&cache, NEVER)).await, 1);
     });
     one_at_a_time(&world);

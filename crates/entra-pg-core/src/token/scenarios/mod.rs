@@ -4,10 +4,7 @@
 //! Everywhere: one request at a time, no caller waits for ever (the checker finds a deadlock), every task ends with the
 //! last handle.
 
-#![allow(
-    clippy::missing_panics_doc,
-    reason = "a panic is how a scenario fails"
-)]
+#![allow(clippy::missing_panics_doc, reason = "a panic is how a scenario fails")]
 
 mod callers;
 mod fixture;

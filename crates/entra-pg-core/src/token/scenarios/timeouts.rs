@@ -41,7 +41,7 @@ pub fn an_endpoint_that_hangs() {
 pub fn a_request_that_is_stuck() {
     let fetch_timeout = Duration::from_secs(20);
     let world = execute(&[], fetch_timeout, async |cache, world| {
-        cache.poll();
+        cache.cached();
         let before = Arc::clone(&world);
         let thaw = spawn(async move {
             scheduling_point();

@@ -1,9 +1,12 @@
 //! Any sequence of successes, failures, repeated tokens, clock jumps and rejections, through the real cache.
 
-use proptest::{collection::vec, prelude::*};
+use std::sync::Arc;
 
-use super::*;
-use crate::token::policy::SHORTEST_WAIT;
+use proptest::{collection::vec, prelude::*};
+use tokio::time::{Instant, sleep};
+
+use super::script::{Answer, HOUR, Script, TIMEOUT, s, settle};
+use crate::token::{TokenCache, policy::SHORTEST_WAIT};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -36,8 +39,8 @@ async fn crowd(script: &Arc<Script>, cache: &TokenCache) {
     let (begun, before) = (Instant::now(), script.requests());
     let mut newest = 0;
     for _ in 0..20 {
-        let lives = cache.living();
-        match cache.get(PATIENCE).await {
+        let lives = cache.valid_token();
+        match cache.get(TIMEOUT).await {
             Ok(token) => {
                 assert!(
                     token.expires_on() > script.now(),
@@ -69,11 +72,11 @@ async fn live_through(steps: Vec<Step>, answers: Vec<Answer>) {
             Step::Wait(seconds) => sleep(s(seconds)).await,
             Step::Thaw(seconds) => script.thaw_after(s(seconds)),
             Step::Reject => {
-                let Some(rejected) = cache.living() else {
+                let Some(rejected) = cache.valid_token() else {
                     continue;
                 };
                 let before = script.requests();
-                let newer = cache.newer_than(&rejected, PATIENCE).await;
+                let newer = cache.refresh_rejected(&rejected, TIMEOUT).await;
                 assert!(newer.is_none_or(|newer| newer.generation() > rejected.generation()));
                 let requests = script.requests() - before;
                 assert!(requests <= 1, "{requests} requests for one rejection");

@@ -1,0 +1,199 @@
+//! What a cache knows of its requests: the one that is pending, how the latest ended, and when the next may be sent.
+
+use std::time::{Duration, SystemTime};
+
+use super::{
+    access_token::Token,
+    clock::Moment,
+    policy::{Random, RefreshPolicy, RejectionBudget},
+    request::PendingRequest,
+    status::Status,
+};
+use crate::{Error, Scope, sync::AbortHandle};
+
+/// A request that is polled ends at its timeout. One that is this much older is overdue.
+const OVERDUE_AFTER: Duration = Duration::from_secs(1);
+
+pub(super) struct RefreshState {
+    pending: Option<PendingRequest>,
+    requests: u64,
+    failures: u32,
+    latest: Option<Attempt>,
+    last_error: Option<Error>,
+    last_refresh: Option<SystemTime>,
+    /// The generation for which a rejection has already forced a request.
+    forced_for: Option<u64>,
+    rejections: RejectionBudget,
+}
+
+/// The latest request that ended. When the next may be sent follows from it and from what the token has left *then*.
+#[derive(Clone, Copy)]
+struct Attempt {
+    ended: Moment,
+    succeeded: bool,
+    retry_after: Option<Duration>,
+    random: Random,
+}
+
+impl RefreshState {
+    pub(super) fn new(now: Moment) -> Self {
+        Self {
+            pending: None,
+            requests: 0,
+            failures: 0,
+            latest: None,
+            last_error: None,
+            last_refresh: None,
+            forced_for: None,
+            rejections: RejectionBudget::new(now),
+        }
+    }
+
+    pub(super) fn pending(&self) -> Option<&PendingRequest> {
+        self.pending.as_ref()
+    }
+
+    pub(super) fn last_error(&self) -> Option<&Error> {
+        self.last_error.as_ref()
+    }
+
+    /// How long until the next request may be sent, when the token has `remaining` left.
+    pub(super) fn pause_left(
+        &self,
+        policy: &RefreshPolicy,
+        remaining: Duration,
+        now: Moment,
+    ) -> Duration {
+        let Some(latest) = self.latest else {
+            return Duration::ZERO;
+        };
+        let pause = if latest.succeeded {
+            policy.pause_after_success(remaining)
+        } else {
+            policy.pause_after_failure(remaining, self.failures, latest.retry_after, latest.random)
+        };
+        pause.saturating_sub(now.since(latest.ended))
+    }
+
+    /// Whether a rejection of this generation may force a request now. If so, it counts.
+    pub(super) fn may_force(
+        &mut self,
+        generation: u64,
+        policy: &RefreshPolicy,
+        now: Moment,
+    ) -> bool {
+        if self.was_forced_for(generation) || !self.rejections.take(now, policy.rejection_interval)
+        {
+            return false;
+        }
+        self.forced_for = Some(generation);
+        true
+    }
+
+    /// Whether a rejection of this generation has forced the latest request.
+    pub(super) fn was_forced_for(&self, generation: u64) -> bool {
+        self.forced_for == Some(generation)
+    }
+
+    /// The number of the next request.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
+    pub(super) fn begin(&mut self, request: PendingRequest) {
+        self.pending = Some(request);
+    }
+
+    /// Notes the task of a request, unless it has ended already.
+    pub(super) fn set_task(&mut self, id: u64, task: AbortHandle) {
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.id() == id) {
+            pending.set_task(task);
+        }
+    }
+
+    /// Takes the pending request away if it is older than any may get: its runtime is not driven, or the machine slept and
+    /// its connection is dead. It is to be aborted once the lock is released.
+    pub(super) fn take_overdue(
+        &mut self,
+        policy: &RefreshPolicy,
+        now: Moment,
+    ) -> Option<PendingRequest> {
+        let limit = policy.fetch_timeout.saturating_add(OVERDUE_AFTER);
+        let overdue = self.pending.take_if(|pending| pending.age(now) > limit)?;
+        // If a rejection has forced it, another may be forced.
+        self.forced_for = None;
+        Some(overdue)
+    }
+
+    pub(super) fn take_pending(&mut self) -> Option<PendingRequest> {
+        self.pending.take()
+    }
+
+    /// Notes how a request ended. One that replaced it meanwhile stays pending.
+    pub(super) fn finish(
+        &mut self,
+        id: u64,
+        outcome: &Result<Token, Error>,
+        now: Moment,
+        random: Random,
+    ) {
+        match outcome {
+            Ok(_) => {
+                self.failures = 0;
+                self.last_error = None;
+            }
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                self.last_error = Some(error.clone());
+                // What has failed may be forced again; the budget bounds how often.
+                self.forced_for = None;
+            }
+        }
+        self.latest = Some(Attempt {
+            ended: now,
+            succeeded: outcome.is_ok(),
+            retry_after: outcome.as_ref().err().and_then(Error::retry_after),
+            random,
+        });
+        self.remove(id);
+    }
+
+    /// Notes that a request ended without an outcome.
+    pub(super) fn cancel(&mut self, id: u64) {
+        if self.remove(id) {
+            self.forced_for = None;
+        }
+    }
+
+    /// Notes that a token was published.
+    pub(super) fn published(&mut self, now: Moment) {
+        self.last_refresh = Some(now.wall);
+    }
+
+    pub(super) fn status(
+        &self,
+        credential: String,
+        scope: Scope,
+        expires_on: Option<SystemTime>,
+    ) -> Status {
+        Status {
+            credential,
+            scope,
+            expires_on,
+            last_refresh: self.last_refresh,
+            last_attempt: self.latest.map(|attempt| attempt.ended.wall),
+            last_error: self.last_error.clone(),
+            failures: self.failures,
+            refreshing: self.pending.is_some(),
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> bool {
+        self.pending.take_if(|pending| pending.id() == id).is_some()
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,78 @@
+use std::sync::Arc;
+
+use azure_core::credentials::AccessToken;
+
+use super::*;
+use crate::token::{
+    clock::Clock,
+    request::{RequestTask, Requester},
+};
+
+/// An owner that is gone.
+struct Gone;
+
+impl Requester for Gone {
+    fn finish(&self, _: u64, _: Moment, _: Result<AccessToken, Error>) -> Result<Token, Error> {
+        unreachable!("it is gone")
+    }
+
+    fn cancelled(&self, _: u64, _: Moment) {}
+}
+
+/// Begins a request without a task.
+fn begin(state: &mut RefreshState, now: Moment) -> u64 {
+    let id = state.next_id();
+    state.begin(RequestTask::new(&Arc::new(Gone), id, now).1);
+    id
+}
+
+#[test]
+fn a_request_is_not_overdue_before_it_could_end_itself() {
+    let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+    let mut state = RefreshState::new(start);
+    begin(&mut state, start);
+    let limit = policy.fetch_timeout + OVERDUE_AFTER;
+    state.take_overdue(&policy, start.after(limit));
+    assert!(state.pending.is_some());
+    state.take_overdue(&policy, start.after(limit + Duration::from_millis(1)));
+    assert!(state.pending.is_none());
+}
+
+#[test]
+fn a_forced_request_that_was_overdue_can_be_forced_again() {
+    let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+    let mut state = RefreshState::new(start);
+    assert!(state.may_force(5, &policy, start));
+    begin(&mut state, start);
+    let later = start.after(Duration::from_secs(600));
+    assert!(!state.may_force(5, &policy, later), "one is pending");
+    state.take_overdue(&policy, later);
+    assert!(state.may_force(5, &policy, later));
+}
+
+#[test]
+fn a_request_that_may_take_for_ever_does_not_overflow() {
+    let start = Clock::default().now();
+    let policy = RefreshPolicy {
+        fetch_timeout: Duration::MAX,
+        ..RefreshPolicy::default()
+    };
+    let mut state = RefreshState::new(start);
+    begin(&mut state, start);
+    state.take_overdue(&policy, start.after(Duration::from_secs(600)));
+    assert!(state.pending.is_some());
+}
+
+#[test]
+fn an_overdue_request_does_not_end_the_one_that_replaced_it() {
+    let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+    let mut state = RefreshState::new(start);
+    let overdue = begin(&mut state, start);
+    let later = start.after(Duration::from_secs(600));
+    state.take_overdue(&policy, later);
+    let current = begin(&mut state, later);
+    assert!(!state.remove(overdue));
+    assert!(state.pending.is_some());
+    assert!(state.remove(current));
+    assert!(state.pending.is_none());
+}

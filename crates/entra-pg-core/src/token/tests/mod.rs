@@ -1,0 +1,10 @@
+//! The cache as its callers see it, over a scripted endpoint and a paused clock.
+
+mod background;
+mod callers;
+mod clocks;
+mod properties;
+mod rejections;
+mod runtimes;
+mod script;
+mod status;

@@ -1,0 +1,143 @@
+//! An endpoint that answers by a script, on Tokio's paused clock.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    RefreshPolicy, Scope,
+    credential::Credential,
+    token::{Clock, TokenCache},
+};
+
+pub(super) const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(super) const TIMEOUT: Duration = s(15);
+
+/// What the scripted endpoint does with one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer {
+    Token(Duration),
+    /// Always the same one, which lives so long from the script's beginning on.
+    Same(Duration),
+    Late(Duration, Duration),
+    Empty,
+    ExpiredOnArrival,
+    Failure,
+    Panic,
+    Hang,
+}
+
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) started: Instant,
+    pub(super) wall: SystemTime,
+    /// How far the wall clock has been moved forward, beyond what has passed.
+    jump: Mutex<Duration>,
+    requests: AtomicU32,
+    answers: Mutex<VecDeque<Answer>>,
+    otherwise: Answer,
+}
+
+impl Script {
+    pub(super) fn new(answers: impl IntoIterator<Item = Answer>, otherwise: Answer) -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + s(1_000_000),
+            jump: Mutex::default(),
+            requests: AtomicU32::new(0),
+            answers: Mutex::new(answers.into_iter().collect()),
+            otherwise,
+        })
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.wall + self.started.elapsed() + *self.jump.lock().expect("no panic under this lock")
+    }
+
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn cache(self: &Arc<Self>) -> TokenCache {
+        let clock = Arc::clone(self);
+        TokenCache::new(
+            Credential::given(Arc::clone(self) as Arc<dyn TokenCredential>),
+            Scope::for_host("localhost"),
+            RefreshPolicy::default(),
+            Clock::new(move || clock.now()),
+        )
+    }
+
+    /// The wall clock moves, the monotonic one does not: what a frozen process sees.
+    pub(super) fn thaw_after(&self, by: Duration) {
+        *self.jump.lock().expect("no panic under this lock") += by;
+    }
+
+    /// Takes back all jumps of the wall clock.
+    pub(super) fn set_wall_clock_right(&self) {
+        *self.jump.lock().expect("no panic under this lock") = Duration::ZERO;
+    }
+
+    fn token(&self, name: &str, lifetime: Duration) -> AccessToken {
+        AccessToken::new(Secret::new(name.to_owned()), (self.now() + lifetime).into())
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Script {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        let answer = self
+            .answers
+            .lock()
+            .expect("no panic under this lock")
+            .pop_front()
+            .unwrap_or(self.otherwise);
+        let name = format!("token-{number}");
+        match answer {
+            Answer::Token(lifetime) => Ok(self.token(&name, lifetime)),
+            Answer::Same(lifetime) => Ok(AccessToken::new(
+                Secret::new("same"),
+                (self.wall + lifetime).into(),
+            )),
+            Answer::Late(delay, lifetime) => {
+                sleep(delay).await;
+                Ok(self.token(&name, lifetime))
+            }
+            Answer::Empty => Ok(self.token("", s(3_600))),
+            Answer::ExpiredOnArrival => Ok(AccessToken::new(
+                Secret::new(name),
+                (self.now() - s(7_200)).into(),
+            )),
+            Answer::Failure => Err(azure_core::Error::with_message(
+                azure_core::error::ErrorKind::Io,
+                "scripted failure",
+            )),
+            Answer::Panic => panic!("scripted panic"),
+            Answer::Hang => std::future::pending().await,
+        }
+    }
+}
+
+pub(super) const HOUR: Duration = s(3_600);
+
+pub(super) async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
