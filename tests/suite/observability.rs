@@ -235,7 +235,9 @@ fn a_request_is_lost(emulator: &Emulator) {
 }
 
 fn tokens_cannot_be_kept_warm(emulator: &Emulator) {
-    let entra = Builder::new(credential(emulator)).keep_warm(true).build();
+    let entra = Builder::new(credential(emulator))
+        .background_refresh(true)
+        .build();
     entra.tokens(&Scope::for_host("localhost"));
 }
 

@@ -35,7 +35,7 @@ struct Inner {
     reason: String,
     policy: RefreshPolicy,
     clock: Clock,
-    keep_warm: bool,
+    background_refresh: bool,
     caches: Mutex<HashMap<Scope, TokenCache>>,
 }
 
@@ -81,7 +81,7 @@ impl Entra {
             self.0.policy.clone(),
             self.0.clock.clone(),
         );
-        if self.0.keep_warm && cache.background_refresh().is_err() {
+        if self.0.background_refresh && cache.background_refresh().is_err() {
             observe::not_kept_warm(scope);
         }
         caches.insert(scope.clone(), cache.clone());
@@ -130,7 +130,7 @@ pub struct Builder {
     reason: String,
     policy: RefreshPolicy,
     clock: Clock,
-    keep_warm: bool,
+    background_refresh: bool,
 }
 
 impl Builder {
@@ -173,7 +173,7 @@ impl Builder {
             reason,
             policy: RefreshPolicy::default(),
             clock: Clock::default(),
-            keep_warm: false,
+            background_refresh: false,
         }
     }
 
@@ -186,8 +186,8 @@ impl Builder {
 
     /// Refreshes tokens by a timer, even while nobody asks (default: no). Pools of `entra-pg-sqlx` that are rotated do so anyway.
     #[must_use]
-    pub fn keep_warm(mut self, keep_warm: bool) -> Self {
-        self.keep_warm = keep_warm;
+    pub fn background_refresh(mut self, background_refresh: bool) -> Self {
+        self.background_refresh = background_refresh;
         self
     }
 
@@ -206,7 +206,7 @@ impl Builder {
             reason: self.reason,
             policy: self.policy,
             clock: self.clock,
-            keep_warm: self.keep_warm,
+            background_refresh: self.background_refresh,
             caches: Mutex::default(),
         }))
     }

@@ -2,7 +2,7 @@
 //! how many operations failed, how many token requests were made, and a bound; then it records what it measured, of which
 //! `just faults` prints a table.
 //!
-//! What a unit test with a paused clock proves better is in `entra-pg-core`, `token/cache_tests.rs`.
+//! What a unit test with a paused clock proves better is in `entra-pg-core`, `token/tests`.
 
 mod abandoned;
 mod clock;
