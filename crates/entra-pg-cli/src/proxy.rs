@@ -4,22 +4,19 @@ use std::{
     ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    process::Command,
 };
 
 use clap::Args;
-use entra_pg_core::Database;
-use entra_pg_proxy::{Address, Proxy as Listening};
-use tokio::process::Command;
+use entra_pg_core::Error;
+use entra_pg_proxy::{Proxy as Listening, ProxyBuilder};
 
 use crate::{
-    environment::{IN_THE_WAY, Local, ONLY_FOR_THE_SERVER},
     failure::Failure,
+    local_proxy::LocalProxy,
     options::Server,
     output::{complain, print},
-    program,
     runtime::block_on,
-    signals::{Signals, killed_by, supervise},
-    status,
     trust::absolute,
 };
 
@@ -60,44 +57,18 @@ impl Proxy {
     }
 
     async fn serve(self) -> Result<u8, Failure> {
-        let failed = |error| Failure::from(error).before_the_program();
-        // Before anything is made that has to be removed: a signal must find us listening.
-        let mut signals = Signals::new()?;
-        let database = self.server.database().map_err(failed)?;
-        // A token now, so that a credential that gives none is told at once, and by us.
-        let login = tokio::select! {
-            login = database.login() => login.map_err(failed)?,
-            signal = signals.next() => return Ok(killed_by(signal)),
+        let proxy = LocalProxy::start(&self.server, |builder| self.listen(builder)).await?;
+        let Some((program, arguments)) = self.command.split_first() else {
+            announce(&proxy)?;
+            return Ok(proxy.serve().await);
         };
-        let local = Local {
-            target: database.target(),
-            user: login.user(),
-        };
-        let proxy = self
-            .listen(database.clone().with_user(login.user()))
-            .map_err(failed)?;
-        let result = match self.command.split_first() {
-            Some((program, arguments)) => {
-                let mut command = Command::new(program);
-                for name in IN_THE_WAY.iter().chain(&ONLY_FOR_THE_SERVER) {
-                    command.env_remove(name);
-                }
-                command
-                    .args(arguments)
-                    .envs(local.variables(proxy.address()));
-                match command.spawn() {
-                    Ok(child) => supervise(child, &mut signals).await,
-                    Err(error) => Err(program::not_run(program, &error)),
-                }
-            }
-            None => announce(&local, proxy.address(), &mut signals).await,
-        };
-        proxy.close().await;
-        result
+        let mut command = Command::new(program);
+        proxy.configure(&mut command);
+        command.args(arguments);
+        proxy.run(command).await
     }
 
-    fn listen(&self, database: Database) -> Result<Listening, entra_pg_core::Error> {
-        let proxy = Listening::builder(database);
+    fn listen(&self, proxy: ProxyBuilder) -> Result<Listening, Error> {
         match (&self.socket, self.port) {
             (Some(directory), _) => proxy.bind_unix(absolute(directory), SOCKET_PORT),
             (None, Some(port)) => proxy.bind_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
@@ -106,20 +77,14 @@ impl Proxy {
     }
 }
 
-/// Prints the URL on standard output, and what a human needs on standard error; then waits for a signal.
-async fn announce(
-    local: &Local<'_>,
-    address: &Address,
-    signals: &mut Signals,
-) -> Result<u8, Failure> {
+/// Prints the URL to stdout, and a line for people to stderr.
+fn announce(proxy: &LocalProxy) -> Result<(), Failure> {
+    let (local, address) = (proxy.local(), proxy.address());
     print(&format!("{}\n", local.url(address)))?;
     complain(&format!(
         "connections to {address} are logged in to {} as {}. Ctrl-C ends them all.",
         local.target.hosts()[0].name(),
         local.user
     ));
-    Ok(match signals.next().await {
-        nix::sys::signal::Signal::SIGINT => status::OK,
-        signal => killed_by(signal),
-    })
+    Ok(())
 }

@@ -1,21 +1,26 @@
-//! `entra-pg psql`: psql, logged in.
+//! `entra-pg psql`: psql, logged in by a proxy in this process.
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    ffi::{OsStr, OsString},
+    process::Command,
+};
 
 use clap::{ArgAction, Args};
+use entra_pg_core::Target;
+use entra_pg_proxy::ProxyBuilder;
 
 use crate::{
     failure::Failure,
+    local_proxy::LocalProxy,
     options::{Identity, Server},
-    program,
-    psql_arguments::{Takes, is_url, leads_elsewhere, short},
-    status,
+    runtime::block_on,
+    status, trust,
 };
 
-/// Run psql, logged in
+/// Run psql, logged in with a fresh token for each connection
 ///
-/// Options of entra-pg itself come first; everything else is psql's. A URL among psql's arguments is where it connects to, as
-/// ever.
+/// psql connects through a private socket of this process and never sees a token. Options of entra-pg come first; all
+/// others are psql's. A URL in psql's arguments selects the server, as usual.
 #[derive(Debug, Args)]
 #[command(
     disable_help_flag = true,
@@ -29,15 +34,15 @@ pub(crate) struct Psql {
     #[command(flatten)]
     identity: Identity,
 
-    /// Say on standard error what is done; twice for more. (-v is psql's)
+    /// Log progress to stderr; repeat for more detail (-v is psql's)
     #[arg(long, action = ArgAction::Count)]
     verbose: u8,
 
-    /// Print help. (-h is psql's)
+    /// Print help (-h is psql's)
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
 
-    /// psql's own
+    /// Arguments for psql
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -47,23 +52,35 @@ pub(crate) struct Psql {
 }
 
 impl Psql {
-    pub(crate) fn run(self) -> Result<u8, Failure> {
-        let (url, arguments) = take_url(self.arguments);
-        if leads_elsewhere(&arguments) {
+    pub(crate) fn run(mut self) -> Result<u8, Failure> {
+        if self.arguments.iter().any(|word| selects_server(word)) {
             return Err(Failure::new(
                 status::NOT_STARTED,
-                "the host belongs into the URL: the token and the verification depend on it \
-                 (write entra-pg psql postgres://ROLE@HOST/DATABASE)",
+                "the host, the port and the role belong in the URL \
+                 (write entra-pg psql postgres://ROLE@HOST:PORT/DATABASE)",
             ));
         }
+        let argument = UrlArgument::find(&self.arguments);
         let server = Server {
-            url: url.or_else(|| std::env::var("DATABASE_URL").ok()),
+            url: match &argument {
+                Some(argument) => Some(argument.url.clone()),
+                None => std::env::var("DATABASE_URL").ok(),
+            },
             identity: self.identity,
         };
-        let database = server
-            .database()
-            .map_err(|error| Failure::from(error).before_the_program())?;
-        program::replace_us(&database, OsStr::new("psql"), &arguments).map_err(explain)
+        block_on(async {
+            let proxy = LocalProxy::start(&server, ProxyBuilder::bind_private).await?;
+            let local = proxy.local();
+            if let Some(argument) = argument {
+                let database = local.target.database().unwrap_or(local.user);
+                argument.replace(&mut self.arguments, database);
+            }
+            let mut command = Command::new("psql");
+            proxy.configure(&mut command);
+            verify_other_servers(&mut command, local.target);
+            command.args(&self.arguments);
+            proxy.run(command).await.map_err(explain)
+        })
     }
 }
 
@@ -72,6 +89,14 @@ impl Psql {
     pub(crate) fn arguments(&self) -> &[OsString] {
         &self.arguments
     }
+}
+
+/// libpq ignores `sslmode` on a socket. What psql connects to without us, by `\connect`, is to be verified.
+fn verify_other_servers(command: &mut Command, target: &Target) {
+    let roots = trust::file(target.roots());
+    command
+        .env("PGSSLMODE", "verify-full")
+        .env("PGSSLROOTCERT", roots.unwrap_or_else(|| "system".into()));
 }
 
 fn explain(failure: Failure) -> Failure {
@@ -84,48 +109,50 @@ fn explain(failure: Failure) -> Failure {
     failure
 }
 
-/// Takes the URL out of psql's arguments: it goes through our parser, as every URL does.
-fn take_url(mut arguments: Vec<OsString>) -> (Option<String>, Vec<OsString>) {
-    let mut words = arguments.iter().enumerate();
-    let Some((at, url)) = words.find_map(|(at, word)| Some((at, url_in(word)?))) else {
-        return (None, arguments);
+/// Options with which psql would miss the proxy. One that is overlooked leads psql to a server without a token.
+fn selects_server(word: &OsStr) -> bool {
+    let Some(word) = word.to_str() else {
+        return false;
     };
-    arguments.remove(at);
-    if let Some(option) = at.checked_sub(1)
-        && let Some(rest) = arguments[option].to_str().and_then(without_dbname)
-    {
-        if rest.is_empty() {
-            arguments.remove(option);
-        } else {
-            arguments[option] = rest.into();
+    let name = word.split('=').next().unwrap_or_default();
+    ["-h", "-p", "-U"]
+        .iter()
+        .any(|option| word.starts_with(option))
+        || ["--host", "--port", "--username"].contains(&name)
+}
+
+/// The URL in psql's arguments. Our own parser reads it, as every URL.
+#[derive(Debug, PartialEq, Eq)]
+struct UrlArgument {
+    position: usize,
+    /// What precedes the URL in its word.
+    option: &'static str,
+    url: String,
+}
+
+impl UrlArgument {
+    fn find(arguments: &[OsString]) -> Option<Self> {
+        let mut words = arguments.iter().enumerate();
+        words.find_map(|(position, word)| {
+            let word = word.to_str()?;
+            let mut options = ["--dbname=", "-d", ""].into_iter();
+            let (option, url) = options.find_map(|o| Some((o, word.strip_prefix(o)?)))?;
+            let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
+            is_url.then(|| Self {
+                position,
+                option,
+                url: url.to_owned(),
+            })
+        })
+    }
+
+    /// Leaves the database's name in its place. Everything else is in the environment.
+    fn replace(&self, arguments: &mut [OsString], database: &str) {
+        let database = database.replace('\\', r"\\").replace('\'', r"\'");
+        if let Some(word) = arguments.get_mut(self.position) {
+            *word = format!("{}dbname='{database}'", self.option).into();
         }
     }
-    (Some(url), arguments)
-}
-
-/// What is left of an option that takes the next word for the database's name: of `-d`, of `--dbname` or as much of it as psql
-/// needs, or of short ones in one word, as in `-Atd`. `None` if it is no such option.
-fn without_dbname(option: &str) -> Option<String> {
-    if option.starts_with("--") {
-        let is_dbname = option.len() > "--".len() && "--dbname".starts_with(option);
-        return is_dbname.then(String::new);
-    }
-    let flags = option.strip_prefix('-')?.strip_suffix('d')?;
-    // One with a value takes what follows it in its word.
-    let takes_the_d = flags.contains(|flag| !matches!(short(flag), Takes::Nothing));
-    (!takes_the_d).then(|| match flags {
-        "" => String::new(),
-        flags => format!("-{flags}"),
-    })
-}
-
-fn url_in(word: &OsStr) -> Option<String> {
-    let word = word.to_str()?;
-    let mut options = ["--dbname=", "-d"].into_iter();
-    let value = options
-        .find_map(|option| word.strip_prefix(option))
-        .unwrap_or(word);
-    is_url(value).then(|| value.to_owned())
 }
 
 #[cfg(test)]
@@ -133,22 +160,54 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(Into::into).collect()
+    }
+
     #[rstest]
-    #[case("postgres://h/d -c x", Some("postgres://h/d"), "-c x")]
-    #[case("-X -d postgresql://h/d -c x", Some("postgresql://h/d"), "-X -c x")]
-    #[case("--dbname=postgres://h/d", Some("postgres://h/d"), "")]
-    #[case("--db postgres://h/d -c x", Some("postgres://h/d"), "-c x")]
-    #[case("-Atd postgres://h/d -c x", Some("postgres://h/d"), "-At -c x")]
-    #[case("-fbad postgres://h/d", Some("postgres://h/d"), "-fbad")]
-    #[case("-d orders -c x", None, "-d orders -c x")]
-    #[case("-v url=postgres://h/d", None, "-v url=postgres://h/d")]
-    fn a_url_does_not_reach_psql(
-        #[case] given: &str,
-        #[case] url: Option<&str>,
-        #[case] left: &str,
-    ) {
-        let words = |line: &str| line.split_whitespace().map(Into::into).collect();
-        let taken = take_url(words(given));
-        assert_eq!((taken.0.as_deref(), taken.1), (url, words(left)));
+    #[case("postgres://h/d -c x", "postgres://h/d", "dbname='o' -c x")]
+    #[case("-X -d postgresql://h/d -c x", "postgresql://h/d", "-X -d dbname='o' -c x")]
+    #[case("--dbname=postgres://h/d", "postgres://h/d", "--dbname=dbname='o'")]
+    #[case("--db postgres://h/d -c x", "postgres://h/d", "--db dbname='o' -c x")]
+    #[case("-Atd postgres://h/d -c x", "postgres://h/d", "-Atd dbname='o' -c x")]
+    #[case("-dpostgres://h/d", "postgres://h/d", "-ddbname='o'")]
+    #[case("-fbad postgres://h/d", "postgres://h/d", "-fbad dbname='o'")]
+    fn a_url_does_not_reach_psql(#[case] given: &str, #[case] url: &str, #[case] left: &str) {
+        let mut arguments = words(given);
+        let argument = UrlArgument::find(&arguments).expect("a URL");
+        assert_eq!(argument.url, url);
+        argument.replace(&mut arguments, "o");
+        assert_eq!(arguments, words(left));
+    }
+
+    #[rstest]
+    #[case("-d orders -c x")]
+    #[case("-v url=postgres://h/d")]
+    #[case("host=evil")]
+    fn other_arguments_are_psqls(#[case] given: &str) {
+        assert_eq!(UrlArgument::find(&words(given)), None);
+    }
+
+    #[test]
+    fn a_database_name_adds_no_setting() {
+        let mut arguments = words("postgres://h/");
+        let argument = UrlArgument::find(&arguments).expect("a URL");
+        argument.replace(&mut arguments, r"a=b' host='evil\");
+        assert_eq!(arguments, [r"dbname='a=b\' host=\'evil\\'"]);
+    }
+
+    #[rstest]
+    #[case("-h", true)]
+    #[case("-hevil", true)]
+    #[case("--host=evil", true)]
+    #[case("--port", true)]
+    #[case("-Uother", true)]
+    #[case("--help=commands", false)]
+    #[case("--html", false)]
+    #[case("-P", false)]
+    #[case("--pset=border", false)]
+    #[case("select 1", false)]
+    fn an_option_that_would_miss_the_proxy_is_noticed(#[case] word: &str, #[case] noticed: bool) {
+        assert_eq!(selects_server(OsStr::new(word)), noticed);
     }
 }

@@ -1,4 +1,4 @@
-//! `exec` and `psql`: what the program gets, and that it is as if it had been started by itself.
+//! `exec`: what the program gets, and that it is as if it had been started by itself.
 
 use std::process::Stdio;
 
@@ -11,45 +11,13 @@ use tokio::io::AsyncReadExt;
 use crate::world::{command, outcome, run, shared};
 
 #[tokio::test]
-async fn psql_is_logged_in() {
-    for arguments in [
-        &[
-            "psql",
-            "-XAtc",
-            "SELECT current_user || ' ' || ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
-        ][..],
-        &[
-            "exec",
-            "--",
-            "psql",
-            "-XAtc",
-            "SELECT current_user || ' true'",
-        ],
-        &[
-            "exec",
-            "--",
-            "sh",
-            "-c",
-            "psql \"$DATABASE_URL\" -XAtc \"SELECT current_user || ' true'\"",
-        ],
-    ] {
-        let outcome = run(shared(), arguments).await;
-        assert_eq!(
-            outcome.stdout, "app true\n",
-            "{arguments:?}: {}",
-            outcome.stderr
-        );
+async fn a_program_is_logged_in_by_its_environment_and_by_its_url() {
+    let sql = "SELECT current_user || ' ' || ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    for program in ["psql", "psql \"$DATABASE_URL\""] {
+        let script = format!("{program} -XAtc \"{sql}\"");
+        let outcome = run(shared(), &["exec", "--", "sh", "-c", &script]).await;
+        assert_eq!(outcome.stdout, "app true\n", "{}", outcome.stderr);
     }
-}
-
-#[tokio::test]
-async fn a_url_for_psql_is_where_it_connects_to() {
-    let mut url = shared().url();
-    url.push_str("?application_name=elsewhere");
-    let mut command = command(shared(), &["psql", &url, "-XAtc", "SHOW application_name"]);
-    command.env("DATABASE_URL", "postgres://nobody@localhost:1/x");
-    let outcome = outcome(command).await;
-    assert_eq!(outcome.stdout, "elsewhere\n", "{}", outcome.stderr);
 }
 
 #[tokio::test]

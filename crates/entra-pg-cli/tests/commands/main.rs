@@ -8,6 +8,7 @@ mod documents;
 mod exec;
 mod identity;
 mod proxy;
+mod psql;
 mod secrets;
 mod servers;
 mod terminal;

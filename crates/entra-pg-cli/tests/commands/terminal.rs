@@ -12,7 +12,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::world::{command, shared};
 
@@ -81,14 +81,10 @@ async fn the_doctor_is_live_on_a_terminal_and_plain_elsewhere() {
     assert_eq!(plain.stderr, "");
 }
 
+/// Runs it in a session of its own, with a terminal that sends signals to it.
 #[cfg(target_os = "linux")]
-#[tokio::test]
-async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
+fn in_a_session(inner: &Command) -> (Child, File) {
     let pty = openpty(None, None).expect("a pseudo-terminal");
-    let script = "n=0; trap 'n=$((n+1)); echo heard' INT; trap 'echo $n times; exit 42' TERM; \
-        echo up; while :; do sleep 0.05; done";
-    // Makes the terminal that of a new session, which only then sends signals.
-    let inner = command(shared(), &["proxy", "--", "sh", "-c", script]);
     let mut outer = Command::new("setsid");
     outer.args(["--ctty", "--wait"]);
     outer
@@ -101,16 +97,23 @@ async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
         };
     }
     let slave = || pty.slave.try_clone().expect("a descriptor");
-    let mut child = outer
+    let child = outer
         .stdin(slave())
         .stdout(slave())
         .stderr(slave())
         .kill_on_drop(true)
         .spawn()
         .expect("setsid is a part of util-linux");
-    drop(outer);
-    drop(pty.slave);
-    let mut terminal = File::from(pty.master);
+    (child, File::from(pty.master))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
+    let script = "n=0; trap 'n=$((n+1)); echo heard' INT; trap 'echo $n times; exit 42' TERM; \
+        echo up; while :; do sleep 0.05; done";
+    let inner = command(shared(), &["proxy", "--", "sh", "-c", script]);
+    let (mut child, mut terminal) = in_a_session(&inner);
     let mut seen = read_until(&mut terminal, "up");
     terminal.write_all(b"\x03").expect("typed");
     seen.push_str(&read_until(&mut terminal, "heard"));
@@ -119,6 +122,29 @@ async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
     seen.push_str(&read_until(&mut terminal, "times"));
     assert!(seen.contains("1 times"), "{seen}");
     assert_eq!(child.wait().await.expect("ends").code(), Some(42), "{seen}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_interrupt_typed_in_psql_cancels_the_query_and_ends_nothing_else() {
+    let mut inner = command(shared(), &["psql", "-X", "-P", "pager=off"]);
+    inner.env("TERM", "dumb");
+    let (mut child, mut terminal) = in_a_session(&inner);
+    read_until(&mut terminal, "=> ");
+    terminal
+        .write_all(b"SELECT 'u' || 'p'; SELECT pg_sleep(60);\n")
+        .expect("typed");
+    read_until(&mut terminal, "(1 row)");
+    // psql cancels a query that it has sent: give it the time.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    terminal.write_all(b"\x03").expect("typed");
+    read_until(&mut terminal, "canceling statement due to user request");
+    terminal.write_all(b"SELECT 'go' || 'ne on';\n").expect("typed");
+    read_until(&mut terminal, "gone on");
+    terminal.write_all(b"\\q\n").expect("typed");
+    // Else the terminal's buffer may be full.
+    read_all(terminal);
+    assert_eq!(child.wait().await.expect("ends").code(), Some(0));
 }
 
 #[cfg(target_os = "linux")]

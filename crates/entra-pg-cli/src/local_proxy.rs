@@ -1,0 +1,88 @@
+//! A proxy in this process, for a program that connects through it or for as long as we are left running.
+
+use std::process::Command;
+
+use entra_pg_core::{Database, Error, Login};
+use entra_pg_proxy::{Address, Proxy, ProxyBuilder};
+use nix::sys::signal::Signal;
+
+use crate::{
+    environment::{IN_THE_WAY, Local, ONLY_FOR_THE_SERVER},
+    failure::Failure,
+    options::Server,
+    program::not_run,
+    signals::{Signals, killed_by, supervise},
+    status,
+};
+
+pub(crate) struct LocalProxy {
+    database: Database,
+    login: Login,
+    proxy: Proxy,
+    signals: Signals,
+}
+
+impl LocalProxy {
+    /// Fetches a token first, so that a credential that fails is reported at once, and by us.
+    pub(crate) async fn start(
+        server: &Server,
+        listen: impl FnOnce(ProxyBuilder) -> Result<Proxy, Error>,
+    ) -> Result<Self, Failure> {
+        let failed = |error| Failure::from(error).before_the_program();
+        // Before anything is made that has to be removed: from here on a signal does not end us.
+        let mut signals = Signals::new()?;
+        let database = server.database().map_err(failed)?;
+        let login = tokio::select! {
+            login = database.login() => login.map_err(failed)?,
+            signal = signals.next() => return Err(Failure::silent(killed_by(signal))),
+        };
+        let database = database.with_user(login.user());
+        let proxy = listen(Proxy::builder(database.clone())).map_err(failed)?;
+        Ok(Self {
+            database,
+            login,
+            proxy,
+            signals,
+        })
+    }
+
+    pub(crate) fn local(&self) -> Local<'_> {
+        Local {
+            target: self.database.target(),
+            user: self.login.user(),
+        }
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        self.proxy.address()
+    }
+
+    /// Adds what leads a program to the proxy, and removes what would lead it elsewhere.
+    pub(crate) fn configure(&self, command: &mut Command) {
+        for name in IN_THE_WAY.iter().chain(&ONLY_FOR_THE_SERVER) {
+            command.env_remove(name);
+        }
+        command.envs(self.local().variables(self.address()));
+    }
+
+    /// Runs the program. The proxy ends with it.
+    pub(crate) async fn run(mut self, command: Command) -> Result<u8, Failure> {
+        let program = command.get_program().to_owned();
+        let result = match tokio::process::Command::from(command).spawn() {
+            Ok(child) => supervise(child, &mut self.signals).await,
+            Err(error) => Err(not_run(&program, &error)),
+        };
+        self.proxy.close().await;
+        result
+    }
+
+    /// Serves until a signal ends us; Ctrl-C is the usual one.
+    pub(crate) async fn serve(mut self) -> u8 {
+        let signal = self.signals.next().await;
+        self.proxy.close().await;
+        match signal {
+            Signal::SIGINT => status::OK,
+            signal => killed_by(signal),
+        }
+    }
+}
