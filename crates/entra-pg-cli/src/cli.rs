@@ -1,10 +1,10 @@
-//! The command line: which subcommands there are, and what is done with what they return.
+//! The command line: the subcommands, and what happens with their results.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    completions, doctor, exec, failure::Failure, man, output::complain, proxy, psql, role_sql,
+    completions, doctor, exec, failure::Failure, man, output::eprint_error, proxy, psql, role_sql,
     token, whoami,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "entra-pg", version, arg_required_else_help = true, after_help = MORE)]
 pub(crate) struct Cli {
-    /// Say on standard error what is done; twice for more. RUST_LOG says it in detail. A token is never said
+    /// Log progress to stderr (repeat for more detail; RUST_LOG overrides). Tokens are never logged
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 
@@ -34,37 +34,38 @@ enum Task {
 }
 
 const MORE: &str = "\
-The server is given as postgres://ROLE@HOST/DATABASE, without a password, as an argument or in DATABASE_URL. What it
-leaves out comes from PGHOST, PGPORT, PGUSER, PGDATABASE, PGSSLROOTCERT … The certificate is always verified.
+Name the server as postgres://ROLE@HOST/DATABASE, without a password, as an argument or in DATABASE_URL. Missing parts
+come from PGHOST, PGPORT, PGUSER, PGDATABASE, PGSSLROOTCERT … The server's certificate is always verified.
 
-The identity is the one that the environment names: a managed identity, workload identity, a client secret, az login.
+The identity comes from the environment: a managed identity, workload identity, a client secret, or az login.
 
 Examples:
   export DATABASE_URL=postgres://app@myserver.postgres.database.azure.com/orders
-  entra-pg doctor                              # what is wrong, and what to do
+  entra-pg doctor                              # find out why a login fails
   entra-pg psql -c 'select current_user'
   entra-pg exec -- sqlx migrate run
   entra-pg proxy -- npx prisma migrate deploy
-  entra-pg role-sql                            # the SQL that creates the role, for the server's administrator
+  entra-pg role-sql                            # print the SQL that creates the role
 
-Exit status: 0 if all went well, 2 for wrong arguments, 3 configuration, 4 token, 5 connection, 6 login;
-of psql, exec and proxy the program's own, 125 if it was not started, 126 and 127 if it could not be.";
+Exit status: 0 on success, 2 for wrong arguments, 3 configuration, 4 token, 5 connection, 6 login. psql, exec and
+proxy exit with the program's status; with 125 if they fail before it starts, 126 if it cannot be run, 127 if it is
+not found.";
 
-/// Reads the arguments and does what they say. Returns the exit status.
+/// Parses the arguments and runs the subcommand. Returns the exit status.
 pub(crate) fn main() -> u8 {
     let cli = Cli::parse();
-    log(cli.verbose, cli.task.speaks_for_others());
+    log(cli.verbose, cli.task.logs_warnings());
     cli.task.run().unwrap_or_else(|failure| {
         if let Some(message) = failure.message {
-            complain(&message);
+            eprint_error(&message);
         }
         failure.status
     })
 }
 
 impl Task {
-    /// A proxy's errors go to its clients, which may hide them.
-    fn speaks_for_others(&self) -> bool {
+    /// A proxy sends its errors to its clients, which may hide them.
+    fn logs_warnings(&self) -> bool {
         matches!(self, Self::Proxy(_))
     }
 
@@ -77,13 +78,13 @@ impl Task {
             Self::Exec(exec) => exec.run(),
             Self::Proxy(proxy) => proxy.run(),
             Self::RoleSql(role_sql) => role_sql.run(),
-            Self::Completions(completions) => completions.run(),
-            Self::Man(man) => man.run(),
+            Self::Completions(completions) => completions.run(Cli::command()),
+            Self::Man(man) => man.run(Cli::command()),
         }
     }
 }
 
-/// Without `-v` nothing is logged: an error of ours is printed once.
+/// Without `-v` nothing is logged: our own errors are printed.
 fn log(verbose: u8, warn: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(match verbose {
@@ -102,7 +103,6 @@ fn log(verbose: u8, warn: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

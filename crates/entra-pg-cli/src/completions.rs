@@ -1,11 +1,11 @@
-//! `entra-pg completions`: what a shell needs to complete our command line.
+//! `entra-pg completions`.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::{cli::Cli, failure::Failure, output::print_bytes, status};
+use crate::{failure::Failure, output::print_bytes, status};
 
-/// Print the completions for a shell
+/// Print shell completions
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   entra-pg completions bash > ~/.local/share/bash-completion/completions/entra-pg
@@ -16,9 +16,9 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self) -> Result<u8, Failure> {
+    pub(crate) fn run(self, mut command: Command) -> Result<u8, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "entra-pg", &mut script);
+        clap_complete::generate(self.shell, &mut command, "entra-pg", &mut script);
         print_bytes(&script)?;
         Ok(status::OK)
     }

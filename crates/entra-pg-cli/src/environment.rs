@@ -1,7 +1,7 @@
-//! What a program finds in its environment: libpq's variables, and `DATABASE_URL`.
+//! A program's environment: libpq's variables, and `DATABASE_URL`.
 //!
-//! The token is in the environment only, never in an argument: everyone on the machine can read those. Verification is asked
-//! for in both forms, since a program may read either.
+//! The token is never in an argument: all users of the machine can read those. The variables and the URL both ask for
+//! verification, since a program may read either.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use entra_pg_core::Target;
 use entra_pg_proxy::Address;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// All but the characters that a URL never needs to encode.
+/// All but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Variables that would lead libpq elsewhere, or make it refuse what Azure's servers ask for. A service file wins over the
-/// other variables.
-pub(crate) const IN_THE_WAY: [&str; 6] = [
+/// Variables that would send libpq to another server, or make it refuse the login that Azure's servers ask for. A service file
+/// overrides the other variables.
+pub(crate) const CONFLICTING_VARIABLES: [&str; 6] = [
     "PGHOSTADDR",
     "PGSERVICE",
     "PGSERVICEFILE",
@@ -27,14 +27,14 @@ pub(crate) const IN_THE_WAY: [&str; 6] = [
     "PGGSSENCMODE",
 ];
 
-/// Name and password of one login.
+/// Role and password of a login.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials<'a> {
     pub(crate) user: &'a str,
     pub(crate) password: &'a str,
 }
 
-/// The variables for a program that connects to the target itself. `roots` is a file of certificates.
+/// Returns the variables for a program that connects to the target itself. `roots` is a file of certificates.
 pub(crate) fn variables(
     target: &Target,
     login: Credentials,
@@ -50,14 +50,14 @@ pub(crate) fn variables(
         ("PGSSLMODE", "verify-full".to_owned()),
         // libpq knows `system` since version 16; an older one looks for a file of that name, finds none, and fails safely.
         ("PGSSLROOTCERT", roots.unwrap_or_else(|| "system".into())),
-        // With a Kerberos ticket libpq would encrypt by that, and verify no certificate.
+        // With a Kerberos ticket libpq would use GSS encryption, and verify no certificate.
         ("PGGSSENCMODE", "disable".to_owned()),
     ];
     variables.extend(session(target));
     variables
 }
 
-/// The variables that belong to the session, whoever makes the connection.
+/// Returns the variables of the session, which a proxied connection has, too.
 fn session(target: &Target) -> impl Iterator<Item = (&'static str, String)> {
     [
         ("PGDATABASE", target.database().map(str::to_owned)),
@@ -84,10 +84,10 @@ fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
         ("sslmode", Some("verify-full".to_owned())),
         ("sslrootcert", roots.map(str::to_owned)),
     ];
-    written(&authority, target.database(), verification, target)
+    build_url(&authority, target.database(), verification, target)
 }
 
-fn written(
+fn build_url(
     authority: &str,
     database: Option<&str>,
     connection: [(&str, Option<String>); 2],
@@ -113,15 +113,14 @@ fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// A login that a proxy on this machine does: there is no password, and nothing to encrypt.
+/// A connection to the target through a proxy on this machine: without password and encryption.
 pub(crate) struct Local<'a> {
     pub(crate) target: &'a Target,
     pub(crate) user: &'a str,
 }
 
-/// What would make a client ask the proxy for what only the server has. None is among [`IN_THE_WAY`].
-pub(crate) const ONLY_FOR_THE_SERVER: [&str; 3] =
-    ["PGPASSWORD", "PGSSLROOTCERT", "PGSSLNEGOTIATION"];
+/// Variables that only make sense for the server itself. None is among [`CONFLICTING_VARIABLES`].
+pub(crate) const SERVER_VARIABLES: [&str; 3] = ["PGPASSWORD", "PGSSLROOTCERT", "PGSSLNEGOTIATION"];
 
 impl Local<'_> {
     pub(crate) fn variables(&self, address: &Address) -> Vec<(&'static str, String)> {
@@ -139,15 +138,15 @@ impl Local<'_> {
 
     pub(crate) fn url(&self, address: &Address) -> String {
         let (host, socket) = match address {
-            // Not every parser of URLs reads a path as a host, but all take the parameter.
+            // Not every URL parser takes a path as the host, but all take the parameter.
             Address::Unix { .. } => ("localhost".to_owned(), Some(address.host())),
             _ => (address.host(), None),
         };
         let authority = format!("{}@{host}:{}", encode(self.user), address.port());
-        // Written out, since clients without a database's name differ in what they take.
+        // Written out, since clients differ in their default database.
         let database = self.target.database().unwrap_or(self.user);
         let connection = [("host", socket), ("sslmode", Some("disable".to_owned()))];
-        written(&authority, Some(database), connection, self.target)
+        build_url(&authority, Some(database), connection, self.target)
     }
 }
 

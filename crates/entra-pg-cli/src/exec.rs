@@ -11,9 +11,9 @@ use crate::{failure::Failure, options::Server, program, status};
 
 /// Run a program with a fresh token in its environment
 ///
-/// It finds DATABASE_URL and libpq's PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE=verify-full and
-/// PGSSLROOTCERT. It takes this process's place: signals and exit status are its own. The token is not renewed: for a program
-/// that connects anew for longer than a token lives, use `entra-pg proxy`.
+/// Sets DATABASE_URL and libpq's PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE=verify-full and PGSSLROOTCERT,
+/// and replaces this process with the program. The token is not renewed: for a program that still opens connections after the
+/// token has expired, use `entra-pg proxy`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   entra-pg exec -- sqlx migrate run
@@ -25,7 +25,7 @@ pub(crate) struct Exec {
     #[command(flatten)]
     server: Server,
 
-    /// What to run, and its arguments
+    /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -35,14 +35,14 @@ impl Exec {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err(Failure::new(
                 status::USAGE,
-                "no command is given (write it after --)",
+                "the command is missing (write it after --)",
             ));
         };
         if would_not_verify(&self.command) {
             return Err(Failure::new(
                 status::NOT_STARTED,
-                "Prisma reads sslmode=verify-full as prefer and would send the token to a server that it has not verified \
-                 (use entra-pg proxy -- in place of entra-pg exec --)",
+                "Prisma reads sslmode=verify-full as prefer and would send the token to an unverified server \
+                 (use entra-pg proxy -- instead of entra-pg exec --)",
             ));
         }
         let database = self
@@ -53,7 +53,7 @@ impl Exec {
     }
 }
 
-/// Prisma's engines know `sslmode` as `disable`, `prefer` and `require` only, take others for `prefer`, and accept any
+/// Prisma's engines know only `disable`, `prefer` and `require` as `sslmode`, read others as `prefer`, and accept any
 /// certificate by default. <https://www.prisma.io/docs/orm/overview/databases/postgresql#arguments>
 fn would_not_verify(command: &[OsString]) -> bool {
     const LAUNCHERS: [&str; 9] = [
@@ -69,7 +69,7 @@ fn would_not_verify(command: &[OsString]) -> bool {
     names_prisma(program) || launched && arguments.iter().any(|word| names_prisma(word))
 }
 
-/// Also with a version or a registry (`prisma@latest`, `npm:prisma@7`), and as a file within its package.
+/// Also with a version or a registry (`prisma@latest`, `npm:prisma@7`), and as a file of its package.
 fn names_prisma(word: &OsStr) -> bool {
     let Some(word) = word.to_str() else {
         return false;

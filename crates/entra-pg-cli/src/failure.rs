@@ -1,4 +1,4 @@
-//! How a subcommand fails: an exit status, and a message unless everything has been said.
+//! How a subcommand fails: an exit status, and a message unless there is nothing to add.
 
 use entra_pg_core::Error;
 
@@ -18,7 +18,7 @@ impl Failure {
         }
     }
 
-    /// Nothing more is to be said, as when the reader of our output has gone.
+    /// Exits without a message, as when the reader of our output has gone.
     pub(crate) fn silent(status: u8) -> Self {
         Self {
             status,
@@ -26,7 +26,7 @@ impl Failure {
         }
     }
 
-    /// The same, of a subcommand whose statuses below 125 are those of the program that it runs.
+    /// The same for a subcommand that passes on the statuses of a program, which are below 125.
     pub(crate) fn before_the_program(self) -> Self {
         Self {
             status: status::NOT_STARTED,

@@ -7,7 +7,7 @@ use entra_pg_proxy::{Address, Proxy, ProxyBuilder};
 use nix::sys::signal::Signal;
 
 use crate::{
-    environment::{IN_THE_WAY, Local, ONLY_FOR_THE_SERVER},
+    environment::{CONFLICTING_VARIABLES, Local, SERVER_VARIABLES},
     failure::Failure,
     options::Server,
     program::not_run,
@@ -59,7 +59,7 @@ impl LocalProxy {
 
     /// Adds what leads a program to the proxy, and removes what would lead it elsewhere.
     pub(crate) fn configure(&self, command: &mut Command) {
-        for name in IN_THE_WAY.iter().chain(&ONLY_FOR_THE_SERVER) {
+        for name in CONFLICTING_VARIABLES.iter().chain(&SERVER_VARIABLES) {
             command.env_remove(name);
         }
         command.envs(self.local().variables(self.address()));

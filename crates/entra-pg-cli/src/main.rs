@@ -25,10 +25,10 @@ mod runtime;
 mod signals;
 mod sql;
 mod status;
+mod time;
 mod token;
 mod trust;
 mod whoami;
-mod words;
 
 use std::process::ExitCode;
 

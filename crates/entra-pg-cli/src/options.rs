@@ -5,14 +5,14 @@ use std::time::Duration;
 use clap::Args;
 use entra_pg_core::{Builder, Database, Entra, Error, IntoTarget, Scope, Target, Token};
 
-/// Everything from `PG*` variables.
+/// A URL that leaves everything to the `PG*` variables.
 const ALL_FROM_VARIABLES: &str = "postgres://";
-/// How long a token may take when no server says how long a connect may.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a token may take when there is no server whose `connect_timeout` counts.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Server {
-    /// postgres://ROLE@HOST/DATABASE, without a password; what it leaves out comes from PG* variables
+    /// postgres://ROLE@HOST/DATABASE, without a password; missing parts come from PG* variables
     #[arg(value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) url: Option<String>,
 
@@ -22,16 +22,16 @@ pub(crate) struct Server {
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Identity {
-    /// Which credential to use, by the names of AZURE_TOKEN_CREDENTIALS [default: the environment's]
+    /// The credential to use, named as in AZURE_TOKEN_CREDENTIALS [default: from the environment]
     ///
-    /// ManagedIdentityCredential, WorkloadIdentityCredential, EnvironmentCredential, AzureCliCredential,
+    /// One of ManagedIdentityCredential, WorkloadIdentityCredential, EnvironmentCredential, AzureCliCredential,
     /// AzureDeveloperCliCredential, prod, dev
     #[arg(long, value_name = "NAME")]
     pub(crate) credential: Option<String>,
 
-    /// What to request tokens for [default: what the host's cloud takes]
+    /// The resource to request tokens for [default: by the host's cloud]
     ///
-    /// Needed for a server behind a name of your own in another cloud than the public one, as in
+    /// Needed for a server outside the public cloud whose host name is your own, for example
     /// https://ossrdbms-aad.database.usgovcloudapi.net
     #[arg(long, value_name = "RESOURCE")]
     pub(crate) scope: Option<String>,
@@ -52,7 +52,7 @@ impl Identity {
 }
 
 impl Server {
-    /// An empty one counts as none, as in all variables.
+    /// An empty variable counts as unset.
     fn url(&self) -> Option<&str> {
         self.url.as_deref().filter(|url| !url.is_empty())
     }
@@ -65,7 +65,7 @@ impl Server {
         })
     }
 
-    /// The target, if there is a sign of one: a token alone needs no server.
+    /// Returns the target if one is named: a token alone needs no server.
     pub(crate) fn target_if_named(&self) -> Result<Option<Target>, Error> {
         let named =
             self.url().is_some() || std::env::var_os("PGHOST").is_some_and(|host| !host.is_empty());
@@ -78,7 +78,7 @@ impl Server {
     }
 }
 
-/// A token, and all that is known about where it came from and where it is to go.
+/// A token, its source and its destination.
 pub(crate) struct Obtained {
     pub(crate) entra: Entra,
     pub(crate) scope: Scope,
@@ -91,8 +91,8 @@ impl Server {
         let target = self.target_if_named()?;
         let scope = self.scope(target.as_ref())?;
         let entra = self.identity.entra()?;
-        let patience = Self::patience(target.as_ref());
-        let token = entra.tokens(&scope).get(patience).await?;
+        let timeout = Self::timeout(target.as_ref());
+        let token = entra.tokens(&scope).get(timeout).await?;
         Ok(Obtained {
             entra,
             scope,
@@ -101,7 +101,7 @@ impl Server {
         })
     }
 
-    /// That of the server; without one the one asked for, or the public cloud's.
+    /// Returns the server's scope; without a server that of `--scope`, or the public cloud's.
     pub(crate) fn scope(&self, target: Option<&Target>) -> Result<Scope, Error> {
         Ok(match target {
             Some(target) => target.scope().clone(),
@@ -112,7 +112,7 @@ impl Server {
         })
     }
 
-    pub(crate) fn patience(target: Option<&Target>) -> Duration {
-        target.map_or(PATIENCE, Target::connect_timeout)
+    pub(crate) fn timeout(target: Option<&Target>) -> Duration {
+        target.map_or(TOKEN_TIMEOUT, Target::connect_timeout)
     }
 }

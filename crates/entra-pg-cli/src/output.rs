@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::{failure::Failure, status};
 
-/// Prints a text that ends with its own line break.
+/// Prints a text that ends with a line break.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_bytes(text.as_bytes())
 }
 
-/// Whoever reads us may have gone, as `head` does; that is nothing to complain about.
+/// The reader may have closed the pipe, as `head` does; that is no error to report.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     output
@@ -29,7 +29,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&format!("{json}\n"))
 }
 
-/// Says something to people.
-pub(crate) fn complain(message: &str) {
+/// Prints an error to stderr.
+pub(crate) fn eprint_error(message: &str) {
     _ = writeln!(io::stderr(), "entra-pg: {message}");
 }

@@ -1,4 +1,4 @@
-//! Who a token is for, in the terms in which roles are made.
+//! The kinds of principal.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use entra_pg_core::Claims;
 use serde::Serialize;
 
-/// The kinds of principal that a role can be made for.
+/// A kind of principal that a role can be created for.
 /// <https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Tokens are never a group's: it is their owner who is a member.
+    /// Never a group: a token belongs to one of its members.
     pub(crate) fn of(claims: &Claims) -> Option<Self> {
         match claims.principal_type.as_deref() {
             Some("user") => Some(Self::User),

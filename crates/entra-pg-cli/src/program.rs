@@ -11,7 +11,7 @@ use std::{
 use entra_pg_core::Database;
 
 use crate::{
-    environment::{Credentials, IN_THE_WAY, variables},
+    environment::{CONFLICTING_VARIABLES, Credentials, variables},
     failure::Failure,
     runtime::block_on,
     status, trust,
@@ -31,7 +31,7 @@ pub(crate) fn replace_us(
     };
     let target = database.target();
     let mut command = Command::new(program);
-    for name in IN_THE_WAY {
+    for name in CONFLICTING_VARIABLES {
         command.env_remove(name);
     }
     let roots = trust::file(target.root_certificates());

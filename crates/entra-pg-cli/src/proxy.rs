@@ -1,7 +1,8 @@
-//! `entra-pg proxy`: a place to connect to without a password, for programs that only take a URL.
+//! `entra-pg proxy`: a socket or port that needs no password, for programs that only take a URL.
 
 use std::{
     ffi::OsString,
+    io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::Command,
@@ -12,41 +13,37 @@ use entra_pg_core::Error;
 use entra_pg_proxy::{Proxy as Listening, ProxyBuilder};
 
 use crate::{
-    failure::Failure,
-    local_proxy::LocalProxy,
-    options::Server,
-    output::{complain, print},
-    runtime::block_on,
+    failure::Failure, local_proxy::LocalProxy, options::Server, output::print, runtime::block_on,
     trust::absolute,
 };
 
-/// The port in the name of a socket, unless another is given.
+/// The port in the name of a socket.
 const SOCKET_PORT: u16 = 5432;
 
-/// Listen on a private socket, or a local port, and log in each connection with a fresh token
+/// Listen on a private socket or a local port, and log in each connection with a fresh token
 ///
-/// For programs that live longer than a token, or that cannot verify the server's certificate. With a COMMAND it runs that, with
-/// DATABASE_URL and libpq's variables, and ends with it. Without, it prints the URL to use and stays up until Ctrl-C.
+/// For programs that run longer than a token lives, or that cannot verify the server's certificate. With a COMMAND, runs it with
+/// DATABASE_URL and libpq's variables set, and exits with it. Without, prints the URL to use and runs until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   entra-pg proxy -- npx prisma migrate deploy
   entra-pg proxy --port 6432                         # for DBeaver, pgAdmin and the like
   entra-pg proxy --socket ~/.entra-pg                # in another shell: psql \"host=$HOME/.entra-pg dbname=orders\"
 
-Everyone on this machine can connect to a port; only this user to a socket, which is the default.")]
+Any user of this machine can connect to a port. Only you can connect to a socket, which is the default.")]
 pub(crate) struct Proxy {
     #[command(flatten)]
     server: Server,
 
-    /// Listen on a socket in this directory, which must be closed to others [default: a new one]
+    /// Listen on a socket in this directory, which must have mode 0700 [default: a new directory]
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "port")]
     socket: Option<PathBuf>,
 
-    /// Listen on this port of 127.0.0.1; 0 takes a free one
+    /// Listen on this port of 127.0.0.1; 0 picks a free one
     #[arg(long)]
     port: Option<u16>,
 
-    /// What to run, and its arguments
+    /// A program to run, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -81,10 +78,11 @@ impl Proxy {
 fn announce(proxy: &LocalProxy) -> Result<(), Failure> {
     let (local, address) = (proxy.local(), proxy.address());
     print(&format!("{}\n", local.url(address)))?;
-    complain(&format!(
-        "connections to {address} are logged in to {} as {}. Ctrl-C ends them all.",
+    _ = writeln!(
+        io::stderr(),
+        "entra-pg: {address} connects to {} as {}; press Ctrl-C to stop",
         local.target.hosts()[0].name(),
         local.user
-    ));
+    );
     Ok(())
 }

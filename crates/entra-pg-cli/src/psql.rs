@@ -93,7 +93,7 @@ impl Psql {
 
 /// libpq ignores `sslmode` on a socket. What psql connects to without us, by `\connect`, is to be verified.
 fn verify_other_servers(command: &mut Command, target: &Target) {
-    let roots = trust::file(target.roots());
+    let roots = trust::file(target.root_certificates());
     command
         .env("PGSSLMODE", "verify-full")
         .env("PGSSLROOTCERT", roots.unwrap_or_else(|| "system".into()));
@@ -166,7 +166,11 @@ mod tests {
 
     #[rstest]
     #[case("postgres://h/d -c x", "postgres://h/d", "dbname='o' -c x")]
-    #[case("-X -d postgresql://h/d -c x", "postgresql://h/d", "-X -d dbname='o' -c x")]
+    #[case(
+        "-X -d postgresql://h/d -c x",
+        "postgresql://h/d",
+        "-X -d dbname='o' -c x"
+    )]
     #[case("--dbname=postgres://h/d", "postgres://h/d", "--dbname=dbname='o'")]
     #[case("--db postgres://h/d -c x", "postgres://h/d", "--db dbname='o' -c x")]
     #[case("-Atd postgres://h/d -c x", "postgres://h/d", "-Atd dbname='o' -c x")]

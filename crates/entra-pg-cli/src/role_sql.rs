@@ -1,4 +1,4 @@
-//! `entra-pg role-sql`: the SQL that makes a role for a principal.
+//! `entra-pg role-sql`: the SQL that creates a role for a principal.
 
 use clap::Args;
 use entra_pg_core::Claims;
@@ -13,14 +13,14 @@ use crate::{
     status,
 };
 
-/// Print the SQL that creates the role of a principal
+/// Print the SQL that creates a principal's role
 ///
-/// For the current principal without options: its name, object id and type are read from its token. The server's Entra
-/// administrator runs it, in the database postgres.
+/// Without options, for the current principal: its name, object id and type come from its token. The server's Entra
+/// administrator has to run the SQL, in the database postgres.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  entra-pg role-sql                                    # for whoever runs this
-  entra-pg role-sql postgres://orders@HOST/orders      # under the name orders
+  entra-pg role-sql                                    # for the current principal
+  entra-pg role-sql postgres://orders@HOST/orders      # as the role orders
   entra-pg role-sql --name developers --type group --object-id 11111111-2222-3333-4444-555555555555
   entra-pg role-sql --look-up alice@contoso.com        # the server finds the object id
   entra-pg role-sql | entra-pg psql --credential AzureCliCredential postgres://ADMIN@HOST/postgres")]
@@ -28,27 +28,27 @@ pub(crate) struct RoleSql {
     #[command(flatten)]
     server: Server,
 
-    /// The role's name [default: the URL's, else the one in the token]
+    /// The role's name [default: from the URL, else from the token]
     #[arg(long, value_name = "ROLE")]
     name: Option<String>,
 
-    /// The object (principal) id, not the application id [default: the one in the token]
+    /// The object (principal) id, not the application id [default: from the token]
     #[arg(long, value_name = "ID", requires = "name", requires = "type")]
     object_id: Option<String>,
 
-    /// What kind of principal it is [default: what the token says]
+    /// The kind of principal [default: from the token]
     #[arg(long = "type", id = "type", value_enum, value_name = "TYPE")]
     kind: Option<Kind>,
 
-    /// For another principal, which the server looks up in Entra by this name
+    /// Create the role for another principal, which the server looks up in Entra by this name
     #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "object_id", "type"])]
     look_up: Option<String>,
 
-    /// Make it an administrator, who can create such roles
+    /// Make the role an Entra administrator, which can create such roles
     #[arg(long)]
     admin: bool,
 
-    /// Ask for multi-factor authentication; for users only
+    /// Require multi-factor authentication; for users only
     #[arg(long)]
     mfa: bool,
 }
@@ -76,8 +76,8 @@ impl RoleSql {
         if self.kind == Some(Kind::Group) {
             return Err(Failure::new(
                 status::USAGE,
-                "a token does not hold its group's object id (add --name and --object-id, as in: \
-                 az ad group show --group NAME --query id)",
+                "a token does not contain the object id of a group (add --name and --object-id, which \
+                 az ad group show --group NAME --query id prints)",
             ));
         }
         let obtained = block_on_until_signalled(async { Ok(self.server.obtain().await?) })?;
@@ -96,14 +96,14 @@ impl RoleSql {
             name,
             object_id: object_id
                 .ok_or_else(|| missing("an object id", "--name, --type and --object-id"))?,
-            kind: kind.ok_or_else(|| missing("the kind of its principal", "--type"))?,
+            kind: kind.ok_or_else(|| missing("the kind of principal", "--type"))?,
             admin: self.admin,
             mfa: self.mfa,
         };
         let statement = create_role(&mapping);
         Ok(match own {
             Some(own) if own != name && mapping.kind == Kind::User => format!(
-                "-- This makes {name:?} a role of {own:?} alone. For a group: --name, --type group and the group's --object-id.\n\
+                "-- Only {own:?} can log in as {name:?}. For a group, add --name, --type group and the group's --object-id.\n\
                  {statement}"
             ),
             _ => statement,
@@ -114,7 +114,7 @@ impl RoleSql {
 fn missing(what: &str, option: &str) -> Failure {
     Failure::new(
         status::TOKEN,
-        format!("the token does not hold {what} (add {option})"),
+        format!("the token does not contain {what} (add {option})"),
     )
 }
 
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_token_does_not_hold_is_asked_for() {
+    fn an_error_names_the_option_for_a_missing_claim() {
         let failure = asked()
             .statement(None, &Claims::default())
             .expect_err("no name");

@@ -6,19 +6,24 @@ use crate::{
     status,
 };
 
-/// Runs it to its end. What it leaves behind, such as a name look-up that hangs, is not waited for.
+/// Runs the future to its end. Does not wait for what it leaves behind, such as a name look-up that hangs.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(status::OTHER, format!("no runtime: {error}")))?;
+        .map_err(|error| {
+            Failure::new(
+                status::OTHER,
+                format!("cannot start the Tokio runtime: {error}"),
+            )
+        })?;
     let result = runtime.block_on(work);
     runtime.shutdown_background();
     result
 }
 
-/// As [`block_on`], until a signal asks us to end. What is under way is dropped then, and a tool that was to give a token ends
-/// with it. Not before a program takes our place: a signal that we were started deaf to, as by `nohup`, would end that.
+/// As [`block_on`], but a signal cancels the future, and with it a tool that was started for a token. Not to be used before
+/// `exec`: the handlers undo a signal that was ignored at start, as under `nohup`, for the program, too.
 pub(crate) fn block_on_until_signalled<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {

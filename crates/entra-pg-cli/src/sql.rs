@@ -1,5 +1,7 @@
-//! SQL for people to run.
+//! SQL to create roles.
 //! <https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users>
+
+use postgres_protocol::escape::escape_literal;
 
 use crate::principal::Kind;
 
@@ -15,34 +17,20 @@ pub(crate) struct Mapping<'a> {
 pub(crate) fn create_role(mapping: &Mapping) -> String {
     format!(
         "SELECT * FROM pgaadauth_create_principal_with_oid({}, {}, '{}', {}, {});",
-        literal(mapping.name),
-        literal(mapping.object_id),
+        escape_literal(mapping.name),
+        escape_literal(mapping.object_id),
         mapping.kind,
         mapping.admin,
         mapping.mfa
     )
 }
 
-/// For a principal whose object id the server finds by its name.
+/// Returns the statement for a principal whose object id the server looks up by its name.
 pub(crate) fn look_up_and_create_role(name: &str, admin: bool, mfa: bool) -> String {
     format!(
         "SELECT * FROM pgaadauth_create_principal({}, {admin}, {mfa});",
-        literal(name)
+        escape_literal(name)
     )
-}
-
-/// A text as the server reads it whatever `standard_conforming_strings` says.
-pub(crate) fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
-    }
-}
-
-pub(crate) fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]
@@ -70,8 +58,8 @@ mod tests {
 
     #[test]
     fn a_name_does_not_end_its_quotes() {
-        assert_eq!(literal("a'); DROP ROLE x; --"), "'a''); DROP ROLE x; --'");
-        assert_eq!(literal(r"a\'b"), r"E'a\\''b'");
-        assert_eq!(identifier("a\"b"), "\"a\"\"b\"");
+        let sql = look_up_and_create_role(r"a\'); DROP ROLE x; --", false, false);
+        let quoted = r" E'a\\''); DROP ROLE x; --', false, false);";
+        assert!(sql.ends_with(quoted), "{sql}");
     }
 }

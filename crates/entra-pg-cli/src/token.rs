@@ -1,4 +1,4 @@
-//! `entra-pg token`: a token for whoever reads our output.
+//! `entra-pg token`: a token for a program that reads our output.
 
 use std::io::{self, IsTerminal};
 
@@ -13,13 +13,14 @@ use crate::{
     output::{print, print_json},
     runtime::block_on_until_signalled,
     status,
+    time::timestamp,
 };
 
-/// Print a token, for a program that reads it from a pipe
+/// Print a token for a program that reads it from a pipe
 ///
-/// Whoever sees the token can log in until it expires, so it is not printed to a terminal. Where a program can be run by
-/// `entra-pg exec` or `entra-pg psql`, let them do it: they make it verify the server, which libpq does only if it is
-/// told to (`system` needs libpq 16).
+/// The token is a password until it expires, so it is not printed to a terminal. Prefer `entra-pg psql`, `entra-pg proxy` or
+/// `entra-pg exec` where you can: they verify the server, which libpq does only with PGSSLMODE=verify-full (PGSSLROOTCERT=system
+/// needs libpq 16).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   PGSSLMODE=verify-full PGSSLROOTCERT=system PGPASSWORD=$(entra-pg token) pgbench --host myserver.postgres.database.azure.com --username app orders
@@ -28,11 +29,11 @@ pub(crate) struct Token {
     #[command(flatten)]
     server: Server,
 
-    /// In the format of `az account get-access-token`
+    /// Print JSON in the format of `az account get-access-token`
     #[arg(long)]
     json: bool,
 
-    /// Print it even if the output is a terminal
+    /// Print the token even if the output is a terminal
     #[arg(long)]
     to_terminal: bool,
 }
@@ -43,14 +44,14 @@ impl Token {
             return Err(Failure::new(
                 status::USAGE,
                 "a token is a password and is not printed to a terminal \
-                 (pipe it into the program that needs it, or add --to-terminal; entra-pg whoami tells about it)",
+                 (pipe it into the program that needs it, or add --to-terminal; entra-pg whoami shows what is in it)",
             ));
         }
         let obtained = block_on_until_signalled(async { Ok(self.server.obtain().await?) })?;
         let token = obtained.token;
         if self.json {
             let zone = TimeZone::system();
-            let expires_on = Timestamp::try_from(token.expires_on()).unwrap_or(Timestamp::MAX);
+            let expires_on = timestamp(token.expires_on());
             print_json(&AsAzure::new(
                 token.secret(),
                 expires_on,
@@ -64,13 +65,13 @@ impl Token {
     }
 }
 
-/// What the Azure CLI prints when it was given a tenant: with a subscription it would name that, too.
+/// The Azure CLI's output for a tenant. For a subscription it has one field more.
 /// <https://learn.microsoft.com/cli/azure/account#az-account-get-access-token>
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AsAzure<'a> {
     access_token: &'a str,
-    /// Local time without a zone, as ever; `expires_on` was added because of that.
+    /// Local time without a zone; because of that `expires_on` was added.
     expires_on: String,
     #[serde(rename = "expires_on")]
     expires_on_posix: i64,

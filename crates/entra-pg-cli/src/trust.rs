@@ -1,11 +1,11 @@
-//! Which file of root certificates a program is told to use.
+//! The file of root certificates for a program.
 
 use std::path::{Path, PathBuf};
 
 use entra_pg_core::RootCertificates;
 
-/// The target's own file, or the one in which this platform keeps its roots. `None` if there is none, as on macOS and Windows
-/// without OpenSSL: then only a program that knows `system` can verify anything.
+/// Returns the target's own file, or the one in which this platform keeps its roots. `None` where there is none, as on macOS
+/// without OpenSSL: then only a program that knows `system` can verify a server.
 pub(crate) fn file(roots: &RootCertificates) -> Option<PathBuf> {
     match roots.file() {
         Some(file) => Some(absolute(file)),

@@ -1,4 +1,4 @@
-//! `entra-pg whoami`: what is known about the token, without the token.
+//! `entra-pg whoami`: what a token contains.
 
 use std::time::SystemTime;
 
@@ -12,10 +12,13 @@ use crate::{
     output::{print, print_json},
     principal::Kind,
     runtime::block_on_until_signalled,
-    status, words,
+    status,
+    time::{between, timestamp},
 };
 
-/// Tell who would log in: principal, role, audience and lifetime of the token, and which credential it comes from
+/// Show which identity would log in
+///
+/// Principal, role, audience and lifetime of the token, and the credential that it comes from.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   entra-pg whoami
@@ -25,7 +28,7 @@ pub(crate) struct Whoami {
     #[command(flatten)]
     server: Server,
 
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -43,7 +46,7 @@ impl Whoami {
     }
 }
 
-/// What the token says, which only the server verifies.
+/// The token's claims, which only the server verifies.
 #[derive(Debug, Serialize)]
 struct Identity {
     principal: Option<String>,
@@ -72,10 +75,10 @@ impl Identity {
             role_from: match (given, named) {
                 (Some(_), _) => "the URL or PGUSER",
                 (None, Some(_)) => "the token",
-                (None, None) => "nowhere: write it into the URL",
+                (None, None) => "nowhere: add it to the URL",
             },
             scope: obtained.scope.to_string(),
-            expires_on: Timestamp::try_from(obtained.token.expires_on()).unwrap_or(Timestamp::MAX),
+            expires_on: timestamp(obtained.token.expires_on()),
             credential: obtained.entra.credential_name(),
             credential_reason: obtained.entra.credential_reason().to_owned(),
             tenant_id: claims.tenant_id,
@@ -87,11 +90,7 @@ impl Identity {
 
     fn table(&self, now: SystemTime) -> String {
         let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
-        let now = Timestamp::try_from(now).unwrap_or(Timestamp::MIN);
-        let left = self
-            .expires_on
-            .duration_since(now)
-            .max(SignedDuration::ZERO);
+        let left = between(now, self.expires_on.into()).max(SignedDuration::ZERO);
         let rows = [
             ("principal", or_dash(&self.principal)),
             (
@@ -107,10 +106,7 @@ impl Identity {
                 format!("{} (from {})", or_dash(&self.role), self.role_from),
             ),
             ("audience", or_dash(&self.audience)),
-            (
-                "expires",
-                format!("{} (in {})", self.expires_on, words::duration(left)),
-            ),
+            ("expires", format!("{} (in {left:#})", self.expires_on)),
             (
                 "credential",
                 format!("{} ({})", self.credential, self.credential_reason),

@@ -1,4 +1,4 @@
-//! What a server's certificate says, also one that was not accepted.
+//! Reads a server's certificate, also one that was not accepted.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 #[derive(Debug)]
 pub(super) struct Certificate {
     pub(super) issuer: String,
-    /// The names that it is for.
+    /// Its DNS names.
     pub(super) names: Vec<String>,
     pub(super) not_after: SystemTime,
 }
@@ -52,11 +52,11 @@ impl Certificate {
 
     pub(super) fn note(&self, now: SystemTime) -> Option<String> {
         (self.not_after < now + SOON)
-            .then(|| format!("the server's certificate expires {}", self.expires_on()))
+            .then(|| format!("the server's certificate expires on {}", self.expires_on()))
     }
 }
 
-/// Where the onlooker puts what it has seen.
+/// The certificate that the observer has seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen(Arc<Mutex<Option<Certificate>>>);
 
@@ -70,37 +70,37 @@ impl Seen {
     }
 }
 
-/// A configuration with which no handshake succeeds: it reads the server's certificate, and refuses it, whatever it is.
-pub(super) fn onlooker(roots: &RootCertificates) -> Result<(Arc<ClientConfig>, Seen), Error> {
+/// Returns a configuration with which no handshake succeeds: it reads the server's certificate and always refuses it.
+pub(super) fn observer(roots: &RootCertificates) -> Result<(Arc<ClientConfig>, Seen), Error> {
     let seen = Seen::default();
     let mut config = (*entra_pg_rustls::client_config(roots.to_der()?)).clone();
     let schemes = config
         .crypto_provider()
         .signature_verification_algorithms
         .supported_schemes();
-    let onlooker = Onlooker {
+    let observer = Observer {
         seen: seen.clone(),
         schemes,
     };
     config
         .dangerous()
-        .set_certificate_verifier(Arc::new(onlooker));
+        .set_certificate_verifier(Arc::new(observer));
     Ok((Arc::new(config), seen))
 }
 
 #[derive(Debug)]
-struct Onlooker {
+struct Observer {
     seen: Seen,
     schemes: Vec<SignatureScheme>,
 }
 
-impl Onlooker {
+impl Observer {
     fn refuse<T>() -> Result<T, rustls::Error> {
         Err(CertificateError::ApplicationVerificationFailure.into())
     }
 }
 
-impl ServerCertVerifier for Onlooker {
+impl ServerCertVerifier for Observer {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,

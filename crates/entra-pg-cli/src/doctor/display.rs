@@ -8,12 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::report::{Finding, Outcome, Report, Step};
 use crate::{failure::Failure, output::print};
 
-/// How often the sign of life moves.
+/// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(100);
 const INDENT: &str = "                 ";
 
 pub(crate) enum Display {
-    /// Nothing before the report is complete.
+    /// Nothing before the report is complete, which is JSON.
     Quiet,
     Plain,
     Live,
@@ -30,7 +30,7 @@ impl Display {
         }
     }
 
-    /// Shows that something is under way.
+    /// Shows a spinner while the check runs.
     pub(crate) async fn while_busy<T>(&self, step: Step, work: impl Future<Output = T>) -> T {
         let Self::Live = self else { return work.await };
         let bar = ProgressBar::new_spinner().with_message(step.to_string());
@@ -51,8 +51,8 @@ impl Display {
 
 pub(crate) fn conclude(report: &Report) -> Result<(), Failure> {
     print(&match report.first_failure() {
-        None => "\nAll is well.\n".to_owned(),
-        Some(step) => format!("\nMend this first: {step}.\n"),
+        None => "\nAll checks passed.\n".to_owned(),
+        Some(step) => format!("\nFix this first: {step}.\n"),
     })
 }
 
@@ -60,7 +60,7 @@ fn lines(step: Step, outcome: &Outcome) -> String {
     let (sign, said) = match outcome {
         Outcome::Passed { summary, .. } => (style("✓").green(), summary.clone()),
         Outcome::Failed(finding) => (style("✗").red(), finding.cause.clone()),
-        Outcome::Skipped { because } => (style("-").dim(), format!("not tried without {because}")),
+        Outcome::Skipped { because } => (style("-").dim(), format!("skipped: needs {because}")),
     };
     let mut lines = format!("{sign} {step:14} {said}\n");
     let (mark, more) = match outcome {
@@ -96,7 +96,7 @@ mod tests {
         );
         assert_eq!(
             lines(Step::Login, &Outcome::Skipped { because: Step::Tls }),
-            "- login          not tried without TLS\n"
+            "- login          skipped: needs TLS\n"
         );
     }
 }

@@ -1,23 +1,30 @@
-//! Why a server refused a login, and what to do about it, the likeliest first. A server mostly does not say why.
+//! Likely causes of a refused login and what to do, the likeliest first. Servers rarely give the cause.
 
 use std::time::SystemTime;
 
 use entra_pg_core::{Claims, Error, ErrorKind, Rejection, Scope, Target};
+use postgres_protocol::escape::escape_identifier;
 
-use super::{report::Finding, token::not_yet_valid};
+use super::{
+    clock::{SET_THE_CLOCK, not_yet_valid},
+    report::Finding,
+};
 use crate::{
     principal::Kind,
-    sql::{Mapping, create_role, identifier},
+    sql::{Mapping, create_role},
 };
 
-/// What follows is on a line of its own, to be copied.
+/// SQL follows on the next line, to be copied.
 const AS_ADMINISTRATOR: &str = "as the server's Entra administrator, in the database postgres, run";
 
-/// What is known about a login that failed.
+const REVOKED: &str =
+    "the token was revoked: sign in again, or wait until the endpoint issues another";
+
+/// A login that failed.
 pub(super) struct Attempt<'a> {
     pub(super) target: &'a Target,
     pub(super) claims: &'a Claims,
-    /// The server's, if it answered with an error.
+    /// The server's, if it sent an error.
     pub(super) sqlstate: Option<&'a str>,
     pub(super) now: SystemTime,
 }
@@ -47,9 +54,8 @@ impl Attempt<'_> {
     fn cures(&self, rejection: Rejection) -> Vec<String> {
         match rejection {
             Rejection::Expired => vec![
-                "the server's clock says that the token has expired: set this machine's clock (NTP)"
-                    .into(),
-                "the token was revoked: sign in anew, or wait until the endpoint gives another".into(),
+                format!("the token has expired by the server's clock: {SET_THE_CLOCK}"),
+                REVOKED.into(),
             ],
             Rejection::Audience => vec![self.other_scope()],
             Rejection::Format => vec![
@@ -57,23 +63,23 @@ impl Attempt<'_> {
                     .into(),
             ],
             Rejection::NotEntra => vec![format!(
-                "the role has a password of its own, and is not mapped to Entra: log in as another role, or {AS_ADMINISTRATOR}\n\
+                "the role has its own password, and is not mapped to Entra: log in as another role, or {AS_ADMINISTRATOR}\n\
                  DROP ROLE {};\n{}",
-                identifier(self.role()),
+                escape_identifier(self.role()),
                 self.create()
             )],
             Rejection::TokenType => vec![format!(
-                "the role was made for another kind of principal: {AS_ADMINISTRATOR}\nDROP ROLE {};\n{}",
-                identifier(self.role()),
+                "the role was created for another kind of principal: {AS_ADMINISTRATOR}\nDROP ROLE {};\n{}",
+                escape_identifier(self.role()),
                 self.create()
             )],
-            _ => self.cures_of_a_server_that_does_not_say(),
+            _ => self.cures_without_a_cause(),
         }
     }
 
-    fn cures_of_a_server_that_does_not_say(&self) -> Vec<String> {
-        let clock = not_yet_valid(self.claims, self.now)
-            .map(|behind| format!("{behind}: set the clock (NTP)"));
+    fn cures_without_a_cause(&self) -> Vec<String> {
+        let clock =
+            not_yet_valid(self.claims, self.now).map(|behind| format!("{behind}: {SET_THE_CLOCK}"));
         let cloud = Scope::of_azure_host(self.target.hosts()[0].name())
             .is_none()
             .then(|| self.other_scope());
@@ -83,17 +89,14 @@ impl Attempt<'_> {
                 self.create()
             )),
             Some(format!(
-                "the role is mapped to another principal, as when an identity was made anew: {AS_ADMINISTRATOR}\n\
-                 SELECT * FROM pgaadauth_list_principals(false);\nand if the object id differs\nDROP ROLE {};\n{}",
-                identifier(self.role()),
+                "the role is mapped to another principal, as after an identity was deleted and created again: {AS_ADMINISTRATOR}\n\
+                 SELECT * FROM pgaadauth_list_principals(false);\nand, if the object id differs,\nDROP ROLE {};\n{}",
+                escape_identifier(self.role()),
                 self.create()
             )),
             self.tenant(),
             cloud,
-            Some(
-                "the token was revoked: sign in anew, or wait until the endpoint gives another"
-                    .into(),
-            ),
+            Some(REVOKED.into()),
         ];
         [clock, self.spelling(), self.group()]
             .into_iter()
@@ -102,13 +105,12 @@ impl Attempt<'_> {
             .collect()
     }
 
-    /// Roles' names are case-sensitive.
     fn spelling(&self) -> Option<String> {
         let own = self.claims.role_name()?;
         let role = self.role();
         (role != own && role.eq_ignore_ascii_case(own)).then(|| {
             format!(
-                "the case matters: the principal is called {own}, the URL or PGUSER says {role}"
+                "names are case-sensitive: the principal is called {own}, the URL or PGUSER names {role}"
             )
         })
     }
@@ -119,8 +121,8 @@ impl Attempt<'_> {
         let person = Kind::of(self.claims) == Some(Kind::User);
         (person && !role.eq_ignore_ascii_case(own)).then(|| {
             format!(
-                "if {role} is a group, {own} must be its member, and the role must have been made for the group: run what this prints\nentra-pg \
-                 role-sql --name '{role}' --type group --object-id ID"
+                "if {role} is a group, {own} must be a member of it, and the role must have been created for the group, with the \
+                 output of\nentra-pg role-sql --name '{role}' --type group --object-id ID"
             )
         })
     }
@@ -128,8 +130,8 @@ impl Attempt<'_> {
     fn tenant(&self) -> Option<String> {
         let tenant = self.claims.tenant_id.as_deref()?;
         Some(format!(
-            "the token was issued by the tenant {tenant}: if the server belongs to another, sign in to that one, as in \
-             az login --tenant"
+            "the token was issued by the tenant {tenant}: if the server belongs to another tenant, sign in to that one (az login \
+             --tenant)"
         ))
     }
 
@@ -147,25 +149,25 @@ impl Attempt<'_> {
         let audience = self.claims.audience.as_deref();
         format!(
             "the token is for {}: if the server belongs to another cloud, name that cloud's resource with --scope (in a \
-             program: Target::with_scope), as in https://ossrdbms-aad.database.usgovcloudapi.net",
+             program: Target::with_scope), for example https://ossrdbms-aad.database.usgovcloudapi.net",
             audience.unwrap_or(self.target.scope().resource())
         )
     }
 
-    /// Refusals that have nothing to do with the token.
+    /// For refusals that are not about the token.
     fn cures_by_state(&self) -> Option<String> {
         let database = self.target.database().unwrap_or(self.role());
         Some(match self.sqlstate? {
             "3D000" => format!(
                 "correct the database's name in the URL or PGDATABASE, or create it\nCREATE DATABASE {};",
-                identifier(database)
+                escape_identifier(database)
             ),
             "42501" => format!(
                 "as an administrator, run\nGRANT CONNECT ON DATABASE {} TO {};",
-                identifier(database),
-                identifier(self.role())
+                escape_identifier(database),
+                escape_identifier(self.role())
             ),
-            "53300" => "all connections are taken: make the pools smaller, or use the server's PgBouncer (port 6432)".into(),
+            "53300" => "all connections are in use: make the pools smaller, or use the server's PgBouncer (port 6432)".into(),
             "57P01" | "57P02" | "57P03" => "the server is starting or stopping: wait a minute".into(),
             _ => return None,
         })
@@ -210,9 +212,9 @@ mod tests {
     )]
     #[case::other(
         Rejection::Other,
-        "if developers is a group, alice@contoso.com must be its member"
+        "if developers is a group, alice@contoso.com must be a member of it"
     )]
-    fn what_the_server_says_comes_first(#[case] rejection: Rejection, #[case] first: &str) {
+    fn the_servers_reason_comes_first(#[case] rejection: Rejection, #[case] first: &str) {
         let finding = found(
             AZURE,
             &user("alice@contoso.com"),

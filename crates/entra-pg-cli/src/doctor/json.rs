@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_told_all_that_people_are() {
+    fn it_has_all_that_people_see() {
         let mut report = Report::default();
         report.add(Step::Dns, Outcome::passed("fine"));
         let finding = Finding::new("cause", "cure");

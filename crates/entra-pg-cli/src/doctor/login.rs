@@ -10,13 +10,19 @@ use entra_pg_tokio_postgres::{
 
 use super::{
     explain::{Attempt, explain},
-    patient::Found,
-    report::Outcome,
+    report::{CheckResult, Outcome},
 };
 
-pub(super) async fn log_in(target: &Target, entra: &Entra, token: &Token) -> Found<Option<Client>> {
+pub(super) async fn log_in(
+    target: &Target,
+    entra: &Entra,
+    token: &Token,
+) -> CheckResult<Option<Client>> {
     match connect(target, entra).await {
-        Ok(client) => Ok((Some(client), Outcome::passed("the server let us in"))),
+        Ok(client) => Ok((
+            Some(client),
+            Outcome::passed("the server accepted the token"),
+        )),
         Err(error) => {
             let driver = error
                 .source()

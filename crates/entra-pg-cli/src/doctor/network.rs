@@ -11,54 +11,58 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    patient::Found,
-    report::{Finding, Outcome},
-};
+use super::report::{CheckResult, Finding, Outcome};
 
-pub(super) async fn look_up(target: &Target) -> Found<Vec<SocketAddr>> {
-    let (host, port) = (target.hosts()[0].name(), target.hosts()[0].port());
-    let found = timeout(target.connect_timeout(), lookup_host((host, port))).await;
+pub(super) async fn look_up(target: &Target) -> CheckResult<Vec<SocketAddr>> {
+    let host = target.hosts()[0].name();
+    let found = timeout(
+        target.connect_timeout(),
+        lookup_host((host, target.hosts()[0].port())),
+    )
+    .await;
     let reason = match found {
         Ok(Ok(addresses)) => {
             let addresses: Vec<_> = addresses.collect();
             if !addresses.is_empty() {
-                let outcome = Outcome::passed(known_as(host, &addresses));
+                let outcome = Outcome::passed(describe(host, &addresses));
                 return Ok((addresses, outcome));
             }
-            "it has no address".to_owned()
+            "no addresses".to_owned()
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!(
-            "no answer within {} s",
+            "no response within {} s",
             target.connect_timeout().as_secs_f64()
         ),
     };
     Err(Finding::new(
         format!("the name {host} was not found: {reason}"),
         if Scope::of_azure_host(host).is_some() {
-            "check how the server's name is written, and that the server exists; one with private access only has an address \
-             inside its virtual network, by the private DNS zone that is linked to it"
+            "check the spelling of the server's name, and that the server exists; with private access, its name resolves only \
+             inside its virtual network, through the private DNS zone that is linked to it"
         } else {
-            "check how the host's name is written; Azure's look like myserver.postgres.database.azure.com"
+            "check the spelling of the host's name; Azure's look like myserver.postgres.database.azure.com"
         },
     ))
 }
 
-fn known_as(host: &str, addresses: &[SocketAddr]) -> String {
+fn describe(host: &str, addresses: &[SocketAddr]) -> String {
     if host.parse::<IpAddr>().is_ok() {
-        return format!("{host} is an address");
+        return format!("{host} is an IP address");
     }
     let mut known: Vec<_> = addresses
         .iter()
         .map(|address| address.ip().to_string())
         .collect();
     known.dedup();
-    format!("{host} is {}", known.join(", "))
+    format!("{host} resolves to {}", known.join(", "))
 }
 
-/// The first address that accepts a connection, as drivers take it.
-pub(super) async fn reach(target: &Target, addresses: &[SocketAddr]) -> Found<Option<SocketAddr>> {
+/// Returns the first address that accepts a connection, as drivers do.
+pub(super) async fn reach(
+    target: &Target,
+    addresses: &[SocketAddr],
+) -> CheckResult<Option<SocketAddr>> {
     let mut refusals = Vec::new();
     for address in addresses {
         match timeout(target.connect_timeout(), TcpStream::connect(address)).await {
@@ -84,10 +88,10 @@ fn unreachable(refusals: &[(SocketAddr, io::Error)]) -> Finding {
     Finding::new(
         said.join("; "),
         if refused {
-            "nothing listens there: check the port (PostgreSQL's is 5432, PgBouncer's on Azure is 6432), and that the server runs"
+            "nothing listens there: check the port (5432, for PgBouncer on Azure 6432), and that the server is running"
         } else {
-            "something drops the packets: add this machine's address to the server's firewall rules, or connect from inside its \
-             virtual network; and check that the server runs"
+            "a firewall drops the packets: add this machine's address to the server's firewall rules, or connect from inside its \
+             virtual network; and check that the server is running"
         },
     )
 }

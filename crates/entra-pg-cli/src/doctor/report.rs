@@ -1,4 +1,4 @@
-//! What was checked, and what came of it.
+//! The checks and their outcomes.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl Step {
         Self::Role,
     ];
 
-    /// What must have passed before it can be tried.
+    /// Returns the checks that have to pass before this one.
     fn needs(self) -> &'static [Self] {
         match self {
             Self::Configuration | Self::Credential => &[],
@@ -50,7 +50,7 @@ impl Step {
         }
     }
 
-    /// For programs.
+    /// The name in JSON.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Configuration => "configuration",
@@ -76,10 +76,10 @@ impl fmt::Display for Step {
     }
 }
 
-/// What came of one check.
+/// The outcome of one check.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// With what was found, and what may be worth knowing.
+    /// With notes on what may become a problem.
     Passed {
         summary: String,
         notes: Vec<String>,
@@ -90,7 +90,7 @@ pub(crate) enum Outcome {
     },
 }
 
-/// Why something failed, and what to do about it: the likeliest first.
+/// Why a check failed, and what to do about it, the likeliest first.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) cause: String,
@@ -115,6 +115,9 @@ impl From<entra_pg_core::Error> for Finding {
     }
 }
 
+/// What a check found, and its outcome if it passed.
+pub(super) type CheckResult<T> = Result<(T, Outcome), Finding>;
+
 impl Outcome {
     pub(crate) fn passed(summary: impl Into<String>) -> Self {
         Self::Passed {
@@ -132,7 +135,7 @@ impl Report {
         self.0.push((step, outcome));
     }
 
-    /// The first check that this one needs and that has not passed.
+    /// Returns the first check that this one needs and that has not passed.
     pub(crate) fn missing_for(&self, step: Step) -> Option<Step> {
         let passed = |needed: &Step| {
             self.0
@@ -146,7 +149,7 @@ impl Report {
         &self.0
     }
 
-    /// What to look at first.
+    /// Returns the check to fix first.
     pub(crate) fn first_failure(&self) -> Option<Step> {
         let failed = |(step, outcome): &(Step, Outcome)| {
             matches!(outcome, Outcome::Failed(_)).then_some(*step)

@@ -1,30 +1,27 @@
-//! What the role may do, once it is logged in.
+//! What the role may do after the login.
 
 use std::time::{Duration, SystemTime};
 
 use entra_pg_core::chain;
 use entra_pg_tokio_postgres::tokio_postgres::{Client, Row};
+use postgres_protocol::escape::escape_identifier;
 use tokio::time::timeout;
 
-use super::{
-    patient::Found,
-    report::{Finding, Outcome},
-    token::between,
-};
-use crate::{sql::identifier, words};
+use super::report::{CheckResult, Finding, Outcome};
+use crate::time::between;
 
-/// The server answered a moment ago.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Tokens are not given out for the second.
-const CLOCKS_AGREE: i64 = 60;
+/// The login worked a moment ago.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Tokens live for much longer.
+const CLOCK_TOLERANCE: i64 = 60;
 
-const QUESTION: &str = "SELECT current_user::text AS role, current_database()::text AS database, current_schema()::text AS schema, \
+const QUERY: &str = "SELECT current_user::text AS role, current_database()::text AS database, current_schema()::text AS schema, \
     coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create, \
     (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user) AS administers, \
     extract(epoch FROM clock_timestamp())::float8 AS time, \
     current_setting('server_version') AS version";
 
-/// What the server says about the session.
+/// The session as the server sees it.
 struct Session {
     role: String,
     database: String,
@@ -35,16 +32,16 @@ struct Session {
     time: SystemTime,
 }
 
-pub(super) async fn look(client: &Client) -> Found<()> {
+pub(super) async fn inspect(client: &Client) -> CheckResult<()> {
     let failed = |reason: String| {
         Finding::new(
-            format!("the role is logged in, but a query failed: {reason}"),
+            format!("the login worked, but a query failed: {reason}"),
             "check the server's health",
         )
     };
-    let row = timeout(PATIENCE, client.query_one(QUESTION, &[]))
+    let row = timeout(QUERY_TIMEOUT, client.query_one(QUERY, &[]))
         .await
-        .map_err(|_| failed(format!("no answer within {} s", PATIENCE.as_secs())))?
+        .map_err(|_| failed(format!("no response within {} s", QUERY_TIMEOUT.as_secs())))?
         .map_err(|error| failed(chain(&error)))?;
     let session = Session::read(&row).map_err(|error| failed(chain(&error)))?;
     Ok(((), session.outcome(SystemTime::now())))
@@ -88,25 +85,25 @@ impl Session {
         }
     }
 
-    /// Since version 15 only the database's owner may create tables in `public`, and migrations fail for everybody else.
+    /// Since version 15 only the database's owner may create tables in `public`, so migrations fail for all others.
     fn on_tables(&self) -> Option<String> {
         if self.may_create {
             return None;
         }
         let schema = self.schema.as_deref().unwrap_or("public");
         Some(format!(
-            "{} may not create tables in the schema {schema}; if it is to, as for migrations, run as an administrator in the database \
+            "{} may not create tables in the schema {schema}; if it should, as for migrations, run as an administrator in the database \
              {}\nGRANT USAGE, CREATE ON SCHEMA {} TO {};",
             self.role,
             self.database,
-            identifier(schema),
-            identifier(&self.role)
+            escape_identifier(schema),
+            escape_identifier(&self.role)
         ))
     }
 
     fn on_clocks(&self, now: SystemTime) -> Option<String> {
         let ahead = between(self.time, now);
-        if ahead.as_secs().abs() < CLOCKS_AGREE {
+        if ahead.as_secs().abs() < CLOCK_TOLERANCE {
             return None;
         }
         let direction = if ahead.is_positive() {
@@ -115,8 +112,8 @@ impl Session {
             "behind"
         };
         Some(format!(
-            "this machine's clock is {} {direction} the server's: set it (NTP), or tokens will seem to expire at the wrong time",
-            words::duration(ahead)
+            "this machine's clock is {:#} {direction} the server's: set it (NTP), or tokens seem to expire at the wrong time",
+            ahead.abs()
         ))
     }
 }
@@ -146,7 +143,7 @@ mod tests {
         Some("GRANT USAGE, CREATE ON SCHEMA \"shop\" TO \"app\";")
     )]
     #[case(false, None, Some("ON SCHEMA \"public\" TO \"app\";"))]
-    fn a_role_that_may_not_migrate_is_told_the_grant(
+    fn a_role_that_may_not_migrate_gets_the_grant(
         #[case] may_create: bool,
         #[case] schema: Option<&str>,
         #[case] grant: Option<&str>,
@@ -160,8 +157,8 @@ mod tests {
 
     #[rstest]
     #[case(10_030, None)]
-    #[case(10_600, Some("10 min ahead of"))]
-    #[case(9_400, Some("10 min behind"))]
+    #[case(10_600, Some("10m ahead of"))]
+    #[case(9_400, Some("10m behind"))]
     fn a_clock_that_is_off_is_noticed(#[case] now: u64, #[case] said: Option<&str>) {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
         let note = session(true, None).on_clocks(now);

@@ -13,33 +13,33 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     certificate::{self, Certificate},
-    patient::Found,
-    report::{Finding, Outcome},
+    clock::SET_THE_CLOCK,
+    report::{CheckResult, Finding, Outcome},
 };
 
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-SSLREQUEST>
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// Why there is no encrypted connection.
+/// Why the TLS handshake failed.
 #[derive(Debug)]
 enum Refusal {
-    /// The server has no TLS.
+    /// The server does not offer TLS.
     Declined,
-    /// It does not speak PostgreSQL.
-    Stranger,
+    /// It does not speak PostgreSQL's protocol.
+    NotPostgres,
     Broken(io::Error),
     TimedOut,
     /// The certificate, or the protocol.
     Rustls(rustls::Error),
 }
 
-pub(super) async fn shake_hands(target: &Target, address: SocketAddr) -> Found<()> {
+pub(super) async fn shake_hands(target: &Target, address: SocketAddr) -> CheckResult<()> {
     let config = entra_pg_rustls::client_config(target.root_certificates().to_der()?);
     match connect(target, address, config).await {
         Ok(stream) => Ok(((), verified(&stream))),
         Err(refusal) => {
             let seen = match &refusal {
-                Refusal::Rustls(_) => look(target, address).await,
+                Refusal::Rustls(_) => read_certificate(target, address).await,
                 _ => None,
             };
             Err(explain(target, &refusal, seen.as_ref()))
@@ -47,9 +47,9 @@ pub(super) async fn shake_hands(target: &Target, address: SocketAddr) -> Found<(
     }
 }
 
-/// The server's certificate, from a second handshake that is broken off as soon as it has come.
-async fn look(target: &Target, address: SocketAddr) -> Option<Certificate> {
-    let (config, seen) = certificate::onlooker(target.root_certificates()).ok()?;
+/// Reads the server's certificate in a second handshake, which ends as soon as it has arrived.
+async fn read_certificate(target: &Target, address: SocketAddr) -> Option<Certificate> {
+    let (config, seen) = certificate::observer(target.root_certificates()).ok()?;
     _ = connect(target, address, config).await;
     seen.take()
 }
@@ -74,7 +74,7 @@ async fn handshake(
     match tcp.read_u8().await.map_err(Refusal::Broken)? {
         b'S' => {}
         b'N' => return Err(Refusal::Declined),
-        _ => return Err(Refusal::Stranger),
+        _ => return Err(Refusal::NotPostgres),
     }
     let name = ServerName::try_from(target.hosts()[0].name().to_owned())
         .map_err(|error| Refusal::Broken(io::Error::other(error)))?;
@@ -119,30 +119,30 @@ fn verified(stream: &TlsStream<TcpStream>) -> Outcome {
 fn explain(target: &Target, refusal: &Refusal, seen: Option<&Certificate>) -> Finding {
     match refusal {
         Refusal::Declined => Finding::new(
-            "the server offers no TLS, so it would be sent no token",
+            "the server offers no TLS, and no token is sent without it",
             "this is not an Azure server: check the host and the port",
         ),
-        Refusal::Stranger => Finding::new(
-            "what listens there does not speak PostgreSQL",
+        Refusal::NotPostgres => Finding::new(
+            "the server does not speak PostgreSQL's protocol",
             "check the host and the port",
         ),
         Refusal::TimedOut => Finding::new(
             format!(
-                "the TLS handshake was not done within {} s",
+                "the TLS handshake timed out after {} s",
                 target.connect_timeout().as_secs_f64()
             ),
-            "the server, or something in between, stalls: check the server's health, and what firewalls and proxies do",
+            "the server, or a firewall or proxy in between, stalls: check the server's health, then those",
         ),
         Refusal::Broken(error) => Finding::new(
-            format!("the connection broke before it was encrypted: {error}"),
-            "check that this is the server's port, and what firewalls and proxies in between do",
+            format!("the connection broke during the TLS handshake: {error}"),
+            "check that this is the server's port, then firewalls and proxies in between",
         ),
         Refusal::Rustls(rustls::Error::InvalidCertificate(error)) => {
             about_the_certificate(target, error, seen)
         }
         Refusal::Rustls(error) => Finding::new(
             format!("the TLS handshake failed: {}", chain(error)),
-            "the server and this program have no version or cipher of TLS in common",
+            "the server and this program share no TLS version or cipher",
         ),
     }
 }
@@ -160,23 +160,23 @@ fn about_the_certificate(
             Finding::new(
                 format!("the server's certificate is for {names}, not for {host}"),
                 format!(
-                    "write the server's own name into the URL, in place of {host}: an address or an alias cannot be verified"
+                    "use the server's own name in the URL instead of {host}: an address or an alias cannot be verified"
                 ),
             )
         }
-        // A root of the same name whose key is another makes the signature look bad.
+        // A root of the same name with another key makes the signature look bad.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => Finding::new(
             format!(
-                "the server's certificate was issued by {issuer}, which leads to none of the trusted roots"
+                "the server's certificate was issued by {issuer}, which is not trusted"
             ),
             match target.root_certificates().file() {
                 Some(file) => format!(
-                    "{} lacks the root; Azure's servers need no sslrootcert: remove it from the URL, and PGSSLROOTCERT from the \
-                     environment",
+                    "{} does not contain its root; Azure's servers need no sslrootcert: remove it from the URL, and PGSSLROOTCERT from \
+                     the environment",
                     file.display()
                 ),
-                None => "install or update the platform's roots (Debian: ca-certificates); if something in between replaces \
-                     certificates, ask whoever runs it, since it could read the token"
+                None => "install or update the platform's roots (Debian: ca-certificates); if a proxy in between replaces certificates, \
+                     ask its administrator: it could read the token"
                     .to_owned(),
             },
         ),
@@ -184,18 +184,18 @@ fn about_the_certificate(
             let when = seen.map_or_else(String::new, |leaf| format!(" ({})", leaf.expires_on()));
             Finding::new(
                 format!("the server's certificate has expired{when}, by this machine's clock"),
-                "check this machine's clock; if it is right, the server's certificate has to be renewed",
+                "check this machine's clock; if it is right, renew the server's certificate",
             )
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             Finding::new(
                 "the server's certificate is not valid yet, by this machine's clock",
-                "set this machine's clock (NTP)",
+                SET_THE_CLOCK,
             )
         }
         other => Finding::new(
             format!("the server's certificate, issued by {issuer}, was not accepted: {other}"),
-            "check the host's name; if it is right, the server's certificate has to be replaced",
+            "check the host's name; if it is right, replace the server's certificate",
         ),
     }
 }
@@ -207,17 +207,17 @@ mod tests {
 
     #[rstest]
     #[case(Refusal::Declined, "no TLS", "not an Azure server")]
-    #[case(Refusal::Stranger, "does not speak PostgreSQL", "the port")]
-    #[case(Refusal::TimedOut, "within 15 s", "stalls")]
+    #[case(Refusal::NotPostgres, "does not speak PostgreSQL", "the port")]
+    #[case(Refusal::TimedOut, "after 15 s", "stalls")]
     #[case(Refusal::Rustls(CertificateError::UnknownIssuer.into()), "CN=Proxy", "ca-certificates")]
     #[case(Refusal::Rustls(CertificateError::NotValidForName.into()), "for a.example, not for my.example", "own name")]
     #[case(Refusal::Rustls(CertificateError::Expired.into()), "1970-01-01", "clock")]
     #[case(Refusal::Rustls(CertificateError::NotValidYet.into()), "not valid yet", "NTP")]
-    #[case(Refusal::Rustls(CertificateError::Revoked.into()), "Revoked", "replaced")]
+    #[case(Refusal::Rustls(CertificateError::Revoked.into()), "Revoked", "replace the server's certificate")]
     #[case(
         Refusal::Rustls(rustls::Error::HandshakeNotComplete),
         "handshake",
-        "in common"
+        "share no"
     )]
     fn each_refusal_names_its_cause_and_cure(
         #[case] refusal: Refusal,

@@ -1,38 +1,33 @@
-//! The token, and whether the server can take it.
+//! The token, and whether the server can accept it.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use entra_pg_core::{Claims, Entra, Scope, Target, Token};
-use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    patient::Found,
-    report::{Finding, Outcome},
+    clock::{SET_THE_CLOCK, not_yet_valid},
+    report::{CheckResult, Finding, Outcome},
 };
-use crate::{options::Server, words};
-
-/// Clocks that differ by less are taken to agree.
-const TOLERANCE: Duration = Duration::from_secs(5);
-const SET_THE_CLOCK: &str = "set this machine's clock (NTP)";
+use crate::{options::Server, time::between};
 
 pub(super) async fn obtain(
     server: &Server,
     target: Option<&Target>,
     entra: &Entra,
-) -> Found<Option<Token>> {
+) -> CheckResult<Option<Token>> {
     let scope = server.scope(target)?;
-    let token = entra.tokens(&scope).get(Server::patience(target)).await?;
+    let token = entra.tokens(&scope).get(Server::timeout(target)).await?;
     let now = SystemTime::now();
     let notes = inspect(&token.claims(), &scope, now)?;
     let summary = format!(
-        "for {}, lives another {}",
+        "for {}, expires in {:#}",
         scope.resource(),
-        words::duration(between(now, token.expires_on()))
+        between(now, token.expires_on())
     );
     Ok((Some(token), Outcome::Passed { summary, notes }))
 }
 
-/// What is odd about it; an error if no server would take it, or if it is not for this one to see.
+/// Returns notes; an error if the token is not for this server, which must not see it, or has expired.
 fn inspect(claims: &Claims, scope: &Scope, now: SystemTime) -> Result<Vec<String>, Finding> {
     if let Some(audience) = other_service(claims, scope) {
         return Err(Finding::new(
@@ -40,46 +35,31 @@ fn inspect(claims: &Claims, scope: &Scope, now: SystemTime) -> Result<Vec<String
                 "the token is for {audience}, not for {}; it was not sent to the server",
                 scope.resource()
             ),
-            "the credential does not give what it is asked for: check it, and the scope if you gave one",
+            "the credential returned another token than was requested: check it, and the scope if you gave one",
         ));
     }
     if let Some(expired) = claims.expires_on.filter(|expiry| *expiry <= now) {
         return Err(Finding::new(
+            format!("the token expired {:#} ago", between(expired, now)),
             format!(
-                "the token says that it expired {} ago",
-                words::duration(between(expired, now))
-            ),
-            format!(
-                "{SET_THE_CLOCK}; if it is right, the credential gives old tokens: sign in anew"
+                "{SET_THE_CLOCK}; if it is right, the credential returns old tokens: sign in again"
             ),
         ));
     }
     Ok(not_yet_valid(claims, now).into_iter().collect())
 }
 
-/// An audience that is a URL and not the one asked for. Some tokens hold the service's application id in its place.
+/// Returns an audience that is a URL, but not the requested one. Some tokens contain the service's application id instead.
 fn other_service<'a>(claims: &'a Claims, scope: &Scope) -> Option<&'a str> {
     let audience = claims.audience.as_deref()?;
     let same = audience.trim_end_matches('/') == scope.resource();
     (audience.contains("://") && !same).then_some(audience)
 }
 
-/// The sign of a clock that is behind: Entra's tokens are valid from the moment they are made, or before.
-pub(super) fn not_yet_valid(claims: &Claims, now: SystemTime) -> Option<String> {
-    let from = claims.not_before.filter(|from| *from > now + TOLERANCE)?;
-    Some(format!(
-        "the token becomes valid only in {}: this machine's clock is behind, or the token endpoint's is ahead",
-        words::duration(between(now, from))
-    ))
-}
-
-pub(super) fn between(from: SystemTime, until: SystemTime) -> SignedDuration {
-    let timestamp = |time| Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
-    timestamp(until).duration_since(timestamp(from))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use rstest::rstest;
 
@@ -100,10 +80,10 @@ mod tests {
     #[case::slash(claims("https://ossrdbms-aad.database.windows.net/", HOUR, 3 * HOUR), Ok(None))]
     #[case::application_id(claims("123cd850-d9df-40bd-94d5-c9f07b7fa203", HOUR, 3 * HOUR), Ok(None))]
     #[case::opaque(Claims::default(), Ok(None))]
-    #[case::behind(claims(RIGHT, 3 * HOUR, 4 * HOUR), Ok(Some("only in 1 h")))]
+    #[case::behind(claims(RIGHT, 3 * HOUR, 4 * HOUR), Ok(Some("only in 1h")))]
     #[case::other_service(claims("https://vault.azure.net", HOUR, 3 * HOUR), Err("for https://vault.azure.net"))]
-    #[case::expired(claims(RIGHT, HOUR, HOUR + HOUR / 2), Err("expired 30 min ago"))]
-    fn a_token_that_no_server_would_take_is_told(
+    #[case::expired(claims(RIGHT, HOUR, HOUR + HOUR / 2), Err("expired 30m ago"))]
+    fn a_token_that_no_server_would_accept_is_reported(
         #[case] claims: Claims,
         #[case] expected: Result<Option<&str>, &str>,
     ) {

@@ -111,7 +111,7 @@ async fn clocks_that_disagree() {
                 "login",
                 6,
                 "the server refused the login",
-                "the token becomes valid only in 59 min",
+                "the token becomes valid only in 59m",
             ),
         ),
     ] {
@@ -171,7 +171,7 @@ async fn tokens_that_the_server_does_not_take() {
         (
             "expired",
             mint(TokenSpec::new("app").expired()),
-            found("token", 4, "expired 1 min", "sign in anew"),
+            found("token", 4, "expired 1m", "sign in again"),
         ),
         (
             "of another key",
@@ -288,7 +288,7 @@ async fn servers_that_cannot_be_reached() {
     let expected = found("tcp", 5, "refused", "nothing listens there");
     examine("closed port", doctor(shared(), &url), &expected).await;
     let url = "postgres://app@no-such-server.invalid/x";
-    let expected = found("dns", 5, "no-such-server.invalid was not found", "written");
+    let expected = found("dns", 5, "no-such-server.invalid was not found", "spelling");
     examine("unknown host", doctor(shared(), url), &expected).await;
 }
 
@@ -353,7 +353,7 @@ async fn what_listens_there_is_no_healthy_server() {
             "silence",
             servers::silent().await,
             None,
-            "within 2 s",
+            "timed out after 2 s",
             "stalls",
         ),
         (
@@ -375,7 +375,7 @@ async fn what_listens_there_is_no_healthy_server() {
             expired.port,
             Some(expired.roots.path()),
             "has expired (2020-01-02)",
-            "renewed",
+            "renew the server's certificate",
         ),
     ] {
         let roots = roots.map_or_else(String::new, |path| {

@@ -47,7 +47,13 @@ async fn a_url_selects_the_server() {
 async fn its_own_arguments_are_left_alone() {
     for arguments in [
         &["psql", "template1", "-XAtc", "SELECT current_database()"][..],
-        &["psql", "-XAtd", "template1", "-c", "SELECT current_database()"],
+        &[
+            "psql",
+            "-XAtd",
+            "template1",
+            "-c",
+            "SELECT current_database()",
+        ],
         &["psql", "-XAt", "-v", "db=template1", "-f", "/dev/stdin"],
     ] {
         let mut script = NamedTempFile::new().expect("a file");
@@ -68,23 +74,41 @@ async fn there_is_no_token_in_its_environment_and_nothing_is_left() {
     let place_of = format!("PGHOST={}", place.path().display());
     assert!(outcome.stdout.contains(&place_of), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains("eyJ") && !outcome.stdout.contains("PGPASSWORD"));
-    assert!(fs::read_dir(place.path()).expect("a folder").next().is_none());
+    assert!(
+        fs::read_dir(place.path())
+            .expect("a folder")
+            .next()
+            .is_none()
+    );
 }
 
 /// Another server is psql's own business: it gets no token, and its certificate is verified.
 #[tokio::test]
 async fn a_token_does_not_leave_to_another_server() {
     let url = shared().url();
-    let port = url.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next());
-    let direct = format!("host=127.0.0.1 port={} dbname=postgres", port.expect("a port"));
+    let port = url
+        .rsplit_once(':')
+        .and_then(|(_, rest)| rest.split('/').next());
+    let direct = format!(
+        "host=localhost port={} dbname=postgres",
+        port.expect("a port")
+    );
     let outcome = run(shared(), &["psql", &direct, "-wXc", "SELECT 1"]).await;
     assert_eq!(outcome.status, 2, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("no password supplied"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("no password supplied"),
+        "{}",
+        outcome.stderr
+    );
 
     let unencrypted = format!("host=127.0.0.1 port={}", says(b"N").await);
     let outcome = run(shared(), &["psql", &unencrypted, "-wXc", "SELECT 1"]).await;
     assert_eq!(outcome.status, 2, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("SSL was required"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("SSL was required"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[tokio::test]

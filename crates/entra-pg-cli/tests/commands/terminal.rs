@@ -70,7 +70,7 @@ async fn the_doctor_is_live_on_a_terminal_and_plain_elsewhere() {
     assert_eq!(status, Some(0), "{shown}");
     let erased = "\u{1b}[2K";
     assert!(
-        shown.contains(erased) && shown.contains("All is well."),
+        shown.contains(erased) && shown.contains("All checks passed."),
         "{shown}"
     );
     slow.stop().await.expect("stops");
@@ -139,7 +139,9 @@ async fn an_interrupt_typed_in_psql_cancels_the_query_and_ends_nothing_else() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     terminal.write_all(b"\x03").expect("typed");
     read_until(&mut terminal, "canceling statement due to user request");
-    terminal.write_all(b"SELECT 'go' || 'ne on';\n").expect("typed");
+    terminal
+        .write_all(b"SELECT 'go' || 'ne on';\n")
+        .expect("typed");
     read_until(&mut terminal, "gone on");
     terminal.write_all(b"\\q\n").expect("typed");
     // Else the terminal's buffer may be full.

@@ -1,4 +1,4 @@
-//! What is known so far, and the checks that add to it.
+//! What the checks have found so far, and which check runs with what.
 
 use std::net::SocketAddr;
 
@@ -7,15 +7,12 @@ use entra_pg_tokio_postgres::tokio_postgres::Client;
 
 use super::{
     login, network,
-    report::{Finding, Outcome, Step},
+    report::{CheckResult, Finding, Outcome, Step},
     role, tls, token,
 };
 use crate::options::Server;
 
-/// A check that passed, with what it found.
-pub(super) type Found<T> = Result<(T, Outcome), Finding>;
-
-pub(super) struct Patient {
+pub(super) struct Context {
     server: Server,
     target: Option<Target>,
     addresses: Vec<SocketAddr>,
@@ -25,18 +22,18 @@ pub(super) struct Patient {
     client: Option<Client>,
 }
 
-/// Keeps what a check found; its outcome is what is reported.
-fn keep<T>(place: &mut T, found: Found<T>) -> Outcome {
-    match found {
+/// Keeps what a check found, and returns its outcome.
+fn keep<T>(field: &mut T, result: CheckResult<T>) -> Outcome {
+    match result {
         Ok((value, outcome)) => {
-            *place = value;
+            *field = value;
             outcome
         }
         Err(finding) => Outcome::Failed(finding),
     }
 }
 
-impl Patient {
+impl Context {
     pub(super) fn new(server: Server) -> Self {
         Self {
             server,
@@ -49,7 +46,7 @@ impl Patient {
         }
     }
 
-    /// `Report::missing_for` sees to it that what a check needs is there.
+    /// Runs a check. `Report::missing_for` makes sure that what it needs is there.
     pub(super) async fn check(&mut self, step: Step) -> Outcome {
         match (step, &self.target, &self.entra) {
             (Step::Configuration, ..) => keep(&mut self.target, configuration(&self.server)),
@@ -74,7 +71,7 @@ impl Patient {
                 None => not_ready(step),
             },
             (Step::Role, ..) => match &self.client {
-                Some(client) => keep(&mut (), role::look(client).await),
+                Some(client) => keep(&mut (), role::inspect(client).await),
                 None => not_ready(step),
             },
             _ => not_ready(step),
@@ -84,15 +81,15 @@ impl Patient {
 
 fn not_ready(step: Step) -> Outcome {
     Outcome::Failed(Finding::new(
-        format!("{step} was tried too early"),
-        "report this as a mistake of entra-pg",
+        format!("{step} was checked too early"),
+        "please report this bug of entra-pg",
     ))
 }
 
-fn configuration(server: &Server) -> Found<Option<Target>> {
+fn configuration(server: &Server) -> CheckResult<Option<Target>> {
     let target = server.target()?;
-    let role = target.user().unwrap_or("(the token's)");
-    let database = target.database().unwrap_or("(named like the role)");
+    let role = target.user().unwrap_or("(from the token)");
+    let database = target.database().unwrap_or("(as the role)");
     let roots = match (
         target.root_certificates().file(),
         target.has_explicit_root_certificates(),
@@ -108,7 +105,7 @@ fn configuration(server: &Server) -> Found<Option<Target>> {
     Ok((Some(target), outcome))
 }
 
-fn credential(server: &Server) -> Found<Option<Entra>> {
+fn credential(server: &Server) -> CheckResult<Option<Entra>> {
     let entra = server.identity.entra()?;
     let outcome = Outcome::passed(format!(
         "{}, because {}",
