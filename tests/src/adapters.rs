@@ -11,7 +11,7 @@ use entra_pg_sea_orm::sea_orm::{
     TransactionTrait,
 };
 use entra_pg_sqlx::{
-    ConnectEntra, Strategy,
+    EntraOptions, Strategy,
     sqlx::{self, PgPool, Postgres, Row, pool::PoolConnection, postgres::PgPoolOptions},
 };
 use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres};
@@ -84,7 +84,7 @@ pub trait Held: Send {
 }
 
 fn text(error: impl std::error::Error + 'static) -> String {
-    entra_pg_core::chain(&error)
+    entra_pg_core::connect::chain(&error)
 }
 
 // ------------------------------------------------------------------------------------------------------------------ sqlx
@@ -100,7 +100,7 @@ impl Adapter for Sqlx {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn Opened>, Error> {
-        open_sqlx(target, Strategy::Rotate(entra), size).await
+        open_sqlx(target, entra, Strategy::Rotate, size).await
     }
 }
 
@@ -115,20 +115,21 @@ impl Adapter for SqlxPerConnection {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn Opened>, Error> {
-        open_sqlx(target, Strategy::PerConnection(entra), size).await
+        open_sqlx(target, entra, Strategy::PerConnection, size).await
     }
 }
 
 async fn open_sqlx(
     target: Target,
-    strategy: Strategy<'_>,
+    entra: &Entra,
+    strategy: Strategy,
     size: u32,
 ) -> Result<Box<dyn Opened>, Error> {
-    let pool = PgPoolOptions::new()
+    let pool_options = PgPoolOptions::new()
         .max_connections(size)
-        .acquire_timeout(patience(30, size))
-        .connect_entra(target, strategy)
-        .await?;
+        .acquire_timeout(patience(30, size));
+    let options = EntraOptions::new().strategy(strategy);
+    let pool = entra_pg_sqlx::connect_with(pool_options, target, entra, options).await?;
     Ok(Box::new(pool))
 }
 
@@ -167,7 +168,7 @@ impl Adapter for SeaOrm {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn Opened>, Error> {
-        open_sea_orm(url, target, Strategy::Rotate(entra), size).await
+        open_sea_orm(url, target, entra, Strategy::Rotate, size).await
     }
 }
 
@@ -182,21 +183,25 @@ impl Adapter for SeaOrmPerConnection {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn Opened>, Error> {
-        open_sea_orm(url, target, Strategy::PerConnection(entra), size).await
+        open_sea_orm(url, target, entra, Strategy::PerConnection, size).await
     }
 }
 
 async fn open_sea_orm(
     url: &str,
     target: Target,
-    strategy: Strategy<'_>,
+    entra: &Entra,
+    strategy: Strategy,
     size: u32,
 ) -> Result<Box<dyn Opened>, Error> {
     let mut options = sea_orm::ConnectOptions::new(url);
     options
         .max_connections(size)
         .acquire_timeout(patience(10, size));
-    let db = entra_pg_sea_orm::connect_with(options, strategy, |_| Ok(target)).await?;
+    let entra_options = entra_pg_sea_orm::EntraOptions::new()
+        .strategy(strategy)
+        .target(target);
+    let db = entra_pg_sea_orm::connect_with(options, entra, entra_options).await?;
     Ok(Box::new(db))
 }
 

@@ -279,7 +279,7 @@ impl<'ast> Visit<'ast> for Texts {
 #[test]
 fn each_kind_of_error_has_a_heading_which_its_hint_names_and_there_is_no_other() {
     let headings: Vec<_> = sections().into_iter().map(|(heading, _)| heading).collect();
-    let expected: Vec<_> = ErrorKind::ALL.iter().map(|kind| kind.guide()).collect();
+    let expected: Vec<_> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
     assert_eq!(headings, expected);
     for (kind, heading) in ErrorKind::ALL.iter().zip(headings) {
         let hint = Error::new(*kind, "x").with_hint("do y").hint().to_owned();
@@ -310,7 +310,7 @@ impl Message {
         let headings: Vec<_> = ErrorKind::ALL
             .iter()
             .filter(|kind| self.guessed || format!("{kind:?}").starts_with(&self.kind))
-            .map(|kind| kind.guide())
+            .map(|kind| kind.code())
             .collect();
         let parts = self.texts.iter().flat_map(|text| fixed(text, '{', '}'));
         !self.texts.is_empty()

@@ -13,7 +13,7 @@ use azure_core::{
 use entra_pg_core::{Builder, Entra, Error, Scope, Target};
 use entra_pg_emulator::{Emulator, Fault};
 use entra_pg_proxy::Proxy;
-use entra_pg_sqlx::{ConnectEntra, sqlx::postgres::PgPoolOptions};
+use entra_pg_sqlx::sqlx::postgres::PgPoolOptions;
 use futures::future::join_all;
 use metrics_util::debugging::DebuggingRecorder;
 use tokio::{net::TcpListener, runtime::Runtime, time::timeout};
@@ -114,7 +114,7 @@ async fn each_adapter_succeeds_and_fails(emulator: &Emulator, ear: &Ear) {
             (
                 &entra,
                 &nowhere,
-                &[("reaching", "connect"), ("connecting", "connect")],
+                &[("tcp", "connect"), ("connecting", "connect")],
             ),
         ] {
             let error = fails(adapter, entra, url).await;
@@ -167,8 +167,7 @@ async fn a_pool_is_rotated_and_connections_are_lost(emulator: &Emulator, ear: &E
 
 async fn a_pool_is_led_elsewhere(emulator: &Emulator, ear: &Ear) {
     let entra = Entra::new(credential(emulator));
-    let pool = PgPoolOptions::new()
-        .connect_entra(target(emulator, "led"), &entra)
+    let pool = entra_pg_sqlx::connect(PgPoolOptions::new(), target(emulator, "led"), &entra)
         .await
         .expect("connects");
     let options = pool.connect_options().as_ref().clone();
@@ -182,7 +181,7 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
     let entra = Entra::new(credential(emulator));
     let proxy = Proxy::builder(
         entra
-            .database(target(emulator, "proxied"))
+            .login_provider(target(emulator, "proxied"))
             .expect("a target"),
     );
     let proxy = proxy.bind_private().expect("listens");
@@ -192,7 +191,7 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
         .error()
         .await;
     let nowhere = format!("postgres://nobody@localhost:{}/db", closed_port().await);
-    let nowhere = Proxy::builder(entra.database(nowhere.as_str()).expect("a target"));
+    let nowhere = Proxy::builder(entra.login_provider(nowhere.as_str()).expect("a target"));
     let nowhere = nowhere.bind_private().expect("listens");
     let cancel = [0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 2];
     let answer = Raw::begin_with(nowhere.address(), &cancel)
@@ -201,7 +200,7 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
         .await;
     assert_eq!(answer, None, "whoever cancels is told nothing");
     Raw::begin(nowhere.address(), "nobody").await.error().await;
-    for (phase, outcome) in [("ready", "ready"), ("reaching", "connect")] {
+    for (phase, outcome) in [("ready", "ready"), ("tcp", "connect")] {
         let values = [("adapter", "proxy"), ("phase", phase), ("outcome", outcome)];
         eventually(outcome, async || ear.has("connect", &values)).await;
     }

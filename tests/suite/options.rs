@@ -13,7 +13,7 @@ use entra_pg_sea_orm::sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement,
 };
 use entra_pg_sqlx::{
-    ConnectEntra,
+    EntraOptions,
     sqlx::{
         self, Connection, Row,
         postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
@@ -128,15 +128,19 @@ async fn a_lazy_sea_orm_connection_stays_lazy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn options_survive_the_rotation_of_a_token() {
     let (emulator, name) = (short_lived(), unique("rotated"));
-    let pool = PgPoolOptions::new()
-        .max_connections(2)
-        .connect_entra_with(target(emulator, &name), &entra(emulator), |options| {
-            options
-                .statement_cache_capacity(7)
-                .options([("lock_timeout", "1234ms")])
-        })
-        .await
-        .expect("connects");
+    let own = |options: PgConnectOptions| {
+        options
+            .statement_cache_capacity(7)
+            .options([("lock_timeout", "1234ms")])
+    };
+    let pool = entra_pg_sqlx::connect_with(
+        PgPoolOptions::new().max_connections(2),
+        target(emulator, &name),
+        &entra(emulator),
+        EntraOptions::new().configure(own),
+    )
+    .await
+    .expect("connects");
     let password = |pool: &sqlx::PgPool| format!("{:?}", pool.connect_options());
     let first = password(&pool);
     crate::world::eventually("the token is rotated", || async {
@@ -168,10 +172,13 @@ async fn options_survive_the_rotation_of_a_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_given_to_options_that_were_replaced() {
     let emulator = shared();
-    let pool = PgPoolOptions::new()
-        .connect_entra(target(emulator, "replaced"), &entra(emulator))
-        .await
-        .expect("connects");
+    let pool = entra_pg_sqlx::connect(
+        PgPoolOptions::new(),
+        target(emulator, "replaced"),
+        &entra(emulator),
+    )
+    .await
+    .expect("connects");
     let options = pool.connect_options().as_ref().clone();
     let kept = options
         .password("an old token")
@@ -192,10 +199,10 @@ async fn a_token_is_given_to_options_that_were_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_answers_is_not_blamed_for_a_callback_that_hangs() {
     let emulator = shared();
-    let error = PgPoolOptions::new()
+    let options = PgPoolOptions::new()
         .acquire_timeout(Duration::from_secs(1))
-        .after_connect(|_, _| Box::pin(std::future::pending()))
-        .connect_entra(target(emulator, "hangs"), &entra(emulator))
+        .after_connect(|_, _| Box::pin(std::future::pending()));
+    let error = entra_pg_sqlx::connect(options, target(emulator, "hangs"), &entra(emulator))
         .await
         .expect_err("it never gets ready");
     assert_eq!(error.kind(), ErrorKind::ConnectTimeout);
@@ -206,8 +213,11 @@ async fn a_server_that_answers_is_not_blamed_for_a_callback_that_hangs() {
 async fn verification_cannot_be_switched_off_by_a_closure() {
     let emulator = shared();
     let plain = |options: PgConnectOptions| options.ssl_mode(PgSslMode::Disable);
-    let pool = PgPoolOptions::new()
-        .connect_entra_with(target(emulator, "closure"), &entra(emulator), plain)
+    let connect = async |options| {
+        let (target, entra) = (target(emulator, "closure"), entra(emulator));
+        entra_pg_sqlx::connect_with(PgPoolOptions::new(), target, &entra, options).await
+    };
+    let pool = connect(EntraOptions::new().configure(plain))
         .await
         .expect("connects");
     assert!(matches!(
@@ -217,8 +227,7 @@ async fn verification_cannot_be_switched_off_by_a_closure() {
     pool.close().await;
 
     let socket = |options: PgConnectOptions| options.socket("/var/run/postgresql");
-    let error = PgPoolOptions::new()
-        .connect_entra_with(target(emulator, "closure"), &entra(emulator), socket)
+    let error = connect(EntraOptions::new().configure(socket))
         .await
         .expect_err("a socket has no certificate");
     assert_eq!(error.kind(), ErrorKind::InvalidTarget);
@@ -227,12 +236,14 @@ async fn verification_cannot_be_switched_off_by_a_closure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
     let emulator = shared();
-    let connector =
-        Connector::with_config(target(emulator, "config"), &entra(emulator), |config| {
+    let connector = Connector::builder(target(emulator, "config"), &entra(emulator))
+        .configure(|mut config| {
             config
                 .options("-c lock_timeout=1234ms")
                 .ssl_mode(SslMode::Disable);
+            config
         })
+        .build()
         .expect("a connector");
     let client = connector.connect_and_spawn().await.expect("connects");
     let row = client
@@ -244,18 +255,21 @@ async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
         ("1234ms", true)
     );
 
-    let added: fn(&mut Config) = |config| {
-        config.host("evil.example");
+    let added: fn(Config) -> Config = |mut config| config.host("evil.example").clone();
+    let replaced: fn(Config) -> Config = |_| "host=evil.example".parse().expect("a configuration");
+    let by_address: fn(Config) -> Config = |mut config| {
+        let address = "192.0.2.1".parse().expect("an address");
+        config.hostaddr(address).clone()
     };
-    let replaced: fn(&mut Config) = |config| {
-        *config = "host=evil.example".parse().expect("a configuration");
+    let by_address_alone: fn(Config) -> Config = |_| {
+        let address = "192.0.2.1".parse().expect("an address");
+        Config::new().hostaddr(address).clone()
     };
-    let by_address: fn(&mut Config) = |config| {
-        config.hostaddr("192.0.2.1".parse().expect("an address"));
-    };
-    for change in [added, replaced, by_address] {
-        let elsewhere =
-            Connector::with_config(target(emulator, "config"), &entra(emulator), change);
+    let nowhere: fn(Config) -> Config = |_| Config::new();
+    for change in [added, replaced, by_address, by_address_alone, nowhere] {
+        let elsewhere = Connector::builder(target(emulator, "config"), &entra(emulator))
+            .configure(change)
+            .build();
         let error = elsewhere
             .expect("a connector")
             .connect()
@@ -273,16 +287,17 @@ async fn the_platforms_roots_can_be_asked_for_by_name_or_by_none_in_every_adapte
         let url = format!("{}?sslrootcert={name}&connect_timeout=5", emulator.url());
         let target = Target::parse(&url).expect("a URL");
         // What sqlx makes of PGSSLROOTCERT, when it is set to this.
-        let as_variable = |options: PgConnectOptions| options.ssl_root_cert(name);
+        let as_variable = EntraOptions::new().configure(move |options| options.ssl_root_cert(name));
+        let entra = entra(emulator);
+        let pool_options = PgPoolOptions::new();
         let errors = [
-            PgPoolOptions::new()
-                .connect_entra_with(&target, &entra(emulator), as_variable)
+            entra_pg_sqlx::connect_with(pool_options, &target, &entra, as_variable)
                 .await
                 .map(drop),
-            entra_pg_sea_orm::connect(url.as_str(), &entra(emulator))
+            entra_pg_sea_orm::connect(ConnectOptions::new(url.as_str()), &entra)
                 .await
                 .map(drop),
-            entra_pg_tokio_postgres::connect(&target, &entra(emulator))
+            entra_pg_tokio_postgres::connect(&target, &entra)
                 .await
                 .map(drop),
         ];
@@ -304,11 +319,12 @@ async fn no_entry_point_takes_a_url_with_a_password() {
     let url = url(emulator, "password").replace("app@", "app:hunter2@");
     let url = url.as_str();
     let errors = [
-        PgPoolOptions::new()
-            .connect_entra(url, &entra)
+        entra_pg_sqlx::connect(PgPoolOptions::new(), url, &entra)
             .await
             .map(drop),
-        entra_pg_sea_orm::connect(url, &entra).await.map(drop),
+        entra_pg_sea_orm::connect(ConnectOptions::new(url), &entra)
+            .await
+            .map(drop),
         entra_pg_tokio_postgres::connect(url, &entra)
             .await
             .map(drop),
@@ -328,15 +344,23 @@ async fn a_token_does_not_follow_options_to_another_host() {
     let emulator = shared();
     let entra = entra(emulator);
     let elsewhere = |options: PgConnectOptions| options.host("evil.example");
-    let by_closure = PgPoolOptions::new()
-        .connect_entra_with(target(emulator, "elsewhere"), &entra, elsewhere)
-        .await
-        .map(drop);
+    let by_closure = entra_pg_sqlx::connect_with(
+        PgPoolOptions::new(),
+        target(emulator, "elsewhere"),
+        &entra,
+        EntraOptions::new().configure(elsewhere),
+    )
+    .await
+    .map(drop);
     // The policy of a loopback target must not reach another host.
-    let by_target =
-        entra_pg_sea_orm::connect_with("postgres://app@evil.example/db", &entra, |_| {
-            Target::parse("postgres://app@localhost/db")?.dangerously_without_tls()
-        });
+    let loopback = Target::parse("postgres://app@localhost/db")
+        .and_then(Target::dangerously_without_tls)
+        .expect("a target");
+    let by_target = entra_pg_sea_orm::connect_with(
+        ConnectOptions::new("postgres://app@evil.example/db"),
+        &entra,
+        entra_pg_sea_orm::EntraOptions::new().target(loopback),
+    );
     let mut options = ConnectOptions::new(url(emulator, "elsewhere"));
     options.map_sqlx_postgres_opts(|options| options.host("evil.example"));
     let by_map = entra_pg_sea_orm::connect(options, &entra);
@@ -359,10 +383,8 @@ async fn a_users_own_port_and_root_certificate_survive() {
     let bare = Target::parse("postgres://app@localhost:1/postgres").expect("a URL");
     let (port, ca) = (emulator.port(), emulator.ca_file().to_owned());
     let own = ca.clone();
-    let pool = PgPoolOptions::new()
-        .connect_entra_with(&bare, &entra(emulator), move |options| {
-            options.port(port).ssl_root_cert(own)
-        })
+    let own = EntraOptions::new().configure(move |options| options.port(port).ssl_root_cert(&own));
+    let pool = entra_pg_sqlx::connect_with(PgPoolOptions::new(), &bare, &entra(emulator), own)
         .await
         .expect("connects");
     pool.close().await;

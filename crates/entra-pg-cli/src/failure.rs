@@ -1,7 +1,6 @@
 //! How a subcommand fails: an exit status, and a message unless there is nothing to add.
 
 use entra_pg_core::Error;
-use entra_pg_process::WRAPPER_FAILED;
 
 use crate::status;
 
@@ -27,18 +26,12 @@ impl Failure {
         }
     }
 
-    /// The same as the wrapper's failure: all statuses below 125 are the program's.
+    /// The same for a subcommand that passes on the statuses of a program, which are below 125.
     pub(crate) fn before_the_program(self) -> Self {
         Self {
-            status: WRAPPER_FAILED,
+            status: status::NOT_STARTED,
             ..self
         }
-    }
-}
-
-impl From<entra_pg_process::Error> for Failure {
-    fn from(error: entra_pg_process::Error) -> Self {
-        Self::new(error.exit_status(), error.to_string())
     }
 }
 

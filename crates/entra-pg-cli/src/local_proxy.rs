@@ -2,19 +2,21 @@
 
 use std::process::Command;
 
-use entra_pg_core::{Database, Error, Login};
-use entra_pg_process::{Signal, Signals, run};
+use entra_pg_core::{Error, Login, LoginProvider};
 use entra_pg_proxy::{Address, Proxy, ProxyBuilder};
+use nix::sys::signal::Signal;
 
 use crate::{
     environment::{CONFLICTING_VARIABLES, Local, SERVER_VARIABLES},
     failure::Failure,
     options::Server,
+    program::not_run,
+    signals::{Signals, killed_by, supervise},
     status,
 };
 
 pub(crate) struct LocalProxy {
-    database: Database,
+    database: LoginProvider,
     login: Login,
     proxy: Proxy,
     signals: Signals,
@@ -32,7 +34,7 @@ impl LocalProxy {
         let database = server.database().map_err(failed)?;
         let login = tokio::select! {
             login = database.login() => login.map_err(failed)?,
-            signal = signals.recv() => return Err(Failure::silent(signal.exit_status())),
+            signal = signals.next() => return Err(Failure::silent(killed_by(signal))),
         };
         let database = database.with_user(login.user());
         let proxy = listen(Proxy::builder(database.clone())).map_err(failed)?;
@@ -65,18 +67,22 @@ impl LocalProxy {
 
     /// Runs the program. The proxy ends with it.
     pub(crate) async fn run(mut self, command: Command) -> Result<u8, Failure> {
-        let result = run(command, &mut self.signals).await;
+        let program = command.get_program().to_owned();
+        let result = match tokio::process::Command::from(command).spawn() {
+            Ok(child) => supervise(child, &mut self.signals).await,
+            Err(error) => Err(not_run(&program, &error)),
+        };
         self.proxy.close().await;
-        Ok(result?)
+        result
     }
 
     /// Serves until a signal ends us; Ctrl-C is the usual one.
     pub(crate) async fn serve(mut self) -> u8 {
-        let signal = self.signals.recv().await;
+        let signal = self.signals.next().await;
         self.proxy.close().await;
         match signal {
-            Signal::Interrupt => status::OK,
-            signal => signal.exit_status(),
+            Signal::SIGINT => status::OK,
+            signal => killed_by(signal),
         }
     }
 }

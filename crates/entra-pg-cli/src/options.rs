@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use entra_pg_core::{Builder, Database, Entra, Error, IntoTarget, Scope, Target, Token};
+use entra_pg_core::{Builder, Entra, Error, IntoTarget, LoginProvider, Scope, Target, Token};
 
 /// A URL that leaves everything to the `PG*` variables.
 const ALL_FROM_VARIABLES: &str = "postgres://";
@@ -72,9 +72,9 @@ impl Server {
         named.then(|| self.target()).transpose()
     }
 
-    pub(crate) fn database(&self) -> Result<Database, Error> {
+    pub(crate) fn database(&self) -> Result<LoginProvider, Error> {
         let target = self.target()?;
-        self.identity.entra()?.database(target)
+        self.identity.entra()?.login_provider(target)
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
 
 use clap::{ArgAction, Args};
 use entra_pg_core::Target;
-use entra_pg_process::{NOT_FOUND, WRAPPER_FAILED};
 use entra_pg_proxy::ProxyBuilder;
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
     local_proxy::LocalProxy,
     options::{Identity, Server},
     runtime::block_on,
-    trust,
+    status, trust,
 };
 
 /// Run psql, logged in with a fresh token for each connection
@@ -56,7 +55,7 @@ impl Psql {
     pub(crate) fn run(mut self) -> Result<u8, Failure> {
         if self.arguments.iter().any(|word| selects_server(word)) {
             return Err(Failure::new(
-                WRAPPER_FAILED,
+                status::NOT_STARTED,
                 "the host, the port and the role belong in the URL \
                  (write entra-pg psql postgres://ROLE@HOST:PORT/DATABASE)",
             ));
@@ -101,9 +100,9 @@ fn verify_other_servers(command: &mut Command, target: &Target) {
 }
 
 fn explain(failure: Failure) -> Failure {
-    if failure.status == NOT_FOUND {
+    if failure.status == status::NOT_FOUND {
         return Failure::new(
-            NOT_FOUND,
+            status::NOT_FOUND,
             "psql is not on the PATH (install it; Debian: postgresql-client)",
         );
     }

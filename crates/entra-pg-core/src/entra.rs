@@ -10,7 +10,7 @@ use std::{
 use azure_core::credentials::TokenCredential;
 
 use crate::{
-    Database, Error, IntoTarget, ManagedIdentity, RefreshPolicy, Scope, Status, TokenCache,
+    Error, IntoTarget, LoginProvider, ManagedIdentity, RefreshPolicy, Scope, Status, TokenCache,
     credential::{Credential, Selection, Surroundings, select, select_by_name},
     observe,
     token::Clock,
@@ -88,14 +88,14 @@ impl Entra {
         cache
     }
 
-    /// A database to log in to. What the adapters are made of.
+    /// Returns what provides the logins for a target. Adapters are made of it.
     ///
     /// # Errors
     /// As [`Target::parse`](crate::Target::parse).
-    pub fn database(&self, target: impl IntoTarget) -> Result<Database, Error> {
+    pub fn login_provider(&self, target: impl IntoTarget) -> Result<LoginProvider, Error> {
         let target = target.into_target()?;
         let tokens = self.tokens(target.scope());
-        Ok(Database::new(target, tokens))
+        Ok(LoginProvider::new(target, tokens))
     }
 
     /// How the tokens are, a [`Status`] per scope in use. For health checks; requests nothing.

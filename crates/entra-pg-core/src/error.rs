@@ -1,138 +1,82 @@
 //! The one error type of every adapter.
 //!
-//! An error says in which [`Phase`] something failed, what failed ([`ErrorKind`]), why (the cause, in words), what to do
-//! about it, and where to read more ([`Error::hint`]). Its texts hold no secret: whatever comes from outside passes
-//! [`redact`](crate::redact::redact) first, and the original error of a credential is never kept.
+//! An error says in which [`Phase`] something failed, what failed ([`ErrorKind`]), why (the cause, in words), and what to
+//! do about it ([`Error::hint`]). All of it is in one line, so the cause is not also a
+//! [`source`](std::error::Error::source): a report that prints the chain would print it twice. Texts hold no secret: what
+//! comes from outside passes redaction first, and the original error of a credential is never kept.
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use crate::{redact::redact, rejection::Rejection};
+use crate::{
+    connect::redact,
+    error_kind::{ErrorKind, Phase},
+};
 
-/// What was being done when the error occurred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Phase {
-    /// Reading the URL, the environment or a certificate file. Nothing was sent anywhere.
-    Configuration,
-    /// Getting a token from Microsoft Entra. The database was not contacted.
-    Token,
-    /// Opening the connection: TCP, TLS or authentication.
-    Connection,
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Configuration => "configuration",
-            Self::Token => "token",
-            Self::Connection => "connection",
-        })
-    }
-}
-
-/// What failed, for programs. [`Error`]'s `Display` is for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The URL, a `PG*` variable or a parameter in them cannot be used.
-    InvalidTarget,
-    /// The URL holds a password. The token is the password; a second one is a mistake, or a leak.
-    PasswordInUrl,
-    /// `sslmode` asks for a connection on which the token could be read by others.
-    InsecureTls,
-    /// The root certificates could not be read, or there are none.
-    RootCertificates,
-    /// The environment does not say which credential to use, or says so incompletely.
-    NoCredential,
-    /// No user was given, and the token names none.
-    NoUser,
-    /// The credential, or the endpoint behind it, gave no token.
-    TokenRequest,
-    /// What came back as a token cannot be one: empty, or expired on arrival.
-    UnusableToken,
-    /// No token came within the time allowed.
-    TokenTimeout,
-    /// The server could not be reached, or the connection broke before it was ready.
-    Connect,
-    /// The connection was not ready within the time allowed.
-    ConnectTimeout,
-    /// The server's certificate was not accepted, or the server offers no TLS.
-    Tls,
-    /// The server refused the login.
-    Rejected(Rejection),
-    /// The local proxy could not listen where it was told to: the port or the socket is taken, or its directory is open to others.
-    Listen,
-    /// A call that needs a Tokio runtime was made outside of one, or in one that is shutting down.
-    Runtime,
-}
-
-impl ErrorKind {
-    /// The phase that this kind of error belongs to.
-    pub fn phase(self) -> Phase {
-        match self {
-            Self::InvalidTarget
-            | Self::PasswordInUrl
-            | Self::InsecureTls
-            | Self::RootCertificates
-            | Self::NoCredential
-            | Self::NoUser
-            | Self::Listen
-            | Self::Runtime => Phase::Configuration,
-            Self::TokenRequest | Self::UnusableToken | Self::TokenTimeout => Phase::Token,
-            Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Rejected(_) => {
-                Phase::Connection
-            }
-        }
-    }
-}
+type DriverError = Arc<dyn StdError + Send + Sync>;
 
 /// An error of this crate or of an adapter. Cheap to clone: one failed token request answers every waiting caller.
 ///
-/// `Display` gives one line that holds everything: phase, what failed, why, and the hint. It is what should be logged.
-/// [`source`](StdError::source) gives the driver's own error where there is one, to be downcast.
+/// `Display` and `Debug` print the same line, which holds everything: phase, what failed, why, the hint, and where
+/// [`error_codes`](crate::error_codes) says more. It is what should be logged. [`driver_error`](Self::driver_error)
+/// returns the driver's own error where there is one.
+///
+/// ```
+/// use entra_pg_core::{ErrorKind, Target};
+///
+/// let error = Target::parse("postgres://app:secret@myserver.postgres.database.azure.com/orders").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::PasswordInUrl);
+/// assert_eq!(error.code(), "password-in-url");
+/// assert!(error.to_string().starts_with("configuration failed: the URL holds a password"));
+/// assert_eq!(format!("{error:?}"), error.to_string());
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Details>);
 
+#[derive(Clone)]
 struct Details {
     kind: ErrorKind,
     message: String,
     hint: String,
     transient: bool,
     retry_after: Option<Duration>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    driver_error: Option<DriverError>,
 }
 
 impl Error {
-    /// An error that a retry cannot help. `message` says what failed and why. What to do is said in general words until
-    /// [`with_hint`](Self::with_hint) knows better.
+    /// Creates an error that a retry cannot help. `message` says what failed and why; until
+    /// [`with_hint`](Self::with_hint) knows better, the hint is the general advice for this kind.
     pub fn new(kind: ErrorKind, message: impl AsRef<str>) -> Self {
         Self(Arc::new(Details {
             kind,
             message: redact(message.as_ref()),
-            hint: reference(kind.advice(), kind),
+            hint: with_reference(kind.advice(), kind),
             transient: false,
             retry_after: None,
-            source: None,
+            driver_error: None,
         }))
     }
 
-    /// Says what to do about it.
+    /// Sets what to do about it.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        let hint = reference(&redact(&hint.into()), self.kind());
+        let hint = with_reference(&redact(&hint.into()), self.kind());
         self.map(|details| details.hint = hint)
     }
 
-    /// Says that the same call may succeed later.
+    /// Sets whether the same call may succeed later.
     #[must_use]
     pub fn transient(self, transient: bool) -> Self {
         self.map(|details| details.transient = transient)
     }
 
-    /// Keeps the driver's error as the [`source`](StdError::source). It must not be one whose `Debug` prints a secret.
+    /// Keeps the driver's error for [`driver_error`](Self::driver_error). Its `Debug` must not print a secret.
     #[must_use]
-    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.map(|details| details.source = Some(source.into()))
+    pub fn with_driver_error(self, error: impl StdError + Send + Sync + 'static) -> Self {
+        self.map(|details| details.driver_error = Some(Arc::new(error)))
+    }
+
+    pub(crate) fn with_shared_driver_error(self, error: Option<DriverError>) -> Self {
+        self.map(|details| details.driver_error = error)
     }
 
     pub(crate) fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
@@ -143,48 +87,45 @@ impl Error {
         self.0.retry_after
     }
 
-    /// What failed, for programs.
+    /// Returns what failed, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What was being done.
+    /// Returns what was being done.
     pub fn phase(&self) -> Phase {
         self.0.kind.phase()
     }
 
-    /// Whether the same call may succeed later without anything being changed.
+    /// Returns whether the same call may succeed later without a change.
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
 
-    /// The heading of `docs/errors.md` that says what it means and what to do.
-    pub fn guide(&self) -> &'static str {
-        self.0.kind.guide()
+    /// Returns the stable name that logs and metrics use, and under which [`error_codes`](crate::error_codes) explains
+    /// the error.
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code()
     }
 
-    /// What failed and why, without phase and hint.
+    /// Returns what failed and why, without phase and hint.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do about it, and which heading of the error guide says more.
+    /// Returns what to do about it, and where [`error_codes`](crate::error_codes) says more.
     pub fn hint(&self) -> &str {
         &self.0.hint
     }
 
-    /// `Arc` because errors are shared; builders run before that, so the clone of the details never happens in practice.
-    fn map(self, change: impl FnOnce(&mut Details)) -> Self {
-        let mut details = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Details {
-            kind: shared.kind,
-            message: shared.message.clone(),
-            hint: shared.hint.clone(),
-            transient: shared.transient,
-            retry_after: shared.retry_after,
-            source: None,
-        });
-        change(&mut details);
-        Self(Arc::new(details))
+    /// Returns the driver's own error, to be downcast. Its text is already part of the message.
+    pub fn driver_error(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.driver_error.as_deref()
+    }
+
+    fn map(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 }
 
@@ -195,44 +136,17 @@ impl fmt::Display for Error {
     }
 }
 
+/// As `Display`: a program whose `main` returns an error prints it so.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("hint", &self.0.hint)
-            .field("transient", &self.0.transient)
-            .finish()
+        fmt::Display::fmt(self, f)
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
-    }
-}
+impl StdError for Error {}
 
-/// The crates have no known address on the web; the file lies in their repository.
-fn reference(hint: &str, kind: ErrorKind) -> String {
-    format!("{hint}; see docs/errors.md#{}", kind.guide())
-}
-
-/// The texts of an error and of all its sources, joined by `: `, each said once.
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let cause = source.to_string();
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        next = source.source();
-    }
-    redact(&text)
+fn with_reference(hint: &str, kind: ErrorKind) -> String {
+    format!("{hint}; see entra_pg_core::error_codes#{}", kind.code())
 }
 
 #[cfg(test)]
@@ -243,28 +157,33 @@ mod tests {
     fn display_leaves_out_neither_the_cause_nor_the_cure() {
         let error =
             Error::new(ErrorKind::NoUser, "no user").with_hint("write postgres://NAME@host/db");
-        assert_eq!(
-            error.to_string(),
-            "configuration failed: no user (write postgres://NAME@host/db; see docs/errors.md#no-user)"
-        );
+        let line = "token failed: no user (write postgres://NAME@host/db; see entra_pg_core::error_codes#no-user)";
+        assert_eq!(error.to_string(), line);
+        assert_eq!(format!("{error:?}"), line, "what `main` prints");
     }
 
     #[test]
     fn no_error_leaves_its_reader_without_a_next_step() {
         for kind in ErrorKind::ALL {
             let error = Error::new(*kind, "something");
-            let reference = format!("; see docs/errors.md#{}", kind.guide());
+            let reference = format!("; see entra_pg_core::error_codes#{}", kind.code());
             let advice = error.hint().strip_suffix(&reference).unwrap_or_default();
             assert!(advice.contains(' '), "{error}");
         }
     }
 
     #[test]
-    fn a_chain_repeats_no_cause() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer: inner")]
-        struct Outer(#[source] std::io::Error);
-        let error = Outer(std::io::Error::other("inner"));
-        assert_eq!(chain(&error), "outer: inner");
+    fn a_shared_error_keeps_its_driver_error_when_it_is_changed() {
+        let driver_error = std::io::Error::other("inner");
+        let error = Error::new(ErrorKind::Connect, "inner").with_driver_error(driver_error);
+        let changed = error.clone().with_hint("look").transient(true);
+        for error in [error, changed] {
+            let driver_error = error.driver_error().expect("it is kept");
+            assert!(driver_error.is::<std::io::Error>());
+            assert!(
+                error.source().is_none(),
+                "or a report prints the cause twice"
+            );
+        }
     }
 }

@@ -9,7 +9,10 @@
     reason = "a panic is a finding"
 )]
 
-use crate::{ErrorKind, Rejection, redact::redact as redacted};
+use crate::{
+    ErrorKind, Rejection,
+    connect::{redact as redacted, refused},
+};
 
 pub use crate::{
     credential::fuzzing::refusal,
@@ -35,7 +38,7 @@ pub fn rejection(data: &[u8]) {
         "the wording's case is no matter"
     );
     if let Some(rejection) = rejection {
-        let error = rejection.into_error("o'brien", message);
+        let error = refused("o'brien", sqlstate, message);
         assert_eq!(error.kind(), ErrorKind::Rejected(rejection));
         assert_no_token(&error.to_string());
         assert!(!error.to_string().contains("('o'brien'"), "{error}");

@@ -3,18 +3,16 @@
 // The checker has tests of its own; the unit tests are for the real clock and tasks.
 #![cfg_attr(interleavings, cfg(not(test)))]
 
+pub mod connect;
 mod credential;
-mod database;
 mod entra;
 mod environment;
 mod error;
+pub mod error_codes;
+mod error_kind;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod guide;
-#[doc(hidden)]
-pub mod observe;
-mod redact;
-mod rejection;
+mod observe;
 mod sync;
 mod target;
 mod token;
@@ -24,12 +22,11 @@ pub use azure_core;
 #[cfg(interleavings)]
 pub use self::token::scenarios;
 pub use self::{
+    connect::{Login, LoginProvider, Rejection},
     credential::ManagedIdentity,
-    database::{Database, Login},
     entra::{Builder, Entra},
-    error::{Error, ErrorKind, Phase, chain},
-    redact::redact,
-    rejection::Rejection,
+    error::Error,
+    error_kind::{ErrorKind, Phase},
     target::{CustomRoots, Host, IntoTarget, Parameter, RootCertificates, Scope, Target},
     token::{Claims, RefreshPolicy, Status, Token, TokenCache, TokenUpdates},
 };

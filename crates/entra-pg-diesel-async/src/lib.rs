@@ -4,7 +4,9 @@ mod manager;
 
 pub use diesel;
 pub use diesel_async;
-pub use entra_pg_tokio_postgres::{Connector, core};
+pub use entra_pg_tokio_postgres::{
+    Connector, ConnectorBuilder, Entra, Error, ErrorKind, entra_pg_core,
+};
 
 pub use self::manager::connect;
 #[cfg(any(feature = "bb8", feature = "deadpool"))]

@@ -1,21 +1,30 @@
-//! The one verb, for a pool and for a single connection.
+//! A manager for pools, and single connections.
 
-#[cfg(any(feature = "bb8", feature = "deadpool"))]
 use diesel::ConnectionError;
 use diesel_async::AsyncPgConnection;
 #[cfg(any(feature = "bb8", feature = "deadpool"))]
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use entra_pg_tokio_postgres::{
-    Connector,
-    core::{Entra, Error, ErrorKind, IntoTarget},
-};
+use entra_pg_tokio_postgres::{Connector, Entra, Error, ErrorKind, entra_pg_core::IntoTarget};
 
-/// A manager for a bb8 or deadpool pool. Connections are checked with a query when they are taken out of the pool.
+/// Creates a manager for a bb8 or deadpool pool. It checks a connection with a query when it is taken out of the pool.
 ///
 /// # Errors
 /// What is wrong with the target. Nothing is requested or connected yet.
+///
+/// ```no_run
+/// # #[cfg(feature = "bb8")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use diesel_async::{AsyncPgConnection, pooled_connection::bb8::Pool};
+/// use entra_pg_diesel_async::{Entra, diesel_async, manager};
+///
+/// let entra = Entra::from_env()?;
+/// let manager = manager("postgres://app@myserver.postgres.database.azure.com/orders", &entra)?;
+/// let pool: Pool<AsyncPgConnection> = Pool::builder().build(manager).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(any(feature = "bb8", feature = "deadpool"))]
 pub fn manager(
     target: impl IntoTarget,
@@ -25,7 +34,24 @@ pub fn manager(
     Ok(manager_with(connector, RecyclingMethod::default()))
 }
 
-/// A manager that opens connections with this connector and recycles them by this method.
+/// Creates a manager that opens connections with this connector and recycles them by this method. The connector keeps the
+/// cause of a failed connect, which a pool does not report.
+///
+/// ```no_run
+/// # #[cfg(feature = "bb8")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use diesel_async::pooled_connection::{RecyclingMethod, bb8::Pool};
+/// use entra_pg_diesel_async::{Connector, Entra, diesel_async, manager_with};
+///
+/// let entra = Entra::from_env()?;
+/// let connector = Connector::new("postgres://app@myserver.postgres.database.azure.com/orders", &entra)?;
+/// let pool = Pool::builder().build(manager_with(connector.clone(), RecyclingMethod::Fast)).await?;
+/// if pool.get().await.is_err() {
+///     eprintln!("{:?}", connector.last_error());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(any(feature = "bb8", feature = "deadpool"))]
 pub fn manager_with(
     connector: Connector,
@@ -50,21 +76,33 @@ pub fn manager_with(
 ///
 /// # Errors
 /// What is wrong with the target, the token endpoint's own error, or why the connection failed.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_diesel_async::{Entra, connect};
+///
+/// let entra = Entra::from_env()?;
+/// let connection = connect("postgres://app@myserver.postgres.database.azure.com/orders", &entra).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<AsyncPgConnection, Error> {
     establish(&Connector::new(target, entra)?).await
 }
 
+/// diesel sends queries of its own before it calls a connection ready, so they belong to the connect.
 async fn establish(connector: &Connector) -> Result<AsyncPgConnection, Error> {
-    // diesel sends queries of its own before it calls a connection ready: they belong to the connect.
     connector
-        .connect_as("diesel-async", async |client, connection| {
+        .connect_with("diesel-async", |client, connection| async move {
             AsyncPgConnection::try_from_client_and_connection(client, connection)
                 .await
-                .map_err(|error| {
-                    Error::new(ErrorKind::Connect, error.to_string())
-                        .with_hint("diesel sets up each session; look at the server's log for what it refused")
-                        .with_source(error)
-                })
+                .map_err(|error| setup_failed(error).into())
         })
         .await
+}
+
+fn setup_failed(error: ConnectionError) -> Error {
+    Error::new(ErrorKind::Connect, error.to_string())
+        .with_hint("diesel sets up each session; look at the server's log for what it refused")
+        .with_driver_error(error)
 }

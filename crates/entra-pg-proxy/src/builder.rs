@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, os::unix::net::UnixListener, path::Path, time::Duration};
 
-use entra_pg_core::{Database, Error, ErrorKind};
+use entra_pg_core::{Error, ErrorKind, LoginProvider};
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use crate::{
@@ -28,8 +28,8 @@ const MAX_CONCURRENT_LOGINS: usize = 64;
 /// use entra_pg_proxy::{Entra, Proxy};
 ///
 /// # let entra = Entra::managed_identity(identity)?;
-/// # let database = entra.database("postgres://app@localhost/orders")?;
-/// let builder = Proxy::builder(database)
+/// # let provider = entra.login_provider("postgres://app@localhost/orders")?;
+/// let builder = Proxy::builder(provider)
 ///     .startup_timeout(Duration::from_secs(5))
 ///     .max_concurrent_logins(16);
 /// let tcp = builder.clone().bind_tcp(([127, 0, 0, 1], 0).into())?;
@@ -42,7 +42,7 @@ const MAX_CONCURRENT_LOGINS: usize = 64;
 #[derive(Clone, Debug)]
 #[must_use = "nothing listens until one of the bind methods is called"]
 pub struct ProxyBuilder {
-    database: Database,
+    provider: LoginProvider,
     admission: Admission,
     startup_timeout: Duration,
     max_concurrent_logins: usize,
@@ -50,9 +50,9 @@ pub struct ProxyBuilder {
 
 impl Proxy {
     /// Returns a builder for a proxy to this database.
-    pub fn builder(database: Database) -> ProxyBuilder {
+    pub fn builder(provider: LoginProvider) -> ProxyBuilder {
         ProxyBuilder {
-            database,
+            provider,
             admission: Admission::SameUser,
             startup_timeout: STARTUP_TIMEOUT,
             max_concurrent_logins: MAX_CONCURRENT_LOGINS,
@@ -149,7 +149,7 @@ impl ProxyBuilder {
         address: Address,
         file: Option<SocketFile>,
     ) -> Result<Proxy, Error> {
-        let shared = Shared::new(self.database, self.startup_timeout)?;
+        let shared = Shared::new(self.provider, self.startup_timeout)?;
         let logins = self.max_concurrent_logins;
         Ok(Proxy::start(listener, address, file, shared, logins))
     }

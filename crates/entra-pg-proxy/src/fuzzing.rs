@@ -9,7 +9,7 @@
     reason = "a panic is a finding"
 )]
 
-use entra_pg_core::redact;
+use entra_pg_core::connect::redact;
 
 use crate::connection::{FirstPacket, MAX_FIRST_PACKET, ServerMessage, remaining_length};
 

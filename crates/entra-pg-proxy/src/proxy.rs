@@ -24,8 +24,8 @@ use crate::{
 /// use entra_pg_proxy::{Entra, Proxy};
 ///
 /// # let entra = Entra::managed_identity(identity)?;
-/// # let database = entra.database("postgres://app@localhost/orders")?;
-/// let proxy = Proxy::builder(database).bind_private()?;
+/// # let provider = entra.login_provider("postgres://app@localhost/orders")?;
+/// let proxy = Proxy::builder(provider).bind_private()?;
 /// println!("psql 'host={} port={}'", proxy.address().host(), proxy.address().port());
 /// assert_eq!(proxy.active_connections(), 0);
 /// assert!(proxy.last_error().is_none());
@@ -58,7 +58,7 @@ impl Proxy {
         let logins = Arc::new(Semaphore::new(max_concurrent_logins));
         let accepting = accept(listener, logins, clients.clone(), Arc::clone(&shared));
         let accepting = tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
-        events::listening(shared.database.target(), &address);
+        events::listening(shared.provider.target(), &address);
         Self {
             address,
             shared,
@@ -81,20 +81,13 @@ impl Proxy {
 
     /// Returns the error of the latest connect to the server, or `None` if it succeeded.
     pub fn last_error(&self) -> Option<Error> {
-        self.shared.last_error.borrow().clone()
+        self.shared.provider.last_error()
     }
 
     /// Waits until the latest connect to the server has failed, and returns its error. A client that gives up knows that
     /// before the proxy does.
     pub async fn next_error(&self) -> Error {
-        let mut errors = self.shared.last_error.subscribe();
-        loop {
-            if let Some(error) = errors.borrow_and_update().clone() {
-                return error;
-            }
-            // The sender lives as long as `self` does.
-            let _ = errors.changed().await;
-        }
+        self.shared.provider.next_error().await
     }
 
     /// Stops listening, and waits for open connections to end. If the future is dropped, they continue.
@@ -130,7 +123,7 @@ impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy")
             .field("address", &self.address)
-            .field("target", self.shared.database.target())
+            .field("target", self.shared.provider.target())
             .finish_non_exhaustive()
     }
 }

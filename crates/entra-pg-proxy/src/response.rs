@@ -2,10 +2,10 @@
 //!
 //! The fields of a server's messages are redacted when they are parsed: one that quotes a token must not carry it to a client.
 
-use std::borrow::Borrow;
+use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use entra_pg_core::{Error, ErrorKind, redact};
+use entra_pg_core::{Error, ErrorKind, connect::redact};
 use postgres_protocol::message::backend::ERROR_RESPONSE_TAG;
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
@@ -66,6 +66,15 @@ impl Fields {
         frame(tag, &body)
     }
 }
+
+/// As the error that a server refused with.
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLSTATE {})", self.message(), self.sqlstate())
+    }
+}
+
+impl std::error::Error for Fields {}
 
 /// A whole message: tag, length, body.
 pub(crate) fn frame(tag: u8, body: &[u8]) -> Bytes {
@@ -150,34 +159,14 @@ impl From<&Error> for Refusal {
     }
 }
 
-/// Why a connection could not be made: the error for the application, and the response for the client.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    pub(crate) response: Bytes,
-}
-
-impl Borrow<Error> for Failure {
-    fn borrow(&self) -> &Error {
-        &self.error
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let response = Refusal::from(&error).encode();
-        Self { error, response }
-    }
-}
-
-impl Failure {
-    /// The server's own error, with our hint if it has none.
-    pub(crate) fn from_server(fields: Fields, user: &str) -> Self {
-        let error = Error::of_server(user, fields.sqlstate(), fields.message());
-        let response = fields
-            .with_default_hint(Some(error.hint()))
-            .encode(ERROR_RESPONSE_TAG);
-        Self { error, response }
+/// The response for a client whose connect failed: the server's own error, with our hint if it has none, or ours.
+pub(crate) fn for_client(error: &Error) -> Bytes {
+    let of_server = error.driver_error().and_then(|error| error.downcast_ref());
+    match of_server.cloned() {
+        Some(fields) => {
+            Fields::with_default_hint(fields, Some(error.hint())).encode(ERROR_RESPONSE_TAG)
+        }
+        None => Refusal::from(error).encode(),
     }
 }
 

@@ -1,4 +1,4 @@
-use entra_pg_core::Rejection;
+use entra_pg_core::{Entra, ManagedIdentity, Rejection, connect::Failure};
 use postgres_protocol::message::backend::Message;
 use rstest::rstest;
 
@@ -43,7 +43,7 @@ fn fields(pairs: &[(char, &str)]) -> Fields {
 #[test]
 fn a_failed_token_reaches_the_client_with_cause_and_hint() {
     let error = Error::new(ErrorKind::TokenRequest, "az said no").with_hint("run az login");
-    let response = Failure::from(error).response;
+    let response = for_client(&error);
     assert_eq!(field(&response, 'S').as_deref(), Some("FATAL"));
     assert_eq!(field(&response, 'V').as_deref(), Some("FATAL"));
     assert_eq!(field(&response, 'C').as_deref(), Some("28000"));
@@ -55,6 +55,17 @@ fn a_failed_token_reaches_the_client_with_cause_and_hint() {
         field(&response, 'H').as_deref(),
         Some("run az login; see docs/errors.md#token-request")
     );
+}
+
+/// The error and the response of a connect that a server refused with these fields.
+fn refused(fields: Fields) -> (Error, Bytes) {
+    let entra = Entra::managed_identity(ManagedIdentity::SystemAssigned).expect("an identity");
+    let provider = entra.login_provider("postgres://app@localhost/");
+    let attempt = provider.expect("a target").attempt("test");
+    let failure = Failure::refused(fields.sqlstate(), fields.message()).with_driver_error(fields);
+    let error = failure.into_error("app", &attempt);
+    let response = for_client(&error);
+    (error, response)
 }
 
 #[rstest]
@@ -83,21 +94,15 @@ fn a_servers_error_is_passed_on_with_a_hint_and_without_the_token() {
         ('D', &format!("detail {TOKEN}")),
         ('R', "auth_failed"),
     ]);
-    let failure = Failure::from_server(fields_of_server, "app");
-    assert_eq!(failure.error.kind(), ErrorKind::Rejected(Rejection::Other));
+    let (error, response) = refused(fields_of_server);
+    assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Other));
     assert_eq!(
-        field(&failure.response, 'M').as_deref(),
+        field(&response, 'M').as_deref(),
         Some("no role for [token]")
     );
-    assert_eq!(
-        field(&failure.response, 'D').as_deref(),
-        Some("detail [token]")
-    );
-    assert_eq!(
-        field(&failure.response, 'R').as_deref(),
-        Some("auth_failed")
-    );
-    let hint = field(&failure.response, 'H').expect("a hint");
+    assert_eq!(field(&response, 'D').as_deref(), Some("detail [token]"));
+    assert_eq!(field(&response, 'R').as_deref(), Some("auth_failed"));
+    let hint = field(&response, 'H').expect("a hint");
     assert!(
         hint.contains("pgaadauth_create_principal_with_oid('app'"),
         "{hint}"
@@ -107,7 +112,7 @@ fn a_servers_error_is_passed_on_with_a_hint_and_without_the_token() {
 #[test]
 fn a_servers_own_hint_stays() {
     let fields_of_server = fields(&[('C', "28P01"), ('M', "no"), ('H', "its own")]);
-    let response = Failure::from_server(fields_of_server, "app").response;
+    let response = refused(fields_of_server).1;
     assert_eq!(field(&response, 'H').as_deref(), Some("its own"));
 }
 
@@ -119,10 +124,10 @@ fn a_server_that_is_full_or_starting_is_told_from_one_that_refuses(
     #[case] sqlstate: &str,
     #[case] transient: bool,
 ) {
-    let failure = Failure::from_server(fields(&[('C', sqlstate), ('M', "no")]), "app");
-    assert_eq!(failure.error.kind(), ErrorKind::Connect);
-    assert_eq!(failure.error.is_transient(), transient);
-    assert_eq!(field(&failure.response, 'C').as_deref(), Some(sqlstate));
+    let (error, response) = refused(fields(&[('C', sqlstate), ('M', "no")]));
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert_eq!(error.is_transient(), transient);
+    assert_eq!(field(&response, 'C').as_deref(), Some(sqlstate));
 }
 
 #[test]

@@ -1,54 +1,84 @@
-//! The one verb: `connect`.
+//! Connects with SeaORM's own options.
 //!
-//! SeaORM keeps a user's `map_sqlx_postgres_opts` closure in a single slot that nobody else can read; setting ours would
-//! discard theirs. So the options are first used for a lazy pool that never connects, and what it would have connected
-//! with, the user's closure applied, is what ours goes on from.
+//! SeaORM keeps a user's `map_sqlx_postgres_opts` closure in a single slot that cannot be read; setting ours would discard
+//! theirs. So the options are first used for a lazy pool that never connects, and what it would have connected with, the
+//! user's closure applied, is what ours goes on from.
 
 use entra_pg_sqlx::{
-    Strategy, Supply,
-    core::{
-        Database, Error, ErrorKind, Target, chain,
-        observe::{Connect, Step},
-    },
+    OpenError, connect_pool,
+    entra_pg_core::{Entra, Error, ErrorKind, Target, connect::chain},
 };
 use sea_orm::{
-    ConnectOptions, DatabaseConnection, DbErr, RuntimeErr,
+    ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{self, postgres::PgConnectOptions},
 };
 
-/// Connects with the options' URL. Connections get their tokens as `strategy` says: given `&Entra`, the first one is fetched
-/// now, and tokens are rotated until the connection is closed.
+use crate::EntraOptions;
+
+/// Connects with the options' URL. The first token is fetched now; later ones are rotated in until the connection is closed.
 ///
-/// The token is waited for at most for the URL's `connect_timeout`. The first connection is waited for as SeaORM does: for
-/// the options' own `acquire_timeout` or `connect_timeout`, 30 s by default. Cancelling leaves nothing behind.
+/// Token and first connection together are waited for at most for the URL's `connect_timeout`; the options' own
+/// `acquire_timeout` or `connect_timeout` may end that sooner. Cancelling leaves nothing behind.
 ///
 /// # Errors
 /// What is wrong with the URL, the token endpoint's own error, or why the first connection failed. An error of
-/// `after_connect` is its [`source`](std::error::Error::source).
-pub async fn connect(
-    options: impl Into<ConnectOptions>,
-    strategy: impl Into<Strategy<'_>>,
-) -> Result<DatabaseConnection, Error> {
-    connect_with(options, strategy, Ok).await
+/// `after_connect` is the [`driver_error`](Error::driver_error).
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_sea_orm::{Entra, connect, sea_orm::ConnectOptions};
+///
+/// let entra = Entra::from_env()?;
+/// let mut options = ConnectOptions::new("postgres://app@myserver.postgres.database.azure.com/orders");
+/// options.max_connections(10);
+/// let db = connect(options, &entra).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect(options: ConnectOptions, entra: &Entra) -> Result<DatabaseConnection, Error> {
+    connect_with(options, entra, EntraOptions::new()).await
 }
 
-/// As [`connect`], with a function that changes what was read from the URL: the scope, or root certificates from memory.
-/// Host, port and database are the URL's; a target for another host is refused.
+/// Connects as [`connect`] does, by another [`Strategy`](crate::Strategy), or with a [`Target`] for what a URL cannot hold:
+/// a scope, or root certificates from memory.
 ///
 /// # Errors
-/// As [`connect`], and those of `change`.
+/// As [`connect`]. A target for another host than the URL's is refused.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_sea_orm::{
+///     Entra, EntraOptions, connect_with, entra_pg_core::{Scope, Target}, sea_orm::ConnectOptions,
+/// };
+///
+/// let entra = Entra::from_env()?;
+/// let url = "postgres://app@db.contoso.com/orders";
+/// let scope = Scope::new("https://ossrdbms-aad.database.usgovcloudapi.net")?;
+/// let target = Target::parse(url)?.with_scope(scope);
+/// let options = EntraOptions::new().target(target);
+/// let db = connect_with(ConnectOptions::new(url), &entra, options).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn connect_with(
-    options: impl Into<ConnectOptions>,
-    strategy: impl Into<Strategy<'_>>,
-    change: impl FnOnce(Target) -> Result<Target, Error>,
+    options: ConnectOptions,
+    entra: &Entra,
+    entra_options: EntraOptions,
 ) -> Result<DatabaseConnection, Error> {
-    let (options, strategy) = (options.into(), strategy.into());
-    let target = change(Target::parse(options.get_url())?)?;
-    let database = strategy.entra().database(target)?;
-    let connect = Connect::new("sea-orm", database.target());
-    connect
-        .run(Box::pin(open(options, &connect, strategy, database)))
-        .await
+    let EntraOptions { strategy, target } = entra_options;
+    let target = target.map_or_else(|| Target::parse(options.get_url()), Ok)?;
+    let provider = entra.login_provider(target)?;
+    let users = user_options(&options).await?;
+    let open = |prepared: PgConnectOptions| {
+        let mut options = options.clone();
+        options.map_sqlx_postgres_opts(move |_| prepared.clone());
+        async {
+            let connection = Database::connect(options).await.map_err(open_error)?;
+            let pool = connection.get_postgres_connection_pool().clone();
+            Ok((connection, pool))
+        }
+    };
+    connect_pool("sea-orm", provider, strategy, users, open).await
 }
 
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
@@ -58,7 +88,7 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
         .min_connections(0)
         .after_connect(|_| Box::pin(async { Ok(()) }))
         .map_sqlx_postgres_pool_opts(|pool| pool);
-    let unconnected = sea_orm::Database::connect(lazy).await.map_err(|error| {
+    let unconnected = Database::connect(lazy).await.map_err(|error| {
         Error::new(ErrorKind::InvalidTarget, chain(&error))
             .with_hint("correct the connect options: SeaORM cannot use them")
     })?;
@@ -66,31 +96,32 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
     Ok(prepared.as_ref().clone())
 }
 
-async fn open(
-    mut options: ConnectOptions,
-    connect: &Connect,
-    strategy: Strategy<'_>,
-    database: Database,
-) -> Result<DatabaseConnection, Error> {
-    let supply = Supply::new(strategy, database, user_options(&options).await?).await?;
-    connect.progress().reach(Step::Connecting);
-    let ours = supply.options().clone();
-    options.map_sqlx_postgres_opts(move |_| ours.clone());
-    match sea_orm::Database::connect(options).await {
-        Ok(connection) => {
-            supply.attach(connection.get_postgres_connection_pool());
-            Ok(connection)
-        }
-        Err(error) => Err(explain(error, &supply, connect).await),
+fn open_error(error: DbErr) -> OpenError {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => OpenError::Driver(cause),
+        DbErr::ConnectionAcquire(_) => sqlx::Error::PoolTimedOut.into(),
+        other => Error::new(ErrorKind::Connect, chain(&other))
+            .with_hint("SeaORM, or a closure of its options, refused the connection")
+            .with_driver_error(other)
+            .into(),
     }
 }
 
-async fn explain(error: DbErr, supply: &Supply, connect: &Connect) -> Error {
-    match &error {
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) => supply.explain(cause, connect).await,
-        DbErr::ConnectionAcquire(_) => supply.explain(&sqlx::Error::PoolTimedOut, connect).await,
-        other => Error::new(ErrorKind::Connect, chain(other))
-            .with_hint("SeaORM, or a closure of its options, refused the connection")
-            .with_source(error),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sea_orm_reports_is_told_apart() {
+        let of_sqlx = DbErr::Conn(RuntimeErr::SqlxError(sqlx::Error::PoolClosed.into()));
+        assert!(matches!(open_error(of_sqlx), OpenError::Driver(_)));
+        let OpenError::Other(error) = open_error(DbErr::Custom("no".into())) else {
+            panic!("it is not the driver's");
+        };
+        assert!(
+            error
+                .driver_error()
+                .is_some_and(|error| error.is::<DbErr>())
+        );
     }
 }

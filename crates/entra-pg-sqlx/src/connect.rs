@@ -1,89 +1,71 @@
-//! The one verb: `connect_entra`.
+//! Connects a pool that sqlx's own options describe.
 
-use std::{future::Future, time::Duration};
+use entra_pg_core::{Entra, Error, IntoTarget};
+use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use entra_pg_core::{
-    Database, Error, IntoTarget,
-    observe::{Connect, Step},
-};
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use tokio::time::timeout;
+use crate::{EntraOptions, connect_pool, options::connect_options};
 
-use crate::{Strategy, Supply, options};
-
-/// So that what ends at the same limit within the proxy can still say where it stopped.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// Connects a pool with Microsoft Entra tokens. Implemented for sqlx's own [`PgPoolOptions`], all of which keep their meaning.
-pub trait ConnectEntra: Sized {
-    /// Connects a pool whose connections get their tokens as `strategy` says: given `&Entra`, the first one is fetched now, and
-    /// tokens are rotated until [`PgPool::close`].
-    ///
-    /// The token is waited for at most for the target's `connect_timeout`, and so is the first connection; the pool's own
-    /// `acquire_timeout` may end that sooner. Cancelling leaves nothing behind.
-    ///
-    /// # Errors
-    /// What is wrong with the target, the token endpoint's own error, or why the first connection failed.
-    fn connect_entra<'a>(
-        self,
-        target: impl IntoTarget + Send,
-        strategy: impl Into<Strategy<'a>> + Send,
-    ) -> impl Future<Output = Result<PgPool, Error>> + Send {
-        self.connect_entra_with(target, strategy, |options| options)
-    }
-
-    /// As [`connect_entra`](Self::connect_entra), with a function that changes the connect options: statement cache,
-    /// logging, further settings. User, password and `ssl_mode` are set after it.
-    ///
-    /// # Errors
-    /// As [`connect_entra`](Self::connect_entra).
-    fn connect_entra_with<'a>(
-        self,
-        target: impl IntoTarget + Send,
-        strategy: impl Into<Strategy<'a>> + Send,
-        change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
-    ) -> impl Future<Output = Result<PgPool, Error>> + Send;
-}
-
-impl ConnectEntra for PgPoolOptions {
-    async fn connect_entra_with<'a>(
-        self,
-        target: impl IntoTarget + Send,
-        strategy: impl Into<Strategy<'a>> + Send,
-        change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
-    ) -> Result<PgPool, Error> {
-        let strategy = strategy.into();
-        let database = strategy.entra().database(target)?;
-        let connect = Connect::new("sqlx", database.target());
-        connect
-            .run(Box::pin(open(self, &connect, strategy, database, change)))
-            .await
-    }
-}
-
-async fn open(
+/// Connects a pool that logs in with Microsoft Entra tokens. The pool options keep their meaning. The first token is fetched
+/// now; later ones are rotated in until [`PgPool::close`].
+///
+/// Token and first connection together are waited for at most for the target's `connect_timeout`; the pool's own
+/// `acquire_timeout` may end that sooner. A pool that only reports a timeout is then asked for the cause, for up to 5 s.
+/// Cancelling leaves nothing behind.
+///
+/// # Errors
+/// What is wrong with the target, the token endpoint's own error, or why the first connection failed.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_sqlx::{Entra, connect, sqlx::postgres::PgPoolOptions};
+///
+/// let entra = Entra::from_env()?;
+/// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+/// let pool = connect(PgPoolOptions::new().max_connections(10), url, &entra).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect(
     pool_options: PgPoolOptions,
-    connect: &Connect,
-    strategy: Strategy<'_>,
-    database: Database,
-    change: impl FnOnce(PgConnectOptions) -> PgConnectOptions + Send,
+    target: impl IntoTarget,
+    entra: &Entra,
 ) -> Result<PgPool, Error> {
-    let limit = database.target().connect_timeout();
-    let options = change(options::base(database.target()));
-    let supply = Supply::new(strategy, database, options).await?;
-    connect.progress().reach(Step::Connecting);
-    let connected = pool_options.connect_with(supply.options().clone());
-    let pool = timeout(limit.saturating_add(GRACE), connected)
-        .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut));
-    match pool {
-        Ok(pool) => {
-            supply.attach(&pool);
-            Ok(pool)
-        }
-        Err(error) => Err(supply.explain(&error, connect).await),
+    connect_with(pool_options, target, entra, EntraOptions::new()).await
+}
+
+/// Connects as [`connect`] does, by another [`Strategy`](crate::Strategy), or with changed connect options.
+///
+/// # Errors
+/// As [`connect`].
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_sqlx::{Entra, EntraOptions, connect_with, sqlx::postgres::PgPoolOptions};
+///
+/// let entra = Entra::from_env()?;
+/// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+/// let options = EntraOptions::new().configure(|options| options.statement_cache_capacity(20));
+/// let pool = connect_with(PgPoolOptions::new(), url, &entra, options).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect_with(
+    pool_options: PgPoolOptions,
+    target: impl IntoTarget,
+    entra: &Entra,
+    options: EntraOptions,
+) -> Result<PgPool, Error> {
+    let provider = entra.login_provider(target)?;
+    let mut base = connect_options(provider.target());
+    if let Some(configure) = options.configure {
+        base = configure(base);
     }
+    let open = |options| {
+        let pool_options = pool_options.clone();
+        async {
+            let pool = pool_options.connect_with(options).await?;
+            Ok((pool.clone(), pool))
+        }
+    };
+    connect_pool("sqlx", provider, options.strategy, base, open).await
 }

@@ -1,65 +1,80 @@
-//! What a failed connect means, in the words of the core's error.
+//! From sqlx's error to what went wrong.
 
 use std::time::Duration;
 
-use entra_pg_core::{Error, ErrorKind, chain};
+use entra_pg_core::{
+    Error, ErrorKind,
+    connect::{Failure, chain},
+};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-/// How long the cause is looked for after a pool has only said that time is up.
+/// How long the cause is looked for after a pool has only reported a timeout.
 const DIAGNOSIS: Duration = Duration::from_secs(5);
 
-/// The error for a pool that could not open its first connection with these options.
+/// Why a pool could not open its first connection with these options.
 ///
 /// A pool retries a refused connection until its time is up and then forgets the reason; one more attempt, of at most 5 s,
 /// finds it.
-pub async fn explain_connect(error: &sqlx::Error, options: &PgConnectOptions) -> Error {
-    let user = options.get_username();
+pub(crate) async fn diagnose(error: &sqlx::Error, options: &PgConnectOptions) -> Failure {
     if !matches!(error, sqlx::Error::PoolTimedOut) {
-        return explain(error, user);
+        return failure(error);
     }
     match timeout(DIAGNOSIS, PgConnection::connect_with(options)).await {
-        Ok(Err(cause)) => explain(&cause, user),
+        Ok(Err(cause)) => failure(&cause),
         Ok(Ok(connection)) => {
             // Not closed politely: over TLS sqlx then waits for the server without a deadline.
             drop(connection);
-            not_ready_in_time().with_hint("the server answers: raise acquire_timeout or connect_timeout, or look at what after_connect waits for")
+            not_ready_in_time(
+                "the server answers: raise acquire_timeout or connect_timeout, or look at what after_connect waits for",
+            )
         }
-        Err(_) => explain(error, user),
+        Err(_) => failure(error),
     }
 }
 
-/// The error for a connection that sqlx could not open as `user`.
-pub(crate) fn explain(error: &sqlx::Error, user: &str) -> Error {
-    let reason = chain(error);
+fn failure(error: &sqlx::Error) -> Failure {
     match error {
         sqlx::Error::Database(refusal) => {
-            let sqlstate = refusal.code().unwrap_or_default();
-            Error::of_server(user, &sqlstate, refusal.message())
+            Failure::refused(refusal.code().unwrap_or_default(), refusal.message())
         }
-        sqlx::Error::Tls(_) => unverified(&reason),
-        // What rustls finds wrong with a certificate comes as an I/O error about invalid data.
-        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => unverified(&reason),
+        sqlx::Error::Tls(_) => Failure::unverified(error),
+        sqlx::Error::Io(_) => Failure::broken(error),
         sqlx::Error::PoolTimedOut => {
-            not_ready_in_time().with_hint("check that the server's firewall lets this machine in")
+            not_ready_in_time("check that the server's firewall admits this machine")
         }
-        _ => Error::new(ErrorKind::Connect, reason)
-            .with_hint("check the host's name and port, and that the server's firewall lets this machine in")
-            .transient(matches!(error, sqlx::Error::Io(_))),
+        _ => Error::new(ErrorKind::Connect, chain(error))
+            .with_hint("correct the connect options: sqlx cannot use them")
+            .into(),
     }
 }
 
-fn not_ready_in_time() -> Error {
+fn not_ready_in_time(hint: &str) -> Failure {
     Error::new(
         ErrorKind::ConnectTimeout,
         "the connection was not ready in time",
     )
+    .with_hint(hint)
     .transient(true)
+    .into()
 }
 
-fn unverified(reason: &str) -> Error {
-    Error::new(
-        ErrorKind::Tls,
-        format!("the server's identity could not be verified: {reason}"),
-    )
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn kind(error: sqlx::Error) -> String {
+        format!("{:?}", failure(&error))
+    }
+
+    #[test]
+    fn what_sqlx_reports_is_told_apart() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        assert!(kind(sqlx::Error::Io(reset)).contains("Broken"));
+        assert!(kind(sqlx::Error::Tls("no".into())).contains("Unverified"));
+        assert!(kind(sqlx::Error::PoolTimedOut).contains("not ready in time"));
+        assert!(kind(sqlx::Error::Configuration("no".into())).contains("cannot use them"));
+    }
 }

@@ -1,22 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+mod entra_options;
 mod failure;
 mod options;
 #[cfg(feature = "per-connection")]
 mod per_connection;
+mod pool;
+mod pool_tokens;
 mod rotate;
-mod strategy;
-mod supply;
 
-pub use entra_pg_core as core;
+pub use entra_pg_core::{self, Entra, Error, ErrorKind};
 pub use sqlx;
 
 pub use self::{
-    connect::ConnectEntra,
-    failure::explain_connect,
-    options::{base, seal},
+    connect::{connect, connect_with},
+    entra_options::{EntraOptions, Strategy},
+    options::{apply_login, connect_options},
+    pool::{OpenError, connect_pool},
     rotate::{Rotation, rotate},
-    strategy::Strategy,
-    supply::Supply,
 };

@@ -1,13 +1,23 @@
 //! From a target to sqlx's connect options, and what of them is not the user's to change.
 
-use entra_pg_core::{Database, Error, ErrorKind, Login, Target};
+use entra_pg_core::{Error, ErrorKind, Host, Login, LoginProvider, Target};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-/// Connect options for a target, without user and password. Password files are not read.
-pub fn base(target: &Target) -> PgConnectOptions {
+/// Returns connect options for a target, without user and password. Password files are not read.
+///
+/// ```
+/// # fn main() -> Result<(), entra_pg_sqlx::Error> {
+/// use entra_pg_sqlx::{connect_options, entra_pg_core::Target};
+///
+/// let target = Target::parse("postgres://app@myserver.postgres.database.azure.com/orders")?;
+/// assert_eq!(connect_options(&target).get_database(), Some("orders"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn connect_options(target: &Target) -> PgConnectOptions {
     let mut options = PgConnectOptions::new_without_pgpass()
-        .host(target.hosts()[0].name())
-        .port(target.hosts()[0].port())
+        .host(first_host(target).name())
+        .port(first_host(target).port())
         .options(
             target
                 .session_settings()
@@ -23,20 +33,20 @@ pub fn base(target: &Target) -> PgConnectOptions {
     options
 }
 
-/// Puts name and token into options that a user may have changed, and verification back to where it must be. Everything
+/// Sets name and token in options that a user may have changed, and verification to what it must be. Everything
 /// else (port, database, logging, statement cache, settings, …) stays as the user left it; so do root certificates
 /// that the target does not name.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidTarget`] if the options lead to another host than the target, or to a Unix-domain socket, which has
 /// no certificate to check.
-pub fn seal(
+pub fn apply_login(
     options: PgConnectOptions,
-    database: &Database,
+    provider: &LoginProvider,
     login: &Login,
 ) -> Result<PgConnectOptions, Error> {
-    check_destination(&options, database)?;
-    let target = database.target();
+    check_destination(&options, provider)?;
+    let target = provider.target();
     let mode = if target.uses_tls() {
         PgSslMode::VerifyFull
     } else {
@@ -44,7 +54,7 @@ pub fn seal(
     };
     // Without an earlier token, so that what follows makes no copy of one.
     let options = options
-        .host(target.hosts()[0].name())
+        .host(first_host(target).name())
         .ssl_mode(mode)
         .password("");
     let options = match target.root_certificates().pem() {
@@ -65,27 +75,17 @@ fn names_no_file(options: &PgConnectOptions) -> bool {
     format!("{options:?}").contains(r#"ssl_root_cert: Some(File(""))"#)
 }
 
-/// A token goes to the target's host, and only there.
+/// sqlx connects to one host.
+fn first_host(target: &Target) -> &Host {
+    &target.hosts()[0]
+}
+
+/// Checks options that a user may have changed.
 pub(crate) fn check_destination(
     options: &PgConnectOptions,
-    database: &Database,
+    provider: &LoginProvider,
 ) -> Result<(), Error> {
-    let host = options.get_host();
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    if !bare
-        .unwrap_or(host)
-        .eq_ignore_ascii_case(database.target().hosts()[0].name())
-    {
-        return Err(Error::new(
-            ErrorKind::InvalidTarget,
-            "the connect options lead to another host than the URL",
-        )
-        .with_hint(
-            "give the host in the URL: the token's scope and the TLS policy follow from it",
-        ));
-    }
+    provider.check_destination(options.get_host())?;
     if options.get_socket().is_some() {
         return Err(Error::new(
             ErrorKind::InvalidTarget,

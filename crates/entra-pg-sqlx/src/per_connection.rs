@@ -2,28 +2,27 @@
 
 use std::time::Duration;
 
-use entra_pg_core::{Database, Error, Login};
+use entra_pg_core::{Error, Login, LoginProvider};
 use entra_pg_proxy::Proxy;
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgSslMode},
 };
-
 use tokio::time::timeout;
 
-use crate::{failure::explain as explain_error, options::check_destination};
+use crate::options::check_destination;
 
 const NOTICE: Duration = Duration::from_secs(1);
 
-/// Starts a proxy to where the options lead, and leads them to the proxy. Everything else in them stays as it is.
+/// Starts a proxy to where the options lead, and points them to the proxy. Everything else in them stays as it is.
 pub(crate) fn start(
     options: PgConnectOptions,
-    database: Database,
+    provider: LoginProvider,
     login: &Login,
 ) -> Result<(PgConnectOptions, Proxy), Error> {
-    check_destination(&options, &database)?;
-    let database = database.with_port(options.get_port());
-    let proxy = Proxy::builder(database)
+    check_destination(&options, &provider)?;
+    let provider = provider.with_port(options.get_port());
+    let proxy = Proxy::builder(provider)
         .this_process_only()
         .bind_private()?;
     let options = options
@@ -40,15 +39,10 @@ pub(crate) fn attach(proxy: Proxy, pool: &PgPool) {
     tokio::spawn(proxy.serve_until(pool.close_event()));
 }
 
-/// The proxy knows why. It has a moment to notice that the pool gave up first.
-pub(crate) async fn explain(
-    proxy: &Proxy,
-    error: &sqlx::Error,
-    options: &PgConnectOptions,
-) -> Error {
-    let cause = match error {
+/// Why the proxy could not connect. It has a moment to notice that the pool gave up first.
+pub(crate) async fn cause(proxy: &Proxy, error: &sqlx::Error) -> Option<Error> {
+    match error {
         sqlx::Error::PoolTimedOut => timeout(NOTICE, proxy.next_error()).await.ok(),
         _ => proxy.last_error(),
-    };
-    cause.unwrap_or_else(|| explain_error(error, options.get_username()))
+    }
 }

@@ -1,17 +1,17 @@
 //! Rotation: a task that gives a pool each new token.
 //!
 //! Who refreshes: this task, by looking at the cache when a refresh is due and at least once a second, so that a process
-//! that was frozen is behind for a moment only. What it changes: in a clone of the pool's own options, what [`seal`] sets, so
+//! that was frozen is behind for a moment only. What it changes: in a clone of the pool's own options, what [`apply_login`] sets, so
 //! that a token never joins options that lead elsewhere. It never ends on an error; it ends when the pool is closed or its
 //! guard is dropped.
 
 use std::{sync::Arc, time::Duration};
 
-use entra_pg_core::{Database, Login, Token, observe};
+use entra_pg_core::{Login, LoginProvider, Token};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::{options::check_destination, seal};
+use crate::options::{apply_login, check_destination};
 
 /// The longest time in which nobody looks at the wall clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -39,32 +39,32 @@ impl Drop for Rotation {
     }
 }
 
-/// Gives `pool`, which was connected with `login`, each new token for `database`.
+/// Gives `pool`, which was connected with `login`, each new token of `provider`.
 ///
 /// Options that are set on the pool meanwhile ([`PgPool::set_connect_options`]) are given the current token within a second,
-/// and are sealed as in [`seal`]. If they lead elsewhere they get no token, and a warning says so.
+/// and are sealed as in [`apply_login`]. If they lead elsewhere they get no token, and a warning says so.
 ///
 /// # Panics
 /// Outside of a Tokio runtime, where the pool could not have been made.
-pub fn rotate(pool: &PgPool, database: &Database, login: &Login) -> Rotation {
-    let given = Given {
+pub fn rotate(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Rotation {
+    let state = PoolState {
         generation: login.token().generation(),
         options: pool.connect_options(),
     };
-    if let Err(error) = check_destination(&given.options, database) {
-        observe::pool_not_rotated(database.target(), &error);
+    if let Err(error) = check_destination(&state.options, provider) {
+        provider.report_pool_not_rotated(&error);
     }
-    let task = tokio::spawn(run(pool.clone(), database.clone(), given));
+    let task = tokio::spawn(run(pool.clone(), provider.clone(), state));
     Rotation { task: Some(task) }
 }
 
 /// What the pool was given last.
-struct Given {
+struct PoolState {
     generation: u64,
     options: Arc<PgConnectOptions>,
 }
 
-impl Given {
+impl PoolState {
     /// Whether the pool is to be given this token: it is new, or somebody has replaced the options that held it.
     fn is_outdated(&self, token: &Token, pool: &PgPool) -> bool {
         self.generation != token.generation()
@@ -72,47 +72,47 @@ impl Given {
     }
 }
 
-async fn run(pool: PgPool, database: Database, mut given: Given) {
-    let tokens = database.tokens();
+async fn run(pool: PgPool, provider: LoginProvider, mut state: PoolState) {
+    let tokens = provider.token_cache();
     let mut updates = tokens.subscribe();
     let mut closed = std::pin::pin!(pool.close_event());
     loop {
         if let Some(token) = tokens.cached()
-            && given.is_outdated(&token, &pool)
+            && state.is_outdated(&token, &pool)
         {
-            given = give(&pool, &database, token);
+            state = give(&pool, &provider, token);
         }
         let pause = tokens
             .next_refresh_in()
             .clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
         tokio::select! {
             () = &mut closed => return,
-            // The sender lives as long as `database` does.
+            // The sender lives as long as `provider` does.
             _ = updates.changed() => {}
             () = sleep(pause) => {}
         }
     }
 }
 
-fn give(pool: &PgPool, database: &Database, token: Token) -> Given {
+fn give(pool: &PgPool, provider: &LoginProvider, token: Token) -> PoolState {
     let generation = token.generation();
     let found = pool.connect_options();
-    let sealed = database
-        .login_with(token)
-        .and_then(|login| seal(found.as_ref().clone(), database, &login));
+    let sealed = provider
+        .login_from(token)
+        .and_then(|login| apply_login(found.as_ref().clone(), provider, &login));
     let options = match sealed {
         Ok(options) => {
             pool.set_connect_options(options);
-            observe::pool_rotated(database.target(), generation);
+            provider.report_pool_rotated(generation);
             // The pool makes an `Arc` of them. What somebody sets before this line is taken for ours until the next token.
             pool.connect_options()
         }
         Err(error) => {
-            observe::pool_not_rotated(database.target(), &error);
+            provider.report_pool_not_rotated(&error);
             found
         }
     };
-    Given {
+    PoolState {
         generation,
         options,
     }

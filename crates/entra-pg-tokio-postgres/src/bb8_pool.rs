@@ -1,6 +1,6 @@
 //! The connector as a manager of a bb8 pool.
 
-use entra_pg_core::{Error, ErrorKind, chain};
+use entra_pg_core::{Error, ErrorKind, connect::chain};
 use tokio_postgres::Client;
 
 use crate::Connector;
@@ -17,9 +17,9 @@ impl bb8::ManageConnection for Connector {
         match client.simple_query("").await {
             Ok(_) => Ok(()),
             Err(error) => Err(Error::new(ErrorKind::Connect, chain(&error))
-                .with_hint("a connection that was idle is gone; the pool opens another")
+                .with_hint("an idle connection was lost; the pool opens another")
                 .transient(true)
-                .with_source(error)),
+                .with_driver_error(error)),
         }
     }
 

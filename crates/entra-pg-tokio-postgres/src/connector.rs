@@ -2,94 +2,108 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    future::{Future, ready},
+    sync::Arc,
 };
 
 use entra_pg_core::{
-    Database, Entra, Error, ErrorKind, IntoTarget, Login, Target, chain,
-    observe::{self, Connect, Step},
+    Entra, Error, IntoTarget, Login, LoginProvider, Target,
+    connect::{Attempt, Failure, Step},
 };
-use tokio::time::{Instant, timeout_at};
-use tokio_postgres::{
-    Client, Config, Socket,
-    config::{ChannelBinding, Host, SslMode},
-};
+use tokio_postgres::{Client, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
-    failure::explain,
-    progress::{Tls, TlsStream},
+    ConnectorBuilder,
+    builder::Configure,
+    failure::failure,
+    options::{base_config, check_destination, log_in},
+    tls::{ReportingTls, TlsStream},
 };
 
 /// The half of a connection that does its I/O. Spawn it; it ends when the client is dropped.
 pub type Connection = tokio_postgres::Connection<Socket, TlsStream>;
 
-/// How this crate's connects are called in logs and metrics.
+/// The name of this crate's connects in logs and metrics.
 const ADAPTER: &str = "tokio-postgres";
 
-type Change = dyn Fn(&mut Config) + Send + Sync;
-
 /// Opens connections to one database. Cheap to clone; with the features `bb8` and `deadpool` it is a pool's manager.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use entra_pg_tokio_postgres::{Connector, Entra};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let entra = Entra::from_env()?;
+/// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+/// let connector = Connector::builder(url, &entra)
+///     .configure(|mut config| {
+///         config.keepalives_idle(Duration::from_secs(60));
+///         config
+///     })
+///     .build()?;
+/// let client = connector.connect_and_spawn().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Connector(Arc<Inner>);
 
 struct Inner {
-    database: Database,
-    change: Option<Box<Change>>,
+    provider: LoginProvider,
+    configure: Option<Box<Configure>>,
     tls: MakeRustlsConnect,
-    last_error: Mutex<Option<Error>>,
 }
 
 /// Opens one connection and spawns the task that does its I/O. The task ends when the client is dropped.
 ///
 /// # Errors
 /// As [`Connector::new`] and [`Connector::connect`].
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_tokio_postgres::{Entra, connect};
+///
+/// let entra = Entra::from_env()?;
+/// let client = connect("postgres://app@myserver.postgres.database.azure.com/orders", &entra).await?;
+/// client.simple_query("SELECT 1").await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<Client, Error> {
     Connector::new(target, entra)?.connect_and_spawn().await
 }
 
 impl Connector {
-    /// A connector for a URL or a [`Target`].
+    /// Creates a connector for a URL or a [`Target`].
     ///
     /// # Errors
     /// What is wrong with the target. Nothing is requested or connected yet.
     pub fn new(target: impl IntoTarget, entra: &Entra) -> Result<Self, Error> {
-        Self::build(target, entra, None)
+        Self::builder(target, entra).build()
     }
 
-    /// As [`new`](Self::new), with a function that changes each connection's configuration: keepalives, target session
-    /// attributes, further startup settings. User, password and TLS mode are set after it; another host is refused.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn with_config(
-        target: impl IntoTarget,
-        entra: &Entra,
-        change: impl Fn(&mut Config) + Send + Sync + 'static,
-    ) -> Result<Self, Error> {
-        Self::build(target, entra, Some(Box::new(change)))
+    /// Creates a builder, to change the driver's configuration.
+    pub fn builder(target: impl IntoTarget, entra: &Entra) -> ConnectorBuilder {
+        ConnectorBuilder::new(entra.login_provider(target))
     }
 
-    fn build(
-        target: impl IntoTarget,
-        entra: &Entra,
-        change: Option<Box<Change>>,
-    ) -> Result<Self, Error> {
-        let database = entra.database(target)?;
-        let certificates = database.target().root_certificates().to_der()?;
-        let tls = entra_pg_rustls::client_config(certificates);
-        Ok(Self(Arc::new(Inner {
-            database,
-            change,
-            tls: MakeRustlsConnect::new((*tls).clone()),
-            last_error: Mutex::default(),
-        })))
+    pub(crate) fn assemble(
+        provider: LoginProvider,
+        configure: Option<Box<Configure>>,
+        tls: MakeRustlsConnect,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            provider,
+            configure,
+            tls,
+        }))
     }
 
-    /// Where it connects to.
+    /// Returns where it connects to.
     pub fn target(&self) -> &Target {
-        self.0.database.target()
+        self.0.provider.target()
     }
 
     /// Opens a connection, within the target's `connect_timeout`. A token that the server refuses is replaced and tried
@@ -99,210 +113,79 @@ impl Connector {
     /// The token endpoint's own error, or why the connection failed. The last one is kept for
     /// [`last_error`](Self::last_error), and logged as a warning, since pools tend to hide it.
     pub async fn connect(&self) -> Result<(Client, Connection), Error> {
-        self.connect_and(async |client, connection| Ok((client, connection)))
-            .await
+        self.connect_with(ADAPTER, |client, connection| {
+            ready(Ok((client, connection)))
+        })
+        .await
     }
 
-    /// As [`connect`](Self::connect), with a further step that makes the connection ready for use. It shares the deadline,
-    /// and its error is remembered and logged like any other.
+    /// Connects as [`connect`](Self::connect) does, for an adapter on top of this one: under that adapter's name in logs
+    /// and metrics, and with a step that prepares the connection. The step shares the deadline, and its failure is logged
+    /// like any other.
     ///
     /// # Errors
     /// As [`connect`](Self::connect), and those of `prepare`.
-    pub async fn connect_and<T>(
-        &self,
-        prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        self.connect_as(ADAPTER, prepare).await
-    }
-
-    /// As [`connect_and`](Self::connect_and), under the name of another adapter in logs and metrics.
-    ///
-    /// # Errors
-    /// As [`connect_and`](Self::connect_and).
-    #[doc(hidden)]
-    pub async fn connect_as<T>(
+    pub async fn connect_with<T, F>(
         &self,
         adapter: &'static str,
-        prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let connect = Connect::new(adapter, self.target());
-        let result = connect
-            .run(Box::pin(self.0.connect(&connect, prepare)))
-            .await;
-        self.0.remember(result.as_ref().err());
-        result
+        prepare: impl Fn(Client, Connection) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let prepare = &prepare;
+        let open = |login: Login, attempt: Attempt| async move {
+            let (client, connection) = self.open(&login, &attempt).await?;
+            let preparing = prepare(client, connection);
+            attempt.timeout(Step::Preparation, preparing).await?
+        };
+        self.0.provider.connect(adapter, open).await
     }
 
-    /// As [`connect`](Self::connect), and spawns the task that does the connection's I/O.
+    /// Connects as [`connect`](Self::connect) does, and spawns the task that does the connection's I/O.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_and_spawn(&self) -> Result<Client, Error> {
         let (client, connection) = self.connect().await?;
-        let target = self.target().clone();
+        let provider = self.0.provider.clone();
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                observe::connection_lost(ADAPTER, &target, &chain(&error));
+                provider.report_connection_lost(ADAPTER, &error);
             }
         });
         Ok(client)
     }
 
-    /// Why the latest connect failed; `None` once one has succeeded. For a pool that only says that time is up.
+    /// Returns why the latest connect failed; `None` once one has succeeded. For pools that only report a timeout.
     pub fn last_error(&self) -> Option<Error> {
-        self.0.memory().clone()
-    }
-}
-
-/// The time that a connect has, and how much of it went by before the server was dialled.
-#[derive(Clone, Copy)]
-struct Deadline {
-    at: Instant,
-    limit: Duration,
-    token_took: Duration,
-}
-
-impl Deadline {
-    fn passed(self, step: Step) -> Error {
-        step.timed_out(self.limit, self.token_took)
-    }
-}
-
-impl Inner {
-    async fn connect<T>(
-        &self,
-        connect: &Connect,
-        prepare: impl AsyncFnOnce(Client, Connection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let (begin, limit) = (Instant::now(), self.database.target().connect_timeout());
-        let login = self.database.login().await?;
-        let deadline = Deadline {
-            at: begin + limit,
-            limit,
-            token_took: begin.elapsed(),
-        };
-        let (client, connection) = match self.open(connect, &login, deadline).await {
-            Err(refused) => self.open_again(connect, refused, &login, deadline).await?,
-            Ok(opened) => opened,
-        };
-        connect.progress().reach(Step::Preparation);
-        timeout_at(deadline.at, prepare(client, connection))
-            .await
-            .unwrap_or_else(|_| Err(deadline.passed(Step::Preparation)))
-    }
-
-    /// Once more with another token, if that can help. The first refusal stands if the second attempt only runs out of time.
-    async fn open_again(
-        &self,
-        connect: &Connect,
-        refusal: Error,
-        refused: &Login,
-        deadline: Deadline,
-    ) -> Result<(Client, Connection), Error> {
-        let ErrorKind::Rejected(rejection) = refusal.kind() else {
-            return Err(refusal);
-        };
-        let patience = deadline.at.saturating_duration_since(Instant::now());
-        let newer = self
-            .database
-            .login_after(refused, rejection, patience)
-            .await;
-        let Some(newer) = newer else {
-            return Err(refusal);
-        };
-        connect.retried(&refusal, newer.token().generation());
-        match self.open(connect, &newer, deadline).await {
-            Err(error) if error.kind() == ErrorKind::ConnectTimeout => Err(refusal),
-            result => result,
-        }
+        self.0.provider.last_error()
     }
 
     async fn open(
         &self,
-        connect: &Connect,
         login: &Login,
-        deadline: Deadline,
-    ) -> Result<(Client, Connection), Error> {
-        let config = self.config(login)?;
-        let progress = connect.progress();
-        progress.reach(Step::Reaching);
-        let tls = Tls::new(self.tls.clone(), progress.clone());
-        match timeout_at(deadline.at, config.connect(tls)).await {
-            Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(error)) => {
-                let error = explain(error, login.user(), progress.step());
-                connect.refused(&error);
-                Err(error)
-            }
-            Err(_) => Err(deadline.passed(progress.step())),
+        attempt: &Attempt,
+    ) -> Result<(Client, Connection), Failure> {
+        let Inner {
+            provider,
+            configure,
+            tls,
+        } = &*self.0;
+        let mut config = base_config(provider.target());
+        if let Some(configure) = configure {
+            config = configure(config);
         }
+        check_destination(provider, &config)?;
+        log_in(&mut config, provider.target(), login);
+        let connecting = config.connect(ReportingTls::new(tls.clone(), attempt.clone()));
+        let connected = attempt.timeout(Step::TcpConnect, connecting).await?;
+        connected.map_err(|error| failure(error, attempt.step()))
     }
-
-    fn config(&self, login: &Login) -> Result<Config, Error> {
-        let mut config = base(self.database.target());
-        if let Some(change) = &self.change {
-            change(&mut config);
-        }
-        check_destination(&config, self.database.target())?;
-        config
-            .user(login.user())
-            .password(login.token().secret())
-            // A cleartext password has nothing to bind a channel to.
-            .channel_binding(ChannelBinding::Disable)
-            .ssl_mode(if self.database.target().uses_tls() {
-                SslMode::Require
-            } else {
-                SslMode::Disable
-            });
-        Ok(config)
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, Option<Error>> {
-        self.last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, error: Option<&Error>) {
-        *self.memory() = error.cloned();
-    }
-}
-
-/// A token goes to the target's host, and only there.
-fn check_destination(config: &Config, target: &Target) -> Result<(), Error> {
-    let leads_there = match config.get_hosts() {
-        [Host::Tcp(host)] => host.eq_ignore_ascii_case(target.hosts()[0].name()),
-        _ => false,
-    };
-    if leads_there && config.get_hostaddrs().is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidTarget,
-        "the configuration was given another host",
-    )
-    .with_hint("give the host in the URL"))
-}
-
-fn base(target: &Target) -> Config {
-    let mut config = Config::new();
-    config
-        .host(target.hosts()[0].name())
-        .port(target.hosts()[0].port());
-    if let Some(database) = target.database() {
-        config.dbname(database);
-    }
-    if let Some(name) = target.application_name() {
-        config.application_name(name);
-    }
-    if let Some(options) = target.options() {
-        config.options(options);
-    }
-    config
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Connector").field(&self.0.database).finish()
+        f.debug_tuple("Connector").field(&self.0.provider).finish()
     }
 }

@@ -12,7 +12,7 @@ use diesel_async::{
     AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection, pooled_connection::bb8,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use entra_pg_diesel_async::core::Entra;
+use entra_pg_diesel_async::Entra;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::AppError;

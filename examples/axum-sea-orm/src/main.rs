@@ -8,7 +8,7 @@ mod server;
 use std::time::Duration;
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use entra_pg_sea_orm::core::Entra;
+use entra_pg_sea_orm::Entra;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, DatabaseConnection};
 use tracing_subscriber::EnvFilter;

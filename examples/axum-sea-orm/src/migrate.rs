@@ -1,7 +1,7 @@
 //! SeaORM's migration command, logged in with a Microsoft Entra token: `axum-sea-orm-migrate status`, `up`, `down`, `fresh`.
 //! For a deployment that migrates in a job of its own.
 
-use entra_pg_sea_orm::{connect, core::Entra};
+use entra_pg_sea_orm::{Entra, connect};
 use migration::{DbErr, Migrator, cli};
 use sea_orm::ConnectOptions;
 
@@ -14,6 +14,6 @@ async fn main() {
     .await;
 }
 
-fn failed(error: entra_pg_sea_orm::core::Error) -> DbErr {
+fn failed(error: entra_pg_sea_orm::Error) -> DbErr {
     DbErr::Custom(error.to_string())
 }

@@ -8,7 +8,7 @@ mod server;
 use std::time::Duration;
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use entra_pg_sqlx::{ConnectEntra, core::Entra};
+use entra_pg_sqlx::Entra;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tracing_subscriber::EnvFilter;
 
@@ -27,11 +27,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
     let entra = Entra::from_env()?;
 
-    let pool = PgPoolOptions::new()
+    let options = PgPoolOptions::new()
         .max_connections(10)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_entra(url, &entra)
-        .await?;
+        .acquire_timeout(Duration::from_secs(10));
+    let pool = entra_pg_sqlx::connect(options, url, &entra).await?;
     sqlx::migrate!().run(&pool).await?;
 
     let app = Router::new()

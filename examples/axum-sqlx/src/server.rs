@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use entra_pg_sqlx::core::{Entra, Status};
+use entra_pg_sqlx::entra_pg_core::{Entra, Status};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,

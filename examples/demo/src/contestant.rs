@@ -58,5 +58,5 @@ impl Setting {
 
 /// The whole of an error, its causes included.
 pub(crate) fn text(error: impl std::error::Error + 'static) -> String {
-    entra_pg_core::chain(&error)
+    entra_pg_core::connect::chain(&error)
 }

@@ -2,7 +2,7 @@
 
 use std::{env, time::Duration};
 
-use entra_pg_core::chain;
+use entra_pg_core::connect::chain;
 use serde::Deserialize;
 
 const PATIENCE: Duration = Duration::from_secs(5);

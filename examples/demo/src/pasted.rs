@@ -1,7 +1,7 @@
 //! The control: a plain sqlx pool whose password is one token, fetched once. Everything but the token is as in the sqlx
 //! contestant.
 
-use entra_pg_sqlx::{base, seal};
+use entra_pg_sqlx::{apply_login, connect_options};
 use std::time::SystemTime;
 
 use sqlx::PgPool;
@@ -30,9 +30,10 @@ pub(crate) struct Failure {
 impl Pasted {
     pub(crate) async fn open(setting: &Setting) -> Result<Self, String> {
         let url = setting.url_for(APPLICATION);
-        let database = setting.entra.database(url.as_str()).map_err(text)?;
+        let database = setting.entra.login_provider(url.as_str()).map_err(text)?;
         let login = database.login().await.map_err(text)?;
-        let pasted = seal(base(database.target()), &database, &login).map_err(text)?;
+        let pasted =
+            apply_login(connect_options(database.target()), &database, &login).map_err(text)?;
         let pool = options(setting).connect_with(pasted).await.map_err(text)?;
         Ok(Self {
             pool,

@@ -197,9 +197,9 @@ impl Race {
 
 fn tokens(entra: &Entra, url: &str) -> Option<TokenCache> {
     entra
-        .database(url)
+        .login_provider(url)
         .ok()
-        .map(|database| database.tokens().clone())
+        .map(|database| database.token_cache().clone())
 }
 
 fn left(tokens: &TokenCache) -> Duration {

@@ -3,7 +3,7 @@
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, pooled_connection::bb8::Pool};
-use entra_pg_diesel_async::core::Entra;
+use entra_pg_diesel_async::Entra;
 
 diesel::table! {
     quickstart_parcels (id) {

@@ -5,7 +5,7 @@ mod worker;
 
 use std::{error::Error, time::Duration};
 
-use entra_pg_tokio_postgres::{Connector, core::Entra};
+use entra_pg_tokio_postgres::{Connector, Entra};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -25,11 +25,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
     let entra = Entra::from_env()?;
     // A connection that only listens does not notice that its server has gone: keepalives do.
-    let connector = Connector::with_config(url, &entra, |config| {
-        config
-            .keepalives_idle(Duration::from_secs(30))
-            .tcp_user_timeout(Duration::from_secs(30));
-    })?;
+    let connector = Connector::builder(url, &entra)
+        .configure(|mut config| {
+            config
+                .keepalives_idle(Duration::from_secs(30))
+                .tcp_user_timeout(Duration::from_secs(30));
+            config
+        })
+        .build()?;
 
     // What is wrong with the configuration ends the program here. Later failures do not.
     let client = connector.connect_and_spawn().await?;

@@ -1,6 +1,6 @@
 //! SeaORM, logged in with a Microsoft Entra token. `DATABASE_URL` holds no password; the identity comes from the environment.
 
-use entra_pg_sea_orm::core::Entra;
+use entra_pg_sea_orm::Entra;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectOptions, ConnectionTrait, EntityTrait, Schema,
 };

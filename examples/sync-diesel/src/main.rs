@@ -15,7 +15,7 @@ use diesel::{
     r2d2::{ConnectionManager, Pool},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use entra_pg_proxy::{Entra, Proxy, entra_pg_core::Database};
+use entra_pg_proxy::{Entra, Proxy, entra_pg_core::LoginProvider};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -44,12 +44,12 @@ fn main() -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let _within = runtime.enter();
-    let database = Entra::from_env()?.database(url)?;
-    let proxy = Proxy::builder(database.clone())
+    let provider = Entra::from_env()?.login_provider(url)?;
+    let proxy = Proxy::builder(provider.clone())
         .this_process_only()
         .bind_private()?;
 
-    let pool = connect(&proxy, &database)?;
+    let pool = connect(&proxy, &provider)?;
     pool.get()?.run_pending_migrations(MIGRATIONS)?;
 
     let stopping = AtomicBool::new(false);
@@ -74,13 +74,13 @@ fn main() -> Result<(), Failure> {
 }
 
 /// A pool whose connections go to the proxy. Up to there nothing has to be encrypted; what leaves the process is.
-fn connect(proxy: &Proxy, database: &Database) -> Result<PgPool, Failure> {
+fn connect(proxy: &Proxy, provider: &LoginProvider) -> Result<PgPool, Failure> {
     let quoted = |value: &str| format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"));
     let conninfo = format!(
         "host={} port={} dbname={} sslmode=disable",
         quoted(&proxy.address().host()),
         proxy.address().port(),
-        quoted(database.target().database().unwrap_or("postgres")),
+        quoted(provider.target().database().unwrap_or("postgres")),
     );
     Ok(Pool::builder()
         .max_size(4)

@@ -4,10 +4,7 @@
 
 use std::{error::Error, time::Duration};
 
-use entra_pg_sqlx::{
-    ConnectEntra,
-    core::{Entra, ManagedIdentity},
-};
+use entra_pg_sqlx::{Entra, entra_pg_core::ManagedIdentity};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -54,11 +51,9 @@ fn variable(name: &str) -> Result<String, String> {
     std::env::var(name).map_err(|_| format!("set {name}; README.md says to what"))
 }
 
-async fn connect(url: String, entra: &Entra) -> Result<PgPool, entra_pg_sqlx::core::Error> {
-    PgPoolOptions::new()
-        .max_connections(5)
-        .connect_entra(url, entra)
-        .await
+async fn connect(url: String, entra: &Entra) -> Result<PgPool, entra_pg_sqlx::Error> {
+    let options = PgPoolOptions::new().max_connections(5);
+    entra_pg_sqlx::connect(options, url, entra).await
 }
 
 /// Sells and reports until it is dropped.

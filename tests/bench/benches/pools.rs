@@ -1,6 +1,6 @@
 //! sqlx's pools, of one connection each: the bare driver's, and as each strategy makes them.
 
-use entra_pg_sqlx::{ConnectEntra, Strategy};
+use entra_pg_sqlx::{Entra, EntraOptions, Strategy};
 use entra_pg_tests::world::{entra, shared, target};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
@@ -12,10 +12,10 @@ pub async fn open() -> [Named; 3] {
     let entra = entra(shared());
     [
         (BASELINE, pasted::sqlx_pool(shared()).await),
-        ("Strategy::Rotate", pool(Strategy::Rotate(&entra)).await),
+        ("Strategy::Rotate", pool(&entra, Strategy::Rotate).await),
         (
             "Strategy::PerConnection",
-            pool(Strategy::PerConnection(&entra)).await,
+            pool(&entra, Strategy::PerConnection).await,
         ),
     ]
 }
@@ -26,10 +26,10 @@ pub async fn close(pools: [Named; 3]) {
     }
 }
 
-async fn pool(strategy: Strategy<'_>) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(1)
-        .connect_entra(target(shared(), "bench"), strategy)
+async fn pool(entra: &Entra, strategy: Strategy) -> PgPool {
+    let pool_options = PgPoolOptions::new().max_connections(1);
+    let options = EntraOptions::new().strategy(strategy);
+    entra_pg_sqlx::connect_with(pool_options, target(shared(), "bench"), entra, options)
         .await
         .expect("a pool")
 }

@@ -9,16 +9,16 @@ use std::{error::Error as StdError, fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use diesel_async::{AsyncPgConnection, pooled_connection::bb8};
 use entra_pg_core::{
-    Builder, Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection,
-    RootCertificates, Scope, Target,
+    Builder, Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection, Scope,
+    Target,
     azure_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     },
-    observe::Connect,
+    connect::{Attempt, Failure},
 };
 use entra_pg_proxy::Proxy;
-use entra_pg_sqlx::{ConnectEntra, Strategy, Supply, sqlx::postgres::PgPoolOptions};
+use entra_pg_sqlx::{EntraOptions, OpenError, Strategy, sqlx::postgres::PgPoolOptions};
 use entra_pg_tokio_postgres::Connector;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -36,15 +36,14 @@ async fn main() -> Result<(), Error> {
         Ok(target) => {
             say("Target", &target);
             proxy(&target, &entra);
-            let rotate = Strategy::Rotate(&entra);
-            let per_connection = Strategy::PerConnection(&entra);
+            let (rotate, per_connection) = (Strategy::Rotate, Strategy::PerConnection);
             say("Strategy", &per_connection);
             tokio::join!(
                 core(&target, &entra),
-                sqlx(&target, rotate),
-                sqlx(&target, per_connection),
-                sea_orm(&target, rotate),
-                sea_orm(&target, per_connection),
+                sqlx(&target, &entra, rotate),
+                sqlx(&target, &entra, per_connection),
+                sea_orm(&target, &entra, rotate),
+                sea_orm(&target, &entra, per_connection),
                 tokio_postgres(&target, &entra),
                 tokio_postgres_pools(&target, &entra),
                 diesel(&target, &entra),
@@ -76,36 +75,40 @@ fn target() -> Result<Target, Error> {
 }
 
 async fn core(target: &Target, entra: &Entra) {
-    let database = match entra.database(target) {
+    let database = match entra.login_provider(target) {
         Ok(database) => database,
         Err(error) => return complain("database", &error),
     };
     match database.login().await {
-        Ok(login) => all_of_a_login(login).await,
+        Ok(login) => all_of_a_login(login, database.attempt("chatterbox")).await,
         Err(error) => complain("login", &error),
     }
-    say("Database", &database);
-    say("TokenCache", database.tokens());
+    say("LoginProvider", &database);
+    say("TokenCache", database.token_cache());
     say("Scope", target.scope());
-    say("Roots", target.root_certificates());
-    say("Roots", &RootCertificates::default());
+    say("RootCertificates", target.root_certificates());
     say("RefreshPolicy", &RefreshPolicy::default());
     say("ManagedIdentity", &ManagedIdentity::default());
-    say("Connect", &Connect::new("chatterbox", target));
     for kind in ErrorKind::ALL {
         say("ErrorKind", kind);
         say("Phase", &kind.phase());
     }
 }
 
-async fn all_of_a_login(login: Login) {
+async fn all_of_a_login(login: Login, attempt: Attempt) {
     say("Login", &login);
     say("Token", login.token());
     say("Claims", &login.token().claims());
     // Somebody else's message may quote it.
     let quoted = format!("cannot use {}, sorry", login.token().secret());
     say("Rejection", &Rejection::Other);
-    say("Error", &Rejection::Other.into_error("app", &quoted));
+    let failure = Failure::refused("28P01", &quoted).with_driver_error(std::io::Error::other("no"));
+    say("Failure", &failure);
+    say("Attempt", &attempt);
+    say("Step", &attempt.step());
+    complain("Error", &failure.into_error("app", &attempt));
+    let opened = OpenError::from(Error::new(ErrorKind::Connect, &quoted));
+    say("OpenError", &opened);
     complain(
         "Error",
         &Error::new(ErrorKind::Connect, &quoted).with_hint(&quoted),
@@ -147,7 +150,7 @@ async fn panics(target: &Target) {
 }
 
 fn proxy(target: &Target, entra: &Entra) {
-    let builder = match entra.database(target) {
+    let builder = match entra.login_provider(target) {
         Ok(database) => Proxy::builder(database),
         Err(error) => return complain("proxy", &error),
     };
@@ -161,20 +164,17 @@ fn proxy(target: &Target, entra: &Entra) {
     }
 }
 
-async fn sqlx(target: &Target, strategy: Strategy<'_>) {
-    let options = PgPoolOptions::new().acquire_timeout(patience());
-    match options.connect_entra(target, strategy).await {
+async fn sqlx(target: &Target, entra: &Entra, strategy: Strategy) {
+    let pool_options = PgPoolOptions::new().acquire_timeout(patience());
+    let options = EntraOptions::new().strategy(strategy);
+    say("EntraOptions", &options);
+    match entra_pg_sqlx::connect_with(pool_options, target, entra, options).await {
         Ok(pool) => {
             say("PgPool", &pool);
-            if let Ok(database) = strategy.entra().database(target)
+            if let Ok(database) = entra.login_provider(target)
                 && let Ok(login) = database.login().await
             {
                 say("Rotation", &entra_pg_sqlx::rotate(&pool, &database, &login));
-                let options = pool.connect_options().as_ref().clone();
-                match Supply::new(strategy, database, options).await {
-                    Ok(supply) => say("Supply", &supply),
-                    Err(error) => complain("supply", &error),
-                }
             }
             pool.close().await;
         }
@@ -182,10 +182,14 @@ async fn sqlx(target: &Target, strategy: Strategy<'_>) {
     }
 }
 
-async fn sea_orm(target: &Target, strategy: Strategy<'_>) {
+async fn sea_orm(target: &Target, entra: &Entra, strategy: Strategy) {
     let mut options = entra_pg_sea_orm::sea_orm::ConnectOptions::new(url());
     options.acquire_timeout(patience());
-    match entra_pg_sea_orm::connect_with(options, strategy, |_| Ok(target.clone())).await {
+    let entra_options = entra_pg_sea_orm::EntraOptions::new()
+        .strategy(strategy)
+        .target(target.clone());
+    say("sea_orm::EntraOptions", &entra_options);
+    match entra_pg_sea_orm::connect_with(options, entra, entra_options).await {
         Ok(db) => {
             say("DatabaseConnection", &db);
             let _ = db.close().await;
@@ -206,6 +210,7 @@ async fn tokio_postgres(target: &Target, entra: &Entra) {
         Err(error) => complain("tokio-postgres", &error),
     }
     say("Connector", &connector);
+    say("ConnectorBuilder", &Connector::builder(target, entra));
     say("last error", &connector.last_error());
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use entra_pg_tokio_postgres::{
     connect,
-    core::{Entra, Error, ManagedIdentity},
+    entra_pg_core::{Entra, Error, ManagedIdentity},
 };
 
 #[tokio::main(flavor = "current_thread")]

@@ -85,7 +85,7 @@ async fn a_shutdown_takes_no_new_clients_and_lets_old_ones_finish() {
 async fn a_close_ends_clients_and_their_sessions_on_the_server() {
     let name = unique("closed");
     let database = entra(shared())
-        .database(target(shared(), &name))
+        .login_provider(target(shared(), &name))
         .expect("a database");
     let proxy = Proxy::builder(database).bind_private().expect("listens");
     let mut idle = Raw::ready(proxy.address()).await;

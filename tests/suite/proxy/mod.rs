@@ -23,5 +23,5 @@ fn proxy_for(target: Target) -> ProxyBuilder {
 }
 
 fn builder(emulator: &Emulator, target: Target) -> ProxyBuilder {
-    Proxy::builder(entra(emulator).database(target).expect("a database"))
+    Proxy::builder(entra(emulator).login_provider(target).expect("a database"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use entra_pg_core::{ErrorKind, Target};
 use entra_pg_sea_orm::sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, Statement};
 use entra_pg_sqlx::{
-    ConnectEntra, Strategy,
+    EntraOptions, Strategy,
     sqlx::{
         self, Connection, PgConnection, PgPool, Row,
         postgres::{PgListener, PgPoolOptions},
@@ -15,13 +15,14 @@ use tokio::{net::TcpListener, runtime::Handle};
 
 use crate::world::{connections, entra, eventually, shared, target, unique, url};
 
+fn per_connection() -> EntraOptions {
+    EntraOptions::new().strategy(Strategy::PerConnection)
+}
+
 async fn pool(name: &str) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(3)
-        .connect_entra(
-            target(shared(), name),
-            Strategy::PerConnection(&entra(shared())),
-        )
+    let pool_options = PgPoolOptions::new().max_connections(3);
+    let (target, entra) = (target(shared(), name), entra(shared()));
+    entra_pg_sqlx::connect_with(pool_options, target, &entra, per_connection())
         .await
         .expect("connects")
 }
@@ -75,15 +76,16 @@ async fn an_sqlx_users_own_options_survive() {
     let url = url(emulator, &name).replace(&emulator.port().to_string(), "1");
     let (target, port) = (Target::parse(&url).expect("a URL"), emulator.port());
     let entra = entra(emulator);
-    let pool = PgPoolOptions::new()
+    let pool_options = PgPoolOptions::new()
         .max_connections(3)
-        .max_lifetime(Duration::from_secs(99))
-        .connect_entra_with(target, Strategy::PerConnection(&entra), move |options| {
-            options
-                .port(port)
-                .statement_cache_capacity(7)
-                .options([("lock_timeout", "1234ms")])
-        })
+        .max_lifetime(Duration::from_secs(99));
+    let options = per_connection().configure(move |options| {
+        options
+            .port(port)
+            .statement_cache_capacity(7)
+            .options([("lock_timeout", "1234ms")])
+    });
+    let pool = entra_pg_sqlx::connect_with(pool_options, target, &entra, options)
         .await
         .expect("connects");
     let row =
@@ -102,13 +104,9 @@ async fn an_sqlx_users_own_options_survive() {
     );
     pool.close().await;
 
-    let elsewhere = |options: sqlx::postgres::PgConnectOptions| options.host("evil.example");
-    let error = PgPoolOptions::new()
-        .connect_entra_with(
-            self::target(emulator, "x"),
-            Strategy::PerConnection(&entra),
-            elsewhere,
-        )
+    let elsewhere = per_connection().configure(|options| options.host("evil.example"));
+    let target = self::target(emulator, "x");
+    let error = entra_pg_sqlx::connect_with(PgPoolOptions::new(), target, &entra, elsewhere)
         .await
         .expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::InvalidTarget);
@@ -123,7 +121,8 @@ async fn a_sea_orm_users_own_options_and_closure_survive() {
         .set_application_name("from-options")
         .map_sqlx_postgres_opts(|options| options.options([("lock_timeout", "1234ms")]));
     let entra = entra(shared());
-    let db = entra_pg_sea_orm::connect(options, Strategy::PerConnection(&entra))
+    let per_connection = entra_pg_sea_orm::EntraOptions::new().strategy(Strategy::PerConnection);
+    let db = entra_pg_sea_orm::connect_with(options, &entra, per_connection)
         .await
         .expect("connects");
     assert_eq!(
@@ -181,11 +180,10 @@ async fn a_pool_that_gives_up_early_still_says_where_it_stopped() {
     let port = listener.local_addr().expect("an address").port();
     let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=600");
     let entra = entra(shared());
-    let error = PgPoolOptions::new()
-        .acquire_timeout(Duration::from_secs(1))
-        .connect_entra(url, Strategy::PerConnection(&entra))
+    let pool_options = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
+    let error = entra_pg_sqlx::connect_with(pool_options, url, &entra, per_connection())
         .await
         .expect_err("nobody answers");
     assert_eq!(error.kind(), ErrorKind::ConnectTimeout);
-    assert!(error.to_string().contains("reaching the server"), "{error}");
+    assert!(error.to_string().contains("the TCP connection"), "{error}");
 }

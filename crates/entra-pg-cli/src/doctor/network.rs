@@ -78,7 +78,7 @@ pub(super) async fn reach(
 }
 
 fn unreachable(refusals: &[(SocketAddr, io::Error)]) -> Finding {
-    let reasons: Vec<_> = refusals
+    let said: Vec<_> = refusals
         .iter()
         .map(|(address, error)| format!("{address}: {error}"))
         .collect();
@@ -86,7 +86,7 @@ fn unreachable(refusals: &[(SocketAddr, io::Error)]) -> Finding {
         .iter()
         .any(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused);
     Finding::new(
-        reasons.join("; "),
+        said.join("; "),
         if refused {
             "nothing listens there: check the port (5432, for PgBouncer on Azure 6432), and that the server is running"
         } else {

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
 
-use entra_pg_core::{Target, chain};
+use entra_pg_core::{Target, connect::chain};
 use rustls::{CertificateError, ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

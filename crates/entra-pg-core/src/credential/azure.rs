@@ -21,7 +21,7 @@ use super::{
     tool,
     transport::{Transport, Via},
 };
-use crate::{Error, ErrorKind, error::chain};
+use crate::{Error, ErrorKind, connect::chain};
 
 /// A [`Selection`] that can be built again and again.
 pub(super) struct Azure {

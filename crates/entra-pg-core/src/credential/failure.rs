@@ -10,7 +10,7 @@ use azure_core::{
 };
 
 use super::{Credential, selection::Selection};
-use crate::{Error, ErrorKind, error::chain};
+use crate::{Error, ErrorKind, connect::chain};
 
 pub(super) fn explain(credential: &Credential, error: &azure_core::Error) -> Error {
     let answer = HttpAnswer::find(error);

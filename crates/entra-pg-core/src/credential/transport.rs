@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use azure_core::http::{self, AsyncRawResponse, HttpClient, Request, Url};
 
-use crate::{Error, ErrorKind, RootCertificates, error::chain};
+use crate::{Error, ErrorKind, RootCertificates, connect::chain};
 
 /// As the Azure SDKs for Python, JavaScript and .NET read it.
 const METADATA_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";

@@ -69,7 +69,7 @@ impl Request<'_> {
             credential, scope, ..
         } = self;
         let (took_s, remaining_s) = (self.took.as_secs_f64(), remaining.as_secs_f64());
-        let (outcome, retry_in_s) = (error.guide(), retry_in.as_secs_f64());
+        let (outcome, retry_in_s) = (error.code(), retry_in.as_secs_f64());
         tracing::warn!(
             name: "token.failed", target: "entra_pg::token",
             %credential, %scope, outcome, %error, remaining_s, retry_in_s, took_s, "token request failed"

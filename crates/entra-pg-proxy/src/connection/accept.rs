@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entra_pg_core::chain;
+use entra_pg_core::connect::chain;
 use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::task::TaskTracker;
 
@@ -26,7 +26,7 @@ pub(crate) async fn accept(
                 clients.spawn(serve(client, admitted, permit, Arc::clone(&shared)));
             }
             Err(error) => {
-                events::client_refused(shared.database.target(), &chain(&error));
+                events::client_refused(shared.provider.target(), &chain(&error));
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }

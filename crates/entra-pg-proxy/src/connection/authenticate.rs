@@ -6,7 +6,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use entra_pg_core::{Error, ErrorKind, Login, Rejection, chain};
+use entra_pg_core::{Error, ErrorKind, Login, connect::Failure};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use zeroize::Zeroizing;
@@ -15,7 +15,7 @@ use super::{
     server_message::{MAX_MESSAGE, ServerMessage, read_message},
     startup::Startup,
 };
-use crate::response::{Failure, frame};
+use crate::response::{Fields, frame};
 
 /// All that a server may send before it is ready, in bytes.
 const MAX_STARTUP_RESPONSE: usize = 256 * 1024;
@@ -76,14 +76,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
                 self.state = State::TokenSent;
             }
             (ServerMessage::UnsupportedAuthentication(method), State::StartupSent) => {
-                return Err(not_entra(self.login.user(), method).into());
+                return Err(Failure::not_entra(method));
             }
             (ServerMessage::AuthenticationOk, State::StartupSent | State::TokenSent) => {
                 self.forward(&frame(tag, &body))?;
                 self.state = State::Authenticated;
             }
             (ServerMessage::ErrorResponse(fields), _) => {
-                return Err(Failure::from_server(fields, self.login.user()));
+                return Err(refused(fields));
             }
             (ServerMessage::ReadyForQuery, State::Authenticated) => {
                 self.forward(&frame(tag, &body))?;
@@ -122,15 +122,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn broken(error: io::Error) -> Failure {
-    Error::new(
-        ErrorKind::Connect,
-        format!(
-            "the connection broke during authentication: {}",
-            chain(&error)
-        ),
-    )
-    .transient(true)
-    .into()
+    Failure::broken(&error)
+}
+
+/// The fields go with the failure: the client gets them as the server sent them.
+fn refused(fields: Fields) -> Failure {
+    Failure::refused(fields.sqlstate(), fields.message()).with_driver_error(fields)
 }
 
 fn invalid_startup(error: &io::Error) -> Error {
@@ -139,10 +136,6 @@ fn invalid_startup(error: &io::Error) -> Error {
         format!("cannot encode the startup message: {error}"),
     )
     .with_hint("role, database and options must not contain a zero byte")
-}
-
-fn not_entra(user: &str, method: &str) -> Error {
-    Rejection::NotEntra.into_error(user, &format!("it requests {method}, not a token"))
 }
 
 fn invalid_message() -> Error {

@@ -6,7 +6,10 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use entra_pg_core::{Error, ErrorKind, Target, chain, observe::Step};
+use entra_pg_core::{
+    Error, ErrorKind, Target,
+    connect::{Attempt, Failure, Step},
+};
 use postgres_protocol::message::frontend;
 use rustls::{ClientConfig, pki_types::ServerName};
 use socket2::{SockRef, TcpKeepalive};
@@ -17,39 +20,34 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
-use super::attempt::Attempt;
-
 /// A connection to the target. The right side is for [`Target::dangerously_without_tls`] alone.
 pub(crate) type Server = Either<TlsStream<TcpStream>, TcpStream>;
 
 /// Clients cannot ask for this through a socket of ours. Azure's gateways forget connections that are idle for four minutes.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-const UNREACHABLE: &str =
-    "check the host's name and port, and that the server's firewall lets this machine in";
-
 pub(crate) async fn dial(
     target: &Target,
     tls: &Arc<ClientConfig>,
-    attempt: &mut Attempt<'_>,
-) -> Result<Server, Error> {
+    attempt: &Attempt,
+) -> Result<Server, Failure> {
     let mut tcp = attempt
-        .bound(Step::Reaching, connect_tcp(target))
+        .timeout(Step::TcpConnect, connect_tcp(target))
         .await?
-        .map_err(|error| unreachable(&error))?;
+        .map_err(|error| Failure::broken(&error))?;
     if !target.uses_tls() {
         return Ok(Either::Right(tcp));
     }
     attempt
-        .bound(Step::Reaching, request_tls(&mut tcp))
+        .timeout(Step::TcpConnect, request_tls(&mut tcp))
         .await??;
     let name = ServerName::try_from(target.hosts()[0].name().to_owned())
         .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
     let handshake = TlsConnector::from(Arc::clone(tls)).connect(name, tcp);
     let stream = attempt
-        .bound(Step::Handshake, handshake)
+        .timeout(Step::TlsHandshake, handshake)
         .await?
-        .map_err(|error| failed_handshake(&error))?;
+        .map_err(|error| Failure::broken(&error))?;
     Ok(Either::Left(stream))
 }
 
@@ -61,52 +59,29 @@ async fn connect_tcp(target: &Target) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
-async fn request_tls(tcp: &mut TcpStream) -> Result<(), Error> {
+async fn request_tls(tcp: &mut TcpStream) -> Result<(), Failure> {
     let mut request = BytesMut::new();
     frontend::ssl_request(&mut request);
     tcp.write_all(&request)
         .await
-        .map_err(|error| unreachable(&error))?;
+        .map_err(|error| Failure::broken(&error))?;
     match tcp.read_u8().await {
         Ok(b'S') => Ok(()),
-        Ok(b'N') => Err(
-            Error::new(ErrorKind::Tls, "the server does not support TLS")
-                .with_hint("the server offers no TLS, so the token was not sent"),
-        ),
+        Ok(b'N') => Err(Failure::no_tls()),
         // The sender of what follows is not verified, so it is not repeated.
         Ok(b'E') => Err(Error::new(
             ErrorKind::Connect,
             "the server responded to the request for TLS with an error",
         )
         .with_hint("it may have too few resources; see its log")
-        .transient(true)),
+        .transient(true)
+        .into()),
         Ok(_) => Err(Error::new(
             ErrorKind::Connect,
             "the server does not speak PostgreSQL's protocol",
         )
-        .with_hint("check the host's name and port")),
-        Err(error) => Err(unreachable(&error)),
+        .with_hint("check the host's name and port")
+        .into()),
+        Err(error) => Err(Failure::broken(&error)),
     }
-}
-
-fn unreachable(error: &io::Error) -> Error {
-    Error::new(ErrorKind::Connect, chain(error))
-        .with_hint(UNREACHABLE)
-        .transient(true)
-}
-
-/// What rustls finds wrong comes as an I/O error about invalid data; other I/O errors are the network's.
-fn failed_handshake(error: &io::Error) -> Error {
-    let reason = chain(error);
-    if error.kind() == io::ErrorKind::InvalidData {
-        return Error::new(
-            ErrorKind::Tls,
-            format!("the server's identity could not be verified: {reason}"),
-        );
-    }
-    Error::new(
-        ErrorKind::Connect,
-        format!("the connection broke during the TLS handshake: {reason}"),
-    )
-    .transient(true)
 }

@@ -13,7 +13,6 @@ mod startup;
 /// 4. Connects to the server: a token, TCP, TLS, authentication.
 mod connect;
 
-mod attempt;
 mod dial;
 
 mod authenticate;

@@ -3,25 +3,28 @@
 use std::{future::pending, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use entra_pg_core::{Database, Error, observe::Connect};
+use entra_pg_core::{Error, LoginProvider};
 use rustls::ClientConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::{OwnedSemaphorePermit, watch},
+    sync::OwnedSemaphorePermit,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    attempt::Attempt,
     cancel::cancel,
-    connect::{ADAPTER, Session, connect},
+    connect::{Session, connect},
     dial::Server,
     first_packet::FirstPacket,
     relay::relay,
     startup::Startup,
 };
-use crate::{events, listen::Client, response::Refusal};
+use crate::{
+    events,
+    listen::Client,
+    response::{Refusal, for_client},
+};
 
 /// How much a client may send before the server is ready, in bytes.
 const MAX_EARLY_BYTES: usize = 16 * 1024;
@@ -29,22 +32,20 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all connections of a proxy share.
 pub(crate) struct Shared {
-    pub(crate) database: Database,
+    pub(crate) provider: LoginProvider,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) startup_timeout: Duration,
     /// Ends open connections.
     pub(crate) closing: CancellationToken,
-    pub(crate) last_error: watch::Sender<Option<Error>>,
 }
 
 impl Shared {
-    pub(crate) fn new(database: Database, startup_timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(provider: LoginProvider, startup_timeout: Duration) -> Result<Self, Error> {
         Ok(Self {
-            tls: entra_pg_rustls::client_config(database.target().root_certificates().to_der()?),
-            database,
+            tls: entra_pg_rustls::client_config(provider.target().root_certificates().to_der()?),
+            provider,
             startup_timeout,
             closing: CancellationToken::new(),
-            last_error: watch::Sender::default(),
         })
     }
 }
@@ -78,7 +79,7 @@ async fn start(
         (Ok(packet), Ok(())) => packet?,
         (Ok(None), Err(_)) => return None,
         (Err(refusal), _) | (Ok(Some(_)), Err(refusal)) => {
-            events::client_refused(shared.database.target(), refusal.message());
+            events::client_refused(shared.provider.target(), refusal.message());
             reject(client, &refusal.encode()).await;
             return None;
         }
@@ -94,38 +95,24 @@ async fn start(
 }
 
 async fn start_session(client: &mut Client, startup: &Startup, shared: &Shared) -> Option<Server> {
-    let target = shared.database.target();
-    let watched = Connect::new(ADAPTER, target);
-    let mut attempt = Attempt::new(&watched, target);
     let mut early = BytesMut::new();
-    let connecting = Box::pin(connect(
-        &shared.database,
-        &shared.tls,
-        startup,
-        &mut attempt,
-    ));
+    // Dropped when the client goes first; the core then keeps that as the last error.
     let connected = tokio::select! {
-        connected = watched.run(connecting) => Some(connected),
-        () = disconnected(client, &mut early) => None,
+        connected = connect(&shared.provider, &shared.tls, startup) => connected,
+        () = disconnected(client, &mut early) => return None,
     };
     match connected {
-        None => {
-            shared.last_error.send_replace(Some(attempt.abandoned()));
-            None
-        }
-        Some(Err(failure)) => {
-            shared.last_error.send_replace(Some(failure.error));
-            reject(client, &failure.response).await;
-            None
-        }
-        Some(Ok(Session {
+        Ok(Session {
             mut server,
             startup_response,
-        })) => {
-            shared.last_error.send_replace(None);
+        }) => {
             let started = start_relay(client, &startup_response, &mut server, &early);
             let started = timeout(shared.startup_timeout, started).await;
             matches!(started, Ok(Ok(()))).then_some(server)
+        }
+        Err(error) => {
+            reject(client, &for_client(&error)).await;
+            None
         }
     }
 }

@@ -1,7 +1,6 @@
 //! sqlx: a `PgPool` whose connections grow old quickly, and a connection taken out of it and kept.
 
 use async_trait::async_trait;
-use entra_pg_sqlx::ConnectEntra;
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions};
 
 use crate::contestant::{Contestant, PATIENCE, Seen, Setting, text};
@@ -12,8 +11,7 @@ struct Sqlx {
 }
 
 pub(super) async fn open(url: String, setting: &Setting) -> Result<Box<dyn Contestant>, String> {
-    let pool = options(setting)
-        .connect_entra(url.as_str(), &setting.entra)
+    let pool = entra_pg_sqlx::connect(options(setting), url.as_str(), &setting.entra)
         .await
         .map_err(text)?;
     let kept = pool.acquire().await.map_err(text)?;

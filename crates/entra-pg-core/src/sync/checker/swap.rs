@@ -12,10 +12,6 @@ impl<T> ArcSwapOption<T> {
         Self(Mutex::new(None))
     }
 
-    pub(crate) fn load(&self) -> Option<Arc<T>> {
-        self.load_full()
-    }
-
     pub(crate) fn load_full(&self) -> Option<Arc<T>> {
         scheduling_point();
         self.0

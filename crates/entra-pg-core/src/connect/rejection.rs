@@ -1,11 +1,9 @@
-//! Why a server refused a login, read from its SQLSTATE and message.
+//! Why a server refused a login, read from its SQLSTATE and message. Pure.
 //!
 //! The wording varies between server versions and the pooler, so the message is matched loosely and only after the
 //! SQLSTATE says that it is about authentication. The messages are those of Azure Database for `PostgreSQL`.
 
-use crate::{Error, ErrorKind};
-
-/// The cause of a refused login.
+/// Names the cause of a refused login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -20,7 +18,7 @@ pub enum Rejection {
     /// The server asks for a password of its own (SCRAM or MD5), as it does for a role that is not mapped to Entra. The token
     /// was not sent.
     NotEntra,
-    /// The server does not say. Mostly: no role is mapped to this principal, or its name is spelled differently.
+    /// The server gives no reason. Mostly: no role is mapped to this principal, or its name is spelled differently.
     Other,
 }
 
@@ -35,15 +33,12 @@ const POOLERS_REFUSALS: [&str; 5] = [
     "aad_auth_tokentype",
 ];
 
-/// A client that the server lets nobody log in from. On Azure the firewall's rules stand in this file.
+/// The server accepts no login from this client's address. On Azure the firewall's rules stand in this file.
 /// <https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-firewall-rules>
 const NOT_ADMITTED: &str = "pg_hba.conf";
 
-/// Too many connections, and the server starting or stopping.
-const PASSING_STATES: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
-
 impl Rejection {
-    /// Classifies a server's error. `None` when it is not about authentication.
+    /// Classifies a server's error. Returns `None` when it is not about authentication.
     pub fn classify(sqlstate: &str, message: &str) -> Option<Self> {
         let message = wording(message);
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -68,19 +63,19 @@ impl Rejection {
         })
     }
 
-    /// Whether another token could be accepted where this one was refused. The wrong audience or kind of token will
-    /// not change by asking again.
-    pub fn new_token_may_help(self) -> bool {
+    /// Returns whether another token could be accepted where this one was refused. A wrong audience or kind of token does
+    /// not change with the next request.
+    pub fn is_retryable(self) -> bool {
         matches!(self, Self::Expired | Self::Format | Self::Other)
     }
 
-    fn hint(self, user: &str) -> String {
+    pub(super) fn hint(self, user: &str) -> String {
         match self {
             Self::Expired => "the server's clock says that the token is too old: check the clock of this machine".into(),
             Self::Audience => "the token is for another service or cloud: set the scope that fits the server, see Scope".into(),
             Self::Format => "check that the server has Microsoft Entra authentication enabled".into(),
             Self::TokenType => format!(
-                "role \"{user}\" was made for another kind of principal: make it anew with \
+                "role \"{user}\" was made for another kind of principal: recreate it with \
                  pgaadauth_create_principal_with_oid and the type 'user', 'group' or 'service' that fits"
             ),
             Self::NotEntra => format!(
@@ -94,15 +89,6 @@ impl Rejection {
             ),
         }
     }
-
-    /// The error for a login that was refused for this reason.
-    pub fn into_error(self, user: &str, message: &str) -> Error {
-        Error::new(
-            ErrorKind::Rejected(self),
-            format!("the server refused the login of \"{user}\": {message}"),
-        )
-        .with_hint(self.hint(user))
-    }
 }
 
 /// A message without what it quotes: the names of roles and databases are no wording.
@@ -111,23 +97,9 @@ fn wording(message: &str) -> String {
     unquoted.join(" ").to_ascii_lowercase()
 }
 
-impl Error {
-    /// The error for a connect that the server ended with this SQLSTATE and message: a refused login if they say so.
-    pub fn of_server(user: &str, sqlstate: &str, message: &str) -> Self {
-        match Rejection::classify(sqlstate, message) {
-            Some(rejection) => rejection.into_error(user, message),
-            None => Error::new(
-                ErrorKind::Connect,
-                format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
-            )
-            .with_hint(if wording(message).contains(NOT_ADMITTED) {
-                "add this machine's address to the server's firewall rules, or connect from within its virtual network"
-            } else {
-                "the message is the server's own; its log may say more"
-            })
-            .transient(PASSING_STATES.contains(&sqlstate)),
-        }
-    }
+/// Whether the server refused the connection before it looked at the login: its rules do not admit this address.
+pub(super) fn is_not_admitted(message: &str) -> bool {
+    wording(message).contains(NOT_ADMITTED)
 }
 
 #[cfg(test)]
@@ -195,27 +167,6 @@ mod tests {
         assert_eq!(Rejection::classify(sqlstate, message), expected);
     }
 
-    #[test]
-    fn an_address_that_is_not_let_in_is_not_blamed_on_the_role() {
-        let message = "no pg_hba.conf entry for host \"192.0.2.1\", user \"app\", database \"orders\", no encryption";
-        let error = Error::of_server("app", "28000", message);
-        assert_eq!(error.kind(), ErrorKind::Connect);
-        assert!(error.to_string().contains("firewall rules"), "{error}");
-        assert!(!error.to_string().contains("pgaadauth"), "{error}");
-    }
-
-    #[rstest]
-    #[case(Rejection::Expired, "check the clock")]
-    #[case(Rejection::Audience, "set the scope")]
-    #[case(Rejection::Format, "authentication enabled")]
-    #[case(Rejection::TokenType, "role \"o'hara\"")]
-    #[case(Rejection::NotEntra, "role \"o'hara\"")]
-    #[case(Rejection::Other, "pgaadauth_create_principal_with_oid('o''hara',")]
-    fn a_rejection_names_its_own_cure(#[case] cause: Rejection, #[case] cure: &str) {
-        let error = cause.into_error("o'hara", "no");
-        assert!(error.to_string().contains(cure), "{error}");
-    }
-
     #[rstest]
     #[case(Rejection::Expired, true)]
     #[case(Rejection::Other, true)]
@@ -226,6 +177,6 @@ mod tests {
         #[case] cause: Rejection,
         #[case] helps: bool,
     ) {
-        assert_eq!(cause.new_token_may_help(), helps);
+        assert_eq!(cause.is_retryable(), helps);
     }
 }

@@ -1,0 +1,245 @@
+//! What went wrong in a connect, as an adapter reports it, and the one set of messages and hints for it.
+
+use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+
+use super::{Attempt, Rejection, Step, chain, rejection::is_not_admitted};
+use crate::{Error, ErrorKind};
+
+const BROKEN: &str =
+    "look at the server's log for the reason, and check any firewall or proxy in between";
+
+/// Too many connections, and the server starting or stopping.
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const TRANSIENT_STATES: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
+
+/// What went wrong in a connect, as an adapter maps it from its driver's error. The core makes the [`Error`], which names
+/// the step, the cause and the cure in the same words for all adapters.
+///
+/// ```
+/// use entra_pg_core::connect::Failure;
+///
+/// # struct DriverError { sqlstate: Option<(String, String)>, io: std::io::Error }
+/// fn failure(error: DriverError) -> Failure {
+///     match error.sqlstate {
+///         Some((sqlstate, message)) => Failure::refused(sqlstate, message),
+///         None => Failure::broken(&error.io),
+///     }
+/// }
+/// ```
+pub struct Failure {
+    cause: Cause,
+    driver_error: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Debug)]
+enum Cause {
+    NoTls,
+    Unverified(String),
+    Refused { sqlstate: String, message: String },
+    NotEntra(String),
+    Broken { reason: String, of_tls: bool },
+    TimedOut,
+    Other(Error),
+}
+
+impl Failure {
+    /// The server offers no TLS, so the token was not sent.
+    pub fn no_tls() -> Self {
+        Cause::NoTls.into()
+    }
+
+    /// The server's certificate was not accepted.
+    pub fn unverified(error: &(dyn StdError + 'static)) -> Self {
+        Cause::Unverified(chain(error)).into()
+    }
+
+    /// The server refused the connection with this SQLSTATE and message. Where another token can help, the connect is tried
+    /// once more.
+    pub fn refused(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+        Cause::Refused {
+            sqlstate: sqlstate.into(),
+            message: message.into(),
+        }
+        .into()
+    }
+
+    /// The server asks for something else than a token, such as `a SCRAM password`. The token was not sent.
+    pub fn not_entra(asks_for: impl Into<String>) -> Self {
+        Cause::NotEntra(asks_for.into()).into()
+    }
+
+    /// The connection could not be opened, or broke, in the step that the [`Attempt`] has reached. rustls reports what it
+    /// does not accept as an I/O error about invalid data; during the handshake that is an unverified server.
+    pub fn broken(error: &(dyn StdError + 'static)) -> Self {
+        Cause::Broken {
+            reason: chain(error),
+            of_tls: is_about_invalid_data(error),
+        }
+        .into()
+    }
+
+    /// The step that the [`Attempt`] has reached did not end in time. [`Attempt::timeout`] returns it.
+    pub fn timed_out() -> Self {
+        Cause::TimedOut.into()
+    }
+
+    /// Keeps the driver's error for [`Error::driver_error`]. Its `Debug` must not print a secret.
+    #[must_use]
+    pub fn with_driver_error(mut self, error: impl StdError + Send + Sync + 'static) -> Self {
+        self.driver_error = Some(Arc::new(error));
+        self
+    }
+
+    /// Whether the server refused the token, in a way that another token can mend.
+    pub(super) fn rejection(&self) -> Option<Rejection> {
+        match &self.cause {
+            Cause::Refused { sqlstate, message } => Rejection::classify(sqlstate, message),
+            Cause::NotEntra(_) => Some(Rejection::NotEntra),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self.cause, Cause::TimedOut)
+    }
+
+    /// Makes the error of `attempt`, which logged in as `user`. [`LoginProvider::connect`](crate::LoginProvider::connect) does
+    /// so for what its `open` returns.
+    pub fn into_error(self, user: &str, attempt: &Attempt) -> Error {
+        let error = match self.cause {
+            Cause::NoTls => no_tls(),
+            Cause::Unverified(reason) => unverified(&reason),
+            Cause::Refused { sqlstate, message } => refused(user, &sqlstate, &message),
+            Cause::NotEntra(asks_for) => rejected(
+                Rejection::NotEntra,
+                user,
+                &format!("it asks for {asks_for}, not for a token"),
+            ),
+            Cause::Broken { reason, of_tls } => broken(attempt.step(), &reason, of_tls),
+            Cause::TimedOut => timed_out(attempt.step(), attempt.limit(), attempt.token_took()),
+            Cause::Other(error) => return error,
+        };
+        error.with_shared_driver_error(self.driver_error)
+    }
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            driver_error: None,
+        }
+    }
+}
+
+/// For what only the adapter knows.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Cause::Other(error).into()
+    }
+}
+
+/// Without the driver's error, whose `Debug` may print more than its text.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Failure").field(&self.cause).finish()
+    }
+}
+
+fn is_about_invalid_data(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return io.kind() == io::ErrorKind::InvalidData;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+fn no_tls() -> Error {
+    Error::new(ErrorKind::Tls, "the server does not support TLS")
+        .with_hint("the token was not sent: check host and port")
+}
+
+fn unverified(reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Tls,
+        format!("the server's identity could not be verified: {reason}"),
+    )
+}
+
+pub(crate) fn refused(user: &str, sqlstate: &str, message: &str) -> Error {
+    if let Some(rejection) = Rejection::classify(sqlstate, message) {
+        return rejected(rejection, user, message);
+    }
+    let hint = if is_not_admitted(message) {
+        "add this machine's address to the server's firewall rules, or connect from within its virtual network"
+    } else {
+        "the message is the server's own; its log may hold more"
+    };
+    Error::new(
+        ErrorKind::Connect,
+        format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
+    )
+    .with_hint(hint)
+    .transient(TRANSIENT_STATES.contains(&sqlstate))
+}
+
+fn rejected(rejection: Rejection, user: &str, message: &str) -> Error {
+    Error::new(
+        ErrorKind::Rejected(rejection),
+        format!("the server refused the login of \"{user}\": {message}"),
+    )
+    .with_hint(rejection.hint(user))
+}
+
+fn broken(step: Step, reason: &str, of_tls: bool) -> Error {
+    match step {
+        Step::TlsHandshake | Step::Connecting if of_tls => unverified(reason),
+        Step::Token | Step::TcpConnect | Step::Connecting => {
+            Error::new(ErrorKind::Connect, reason).with_hint(Step::TcpConnect.timeout_hint())
+        }
+        step => Error::new(
+            ErrorKind::Connect,
+            format!("the connection broke during {}: {reason}", step.noun()),
+        )
+        .with_hint(BROKEN),
+    }
+    .transient(!of_tls)
+}
+
+fn timed_out(step: Step, limit: Duration, token_took: Duration) -> Error {
+    let message = format!("{} timed out after {} s", step.noun(), limit.as_secs_f64());
+    stopped(step, message, token_took)
+}
+
+/// The error of a connect that its caller cancelled in this step.
+pub(super) fn cancelled(step: Step, after: Duration, token_took: Duration) -> Error {
+    let message = format!(
+        "{} had not finished when the caller gave up after {:.1} s",
+        step.noun(),
+        after.as_secs_f64()
+    );
+    stopped(step, message, token_took)
+}
+
+fn stopped(step: Step, mut message: String, token_took: Duration) -> Error {
+    if token_took > Duration::from_secs(1) {
+        message += &format!(
+            ", of which the token took {:.1} s",
+            token_took.as_secs_f64()
+        );
+    }
+    let kind = match step {
+        Step::Token => ErrorKind::TokenTimeout,
+        _ => ErrorKind::ConnectTimeout,
+    };
+    Error::new(kind, message)
+        .with_hint(step.timeout_hint())
+        .transient(true)
+}
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;

@@ -1,0 +1,156 @@
+use std::{
+    future::{pending, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::SystemTime,
+};
+
+use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use rstest::rstest;
+
+use super::*;
+use crate::Entra;
+
+const EXPIRED: &str = "The access token has expired. Please acquire a new token and retry";
+const AUDIENCE: &str = "Access token does not have a valid audience claim";
+
+/// Returns another token at each request.
+#[derive(Debug, Default)]
+struct Endpoint {
+    requests: AtomicU32,
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Endpoint {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let number = self.requests.fetch_add(1, SeqCst) + 1;
+        // Later ones live longer, or the cache keeps the one it has.
+        let lifetime = Duration::from_secs(3_600 + u64::from(number));
+        let expires_on = SystemTime::now() + lifetime;
+        Ok(AccessToken::new(
+            Secret::new(format!("token-{number}")),
+            expires_on.into(),
+        ))
+    }
+}
+
+fn provider() -> LoginProvider {
+    let entra = Entra::new(Arc::new(Endpoint::default()));
+    let target = "postgres://app@localhost/orders?connect_timeout=15";
+    entra.login_provider(target).expect("a target")
+}
+
+/// Connects with an `open` that returns these one after the other, and the tokens that it was given.
+async fn connect(
+    provider: &LoginProvider,
+    results: impl IntoIterator<Item = Result<(), Failure>>,
+) -> (Result<(), Error>, Vec<String>) {
+    let (mut results, mut tokens) = (results.into_iter(), Vec::new());
+    let open = |login: Login, attempt: Attempt| {
+        attempt.set_step(Step::Authentication);
+        tokens.push(login.token().secret().to_owned());
+        ready(results.next().expect("no further try"))
+    };
+    let result = provider.connect("test", open).await;
+    (result, tokens)
+}
+
+fn refused(message: &str) -> Result<(), Failure> {
+    Err(Failure::refused("28000", message))
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let (result, tokens) = connect(&provider(), [refused(EXPIRED), Ok(())]).await;
+    result.expect("the second try succeeds");
+    assert_eq!(tokens, ["token-1", "token-2"]);
+}
+
+#[rstest]
+#[case::that_no_token_can_mend([refused(AUDIENCE), Ok(())], 1, "audience")]
+#[case::that_is_no_refusal([Err(Failure::refused("3D000", "no database")), Ok(())], 1, "no database")]
+#[case::of_the_second_token([refused(EXPIRED), refused("still expired")], 2, "still expired")]
+#[case::that_a_timeout_would_hide([refused(EXPIRED), Err(Failure::timed_out())], 2, "has expired")]
+#[tokio::test]
+async fn a_failure_is_not_lost(
+    #[case] results: [Result<(), Failure>; 2],
+    #[case] tries: usize,
+    #[case] text: &str,
+) {
+    let provider = provider();
+    let (result, tokens) = connect(&provider, results).await;
+    let error = result.expect_err("it fails");
+    assert_eq!(tokens.len(), tries);
+    assert!(error.to_string().contains(text), "{error}");
+    assert_eq!(
+        provider.last_error().map(|e| e.to_string()),
+        Some(error.to_string())
+    );
+    assert_eq!(provider.next_error().await.to_string(), error.to_string());
+    connect(&provider, [Ok(())]).await.0.expect("connects");
+    assert!(
+        provider.last_error().is_none(),
+        "it is forgotten after a success"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_forgets_the_deadline_hangs_nobody() {
+    let open = |_: Login, attempt: Attempt| {
+        attempt.set_step(Step::TlsHandshake);
+        pending::<Result<(), Failure>>()
+    };
+    let result = provider().connect("test", open).await;
+    let error = result.expect_err("it ends").to_string();
+    assert!(
+        error.contains("the TLS handshake timed out after 15 s"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_gives_up_first_can_say_why() {
+    let provider = provider();
+    let open = |_: Login, attempt: Attempt| async move {
+        let stalled = pending::<Result<(), Failure>>();
+        attempt.timeout(Step::Authentication, stalled).await?
+    };
+    let given_up = timeout(Duration::from_secs(3), provider.connect("test", open)).await;
+    assert!(given_up.is_err(), "the deadline is later");
+    let error = provider.last_error().expect("it is known").to_string();
+    let text = "authentication had not finished when the caller gave up after 3.0 s";
+    assert!(error.contains(text), "{error}");
+}
+
+#[rstest]
+#[case("localhost", true)]
+#[case("LOCALHOST", true)]
+#[case("[localhost]", true)]
+#[case("localhost.evil.example", false)]
+#[case("", false)]
+#[tokio::test]
+async fn a_token_goes_to_no_other_host(#[case] host: &str, #[case] allowed: bool) {
+    assert_eq!(provider().check_destination(host).is_ok(), allowed);
+}
+
+#[test]
+fn a_connect_can_be_spawned() {
+    fn is_send<T: Send>(_: T) {}
+    let provider = provider();
+    let open = |_: Login, attempt: Attempt| async move {
+        let connecting = tokio::task::yield_now();
+        attempt.timeout(Step::Connecting, connecting).await
+    };
+    is_send(provider.connect("test", open));
+    fn is_shared<T: Send + Sync + Clone>() {}
+    is_shared::<LoginProvider>();
+    is_shared::<Attempt>();
+    is_shared::<Login>();
+    is_shared::<Error>();
+}

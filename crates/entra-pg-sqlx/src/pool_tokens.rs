@@ -1,0 +1,73 @@
+//! What a pool connects with, and what keeps its tokens fresh: rotation, or the proxy.
+
+use entra_pg_core::{Error, Login, LoginProvider, connect::Failure};
+#[cfg(feature = "per-connection")]
+use entra_pg_proxy::Proxy;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+
+#[cfg(feature = "per-connection")]
+use crate::per_connection;
+use crate::{Strategy, failure::diagnose, options::apply_login, rotate};
+
+/// Connect options for a pool, and what has to go with the pool.
+pub(crate) struct PoolTokens {
+    options: PgConnectOptions,
+    source: Source,
+}
+
+enum Source {
+    Rotation {
+        provider: LoginProvider,
+        login: Login,
+    },
+    #[cfg(feature = "per-connection")]
+    Proxy(Proxy),
+}
+
+impl PoolTokens {
+    pub(crate) fn prepare(
+        strategy: Strategy,
+        provider: &LoginProvider,
+        login: Login,
+        options: PgConnectOptions,
+    ) -> Result<Self, Error> {
+        let provider = provider.clone();
+        match strategy {
+            Strategy::Rotate => Ok(Self {
+                options: apply_login(options, &provider, &login)?,
+                source: Source::Rotation { provider, login },
+            }),
+            #[cfg(feature = "per-connection")]
+            Strategy::PerConnection => {
+                let (options, proxy) = per_connection::start(options, provider, &login)?;
+                let source = Source::Proxy(proxy);
+                Ok(Self { options, source })
+            }
+        }
+    }
+
+    /// What the pool is to connect with. Without a token in it, if there is a proxy.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// Goes on for as long as the pool is open. Rotation keeps it open until it is closed; a proxy does not.
+    pub(crate) fn attach(self, pool: &PgPool) {
+        match self.source {
+            Source::Rotation { provider, login } => rotate(pool, &provider, &login).detach(),
+            #[cfg(feature = "per-connection")]
+            Source::Proxy(proxy) => per_connection::attach(proxy, pool),
+        }
+    }
+
+    /// Why the pool could not open its first connection.
+    pub(crate) async fn failure(&self, error: &sqlx::Error) -> Failure {
+        #[cfg(feature = "per-connection")]
+        if let Source::Proxy(proxy) = &self.source
+            && let Some(cause) = per_connection::cause(proxy, error).await
+        {
+            return cause.into();
+        }
+        diagnose(error, &self.options).await
+    }
+}
