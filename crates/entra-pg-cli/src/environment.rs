@@ -41,10 +41,11 @@ pub(crate) fn variables(
     roots: Option<&Path>,
 ) -> Vec<(&'static str, String)> {
     let roots = roots.map(|file| file.display().to_string());
+    let server = &target.hosts()[0];
     let mut variables = vec![
         ("DATABASE_URL", url(target, login, roots.as_deref())),
-        ("PGHOST", target.hosts()[0].name().to_owned()),
-        ("PGPORT", target.hosts()[0].port().to_string()),
+        ("PGHOST", server.name().to_owned()),
+        ("PGPORT", server.port().to_string()),
         ("PGUSER", login.user.to_owned()),
         ("PGPASSWORD", login.password.to_owned()),
         ("PGSSLMODE", "verify-full".to_owned()),
@@ -69,16 +70,16 @@ fn session(target: &Target) -> impl Iterator<Item = (&'static str, String)> {
 }
 
 fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
-    let host = if target.hosts()[0].name().contains(':') {
-        format!("[{}]", target.hosts()[0].name())
-    } else {
-        target.hosts()[0].name().to_owned()
+    let server = &target.hosts()[0];
+    let host = match server.name() {
+        address if address.contains(':') => format!("[{address}]"),
+        name => name.to_owned(),
     };
     let authority = format!(
         "{}:{}@{host}:{}",
         encode(login.user),
         encode(login.password),
-        target.hosts()[0].port()
+        server.port()
     );
     let verification = [
         ("sslmode", Some("verify-full".to_owned())),

@@ -12,105 +12,93 @@ use super::{
 };
 use crate::options::Server;
 
+#[derive(Default)]
 pub(super) struct Context {
     server: Server,
     target: Option<Target>,
-    addresses: Vec<SocketAddr>,
+    addresses: Option<Vec<SocketAddr>>,
+    /// The address that accepted a connection.
     reached: Option<SocketAddr>,
     entra: Option<Entra>,
     token: Option<Token>,
     client: Option<Client>,
 }
 
+impl Context {
+    pub(super) fn new(server: Server) -> Self {
+        Self {
+            server,
+            ..Self::default()
+        }
+    }
+
+    /// Runs a check. `Report::missing_for` makes sure that what it needs is there.
+    pub(super) async fn check(&mut self, step: Step) -> Outcome {
+        self.try_check(step).await.unwrap_or_else(|| {
+            Outcome::Failed(Finding::new(
+                format!("{step} was checked too early"),
+                "please report this bug of entra-pg",
+            ))
+        })
+    }
+
+    async fn try_check(&mut self, step: Step) -> Option<Outcome> {
+        let (server, target, entra) = (&self.server, self.target.as_ref(), self.entra.as_ref());
+        Some(match step {
+            Step::Configuration => keep(&mut self.target, configuration(server)),
+            Step::Dns => keep(&mut self.addresses, network::look_up(target?).await),
+            Step::Tcp => {
+                let addresses = self.addresses.as_ref()?;
+                keep(&mut self.reached, network::reach(target?, addresses).await)
+            }
+            Step::Tls => keep(&mut None, tls::shake_hands(target?, self.reached?).await),
+            Step::Credential => keep(&mut self.entra, credential(server)),
+            Step::Token => keep(&mut self.token, token::obtain(server, target, entra?).await),
+            Step::Login => {
+                let token = self.token.as_ref()?;
+                keep(
+                    &mut self.client,
+                    login::log_in(target?, entra?, token).await,
+                )
+            }
+            Step::Role => keep(&mut None, role::inspect(self.client.as_ref()?).await),
+        })
+    }
+}
+
 /// Keeps what a check found, and returns its outcome.
-fn keep<T>(field: &mut T, result: CheckResult<T>) -> Outcome {
+fn keep<T>(field: &mut Option<T>, result: CheckResult<T>) -> Outcome {
     match result {
         Ok((value, outcome)) => {
-            *field = value;
+            *field = Some(value);
             outcome
         }
         Err(finding) => Outcome::Failed(finding),
     }
 }
 
-impl Context {
-    pub(super) fn new(server: Server) -> Self {
-        Self {
-            server,
-            target: None,
-            addresses: Vec::new(),
-            reached: None,
-            entra: None,
-            token: None,
-            client: None,
-        }
-    }
-
-    /// Runs a check. `Report::missing_for` makes sure that what it needs is there.
-    pub(super) async fn check(&mut self, step: Step) -> Outcome {
-        match (step, &self.target, &self.entra) {
-            (Step::Configuration, ..) => keep(&mut self.target, configuration(&self.server)),
-            (Step::Credential, ..) => keep(&mut self.entra, credential(&self.server)),
-            (Step::Dns, Some(target), _) => {
-                keep(&mut self.addresses, network::look_up(target).await)
-            }
-            (Step::Tcp, Some(target), _) => keep(
-                &mut self.reached,
-                network::reach(target, &self.addresses).await,
-            ),
-            (Step::Tls, Some(target), _) => match self.reached {
-                Some(address) => keep(&mut (), tls::shake_hands(target, address).await),
-                None => not_ready(step),
-            },
-            (Step::Token, target, Some(entra)) => keep(
-                &mut self.token,
-                token::obtain(&self.server, target.as_ref(), entra).await,
-            ),
-            (Step::Login, Some(target), Some(entra)) => match &self.token {
-                Some(token) => keep(&mut self.client, login::log_in(target, entra, token).await),
-                None => not_ready(step),
-            },
-            (Step::Role, ..) => match &self.client {
-                Some(client) => keep(&mut (), role::inspect(client).await),
-                None => not_ready(step),
-            },
-            _ => not_ready(step),
-        }
-    }
-}
-
-fn not_ready(step: Step) -> Outcome {
-    Outcome::Failed(Finding::new(
-        format!("{step} was checked too early"),
-        "please report this bug of entra-pg",
-    ))
-}
-
-fn configuration(server: &Server) -> CheckResult<Option<Target>> {
+fn configuration(server: &Server) -> CheckResult<Target> {
     let target = server.target()?;
     let role = target.user().unwrap_or("(from the token)");
     let database = target.database().unwrap_or("(as the role)");
-    let roots = match (
-        target.root_certificates().file(),
-        target.has_explicit_root_certificates(),
-    ) {
-        (Some(file), _) => format!("the roots in {}", file.display()),
-        (None, _) => "the platform's roots".to_owned(),
+    let roots = match target.root_certificates().file() {
+        Some(file) => format!("the roots in {}", file.display()),
+        None => "the platform's roots".to_owned(),
     };
     let outcome = Outcome::passed(format!(
         "{}:{}, role {role}, database {database}, sslmode=verify-full with {roots}",
         target.hosts()[0].name(),
         target.hosts()[0].port(),
     ));
-    Ok((Some(target), outcome))
+    Ok((target, outcome))
 }
 
-fn credential(server: &Server) -> CheckResult<Option<Entra>> {
+fn credential(server: &Server) -> CheckResult<Entra> {
     let entra = server.identity.entra()?;
     let outcome = Outcome::passed(format!(
         "{}, because {}",
         entra.credential_name(),
         entra.credential_reason()
     ));
-    Ok((Some(entra), outcome))
+    Ok((entra, outcome))
 }

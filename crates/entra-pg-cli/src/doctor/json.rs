@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::report::{Finding, Outcome, Report, Step};
+use super::report::{Outcome, Report, Step};
 
 #[derive(Serialize)]
 pub(super) struct Json<'a> {
@@ -13,55 +13,30 @@ pub(super) struct Json<'a> {
 
 #[derive(Serialize)]
 struct Check<'a> {
-    check: &'static str,
+    check: Step,
     #[serde(flatten)]
-    result: Status<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "status", rename_all = "lowercase")]
-enum Status<'a> {
-    Passed {
-        summary: &'a str,
-        notes: &'a [String],
-    },
-    Failed {
-        cause: &'a str,
-        cures: &'a [String],
-    },
-    Skipped {
-        because: &'static str,
-    },
+    outcome: &'a Outcome,
 }
 
 impl<'a> Json<'a> {
     pub(super) fn of(report: &'a Report) -> Self {
+        let checks = report.checks().iter();
         Self {
             ok: report.first_failure().is_none(),
             exit_status: report.exit_status(),
-            checks: report.checks().iter().map(Check::of).collect(),
-        }
-    }
-}
-
-impl<'a> Check<'a> {
-    fn of((step, outcome): &'a (Step, Outcome)) -> Self {
-        Self {
-            check: step.key(),
-            result: match outcome {
-                Outcome::Passed { summary, notes } => Status::Passed { summary, notes },
-                Outcome::Failed(Finding { cause, cures }) => Status::Failed { cause, cures },
-                Outcome::Skipped { because } => Status::Skipped {
-                    because: because.key(),
-                },
-            },
+            checks: checks
+                .map(|(step, outcome)| Check {
+                    check: *step,
+                    outcome,
+                })
+                .collect(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::report::Finding, *};
 
     #[test]
     fn it_has_all_that_people_see() {

@@ -13,16 +13,9 @@ use super::{
     report::{CheckResult, Outcome},
 };
 
-pub(super) async fn log_in(
-    target: &Target,
-    entra: &Entra,
-    token: &Token,
-) -> CheckResult<Option<Client>> {
+pub(super) async fn log_in(target: &Target, entra: &Entra, token: &Token) -> CheckResult<Client> {
     match connect(target, entra).await {
-        Ok(client) => Ok((
-            Some(client),
-            Outcome::passed("the server accepted the token"),
-        )),
+        Ok(client) => Ok((client, Outcome::passed("the server accepted the token"))),
         Err(error) => {
             let driver = error
                 .source()

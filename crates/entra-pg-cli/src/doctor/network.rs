@@ -59,16 +59,13 @@ fn describe(host: &str, addresses: &[SocketAddr]) -> String {
 }
 
 /// Returns the first address that accepts a connection, as drivers do.
-pub(super) async fn reach(
-    target: &Target,
-    addresses: &[SocketAddr],
-) -> CheckResult<Option<SocketAddr>> {
+pub(super) async fn reach(target: &Target, addresses: &[SocketAddr]) -> CheckResult<SocketAddr> {
     let mut refusals = Vec::new();
     for address in addresses {
         match timeout(target.connect_timeout(), TcpStream::connect(address)).await {
             Ok(Ok(_)) => {
                 let outcome = Outcome::passed(format!("{address} accepts connections"));
-                return Ok((Some(*address), outcome));
+                return Ok((*address, outcome));
             }
             Ok(Err(error)) => refusals.push((*address, error)),
             Err(_) => refusals.push((*address, io::ErrorKind::TimedOut.into())),

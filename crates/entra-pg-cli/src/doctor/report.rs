@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::status;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Step {
     Configuration,
     Dns,
@@ -49,35 +52,26 @@ impl Step {
             Self::Login | Self::Role => status::LOGIN,
         }
     }
-
-    /// The name in JSON.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Configuration => "configuration",
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Credential => "credential",
-            Self::Token => "token",
-            Self::Login => "login",
-            Self::Role => "role",
-        }
-    }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Configuration => "configuration",
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
-            other => other.key(),
+            Self::Credential => "credential",
+            Self::Token => "token",
+            Self::Login => "login",
+            Self::Role => "role",
         })
     }
 }
 
 /// The outcome of one check.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
 pub(crate) enum Outcome {
     /// With notes on what may become a problem.
     Passed {
@@ -91,7 +85,7 @@ pub(crate) enum Outcome {
 }
 
 /// Why a check failed, and what to do about it, the likeliest first.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
     pub(crate) cause: String,
     pub(crate) cures: Vec<String>,

@@ -14,7 +14,7 @@ pub(super) async fn obtain(
     server: &Server,
     target: Option<&Target>,
     entra: &Entra,
-) -> CheckResult<Option<Token>> {
+) -> CheckResult<Token> {
     let scope = server.scope(target)?;
     let token = entra.tokens(&scope).get(Server::timeout(target)).await?;
     let now = SystemTime::now();
@@ -24,7 +24,7 @@ pub(super) async fn obtain(
         scope.resource(),
         between(now, token.expires_on())
     );
-    Ok((Some(token), Outcome::Passed { summary, notes }))
+    Ok((token, Outcome::Passed { summary, notes }))
 }
 
 /// Returns notes; an error if the token is not for this server, which must not see it, or has expired.
