@@ -20,7 +20,7 @@ use azure_core::{
 };
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use entra_pg_core::{Entra, RootCertificates, Target};
-use entra_pg_emulator::{Builder, CredentialSource, Emulator};
+use entra_pg_emulator::{CredentialSource, Emulator, EmulatorBuilder};
 
 pub const SHORT_LIFETIME: Duration = Duration::from_secs(4);
 
@@ -54,7 +54,7 @@ pub fn without_tls() -> &'static Emulator {
     PLAIN.get_or_init(|| start_aside(Emulator::builder().role("app").without_tls()))
 }
 
-fn start_aside(builder: Builder) -> Emulator {
+fn start_aside(builder: EmulatorBuilder) -> Emulator {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()

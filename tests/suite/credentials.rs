@@ -63,8 +63,8 @@ async fn a_managed_identity_is_not_mixed_up_with_another(
     let emulator = shared();
     let identity = emulator.identity(role).expect("a role of this emulator");
     let fill = |text: &str| {
-        text.replace("CLIENT", &identity.client_id.to_string())
-            .replace("OBJECT", &identity.object_id.to_string())
+        text.replace("CLIENT", identity.client_id())
+            .replace("OBJECT", identity.object_id())
     };
     let arguments: Vec<_> = arguments.iter().map(|argument| fill(argument)).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -92,8 +92,8 @@ async fn azure_client_id_names_the_user_assigned_identity() {
     let id = emulator
         .identity("other")
         .expect("a role")
-        .client_id
-        .to_string();
+        .client_id()
+        .to_owned();
     let url = emulator.url_for("other");
     let change = [
         ("AZURE_CLIENT_ID", id.as_str()),

@@ -137,7 +137,7 @@ async fn a_token_is_refused_and_replaced_or_repeated(emulator: &Emulator) {
         let connector = entra_pg_tokio_postgres::Connector::new(target(emulator, "a"), &entra);
         let connector = connector.expect("a connector");
         drop(connector.connect_and_spawn().await.expect("connects"));
-        control.revoke("app");
+        control.revoke("app").expect("a role");
         control.repeat_tokens(repeat);
         assert_eq!(connector.connect_and_spawn().await.is_err(), repeat);
     }
@@ -160,7 +160,7 @@ async fn a_pool_is_rotated_and_connections_are_lost(emulator: &Emulator, ear: &E
     pool.close().await;
     control.set_token_lifetime(Duration::from_secs(3600));
     let client = entra_pg_tokio_postgres::connect(target, &Entra::new(credential(emulator))).await;
-    control.drop_connections().await.expect("drops");
+    control.terminate_connections().await.expect("drops");
     eventually("lost", async || ear.has("connection.lost", &[])).await;
     drop(client);
 }

@@ -40,7 +40,7 @@ pub async fn probe(
     arguments: &[&str],
 ) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-probe"));
-    for name in emulator.removed_environment(source) {
+    for name in emulator.conflicting_variables(source) {
         command.env_remove(name);
     }
     let started = Instant::now();

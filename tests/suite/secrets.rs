@@ -94,7 +94,7 @@ async fn all_that_is_said(
     change: &[(&str, &str)],
 ) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-chatterbox"));
-    for name in emulator.removed_environment(source) {
+    for name in emulator.conflicting_variables(source) {
         command.env_remove(name);
     }
     let output = command
@@ -282,7 +282,7 @@ async fn a_revoked_token_and_a_server_without_tls_say_no_secret() {
     let source = CredentialSource::ManagedIdentity;
     control.repeat_tokens(true);
     search(&revoked, source, &[], "before it is revoked").await;
-    control.revoke("app");
+    control.revoke("app").expect("a role");
     let said = search(&revoked, source, &[HURRY], "a revoked token").await;
     assert!(said.contains("refused the login"), "{said}");
     revoked.stop().await.expect("stops");

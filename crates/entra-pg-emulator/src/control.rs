@@ -1,4 +1,4 @@
-//! The knobs and counters of a running emulator, in process. Over HTTP the same is under `/control`.
+//! Changes and counters of a running emulator, in process. `endpoints/control.rs` serves the same over HTTP.
 
 use std::{
     fmt,
@@ -6,181 +6,197 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    Error, Fault, TokenSpec,
-    state::{State, lock},
-};
+use tokio::runtime::Handle;
 
-/// Turns knobs and reads counters while the emulator runs. Cheap to clone.
+use crate::{Error, Fault, TokenSpec, entra::Tenant, postgres::Cluster, settings::Settings};
+
+/// Changes settings and reads counters while the emulator runs. Cheap to clone.
 ///
-/// Settings act on requests that arrive after the call. A handle that outlives its emulator answers
-/// [`Error::Stopped`] where it needs PostgreSQL.
+/// Settings apply to requests that arrive after the call. Once the emulator has been stopped, what needs PostgreSQL
+/// fails with [`Error::Stopped`].
+///
+/// ```no_run
+/// # use entra_pg_emulator::{Emulator, Error, Fault, TokenSpec};
+/// # async fn example(emulator: &Emulator) -> Result<(), Error> {
+/// let control = emulator.control();
+/// control.set_fault(Some(Fault::ServiceUnavailable));
+/// control.revoke("app")?;
+/// let expired = control.mint(TokenSpec::new("app").expired());
+/// control.restart_postgres().await?;
+/// assert_eq!(control.logins().accepted, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Control {
-    state: Arc<State>,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) cluster: Arc<Cluster>,
+    /// The emulator's own: what is begun there is finished, whatever happens to the caller.
+    pub(crate) runtime: Handle,
 }
 
-/// Verdicts on logins since the start.
+/// The logins since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Logins {
-    /// Tokens that were let in.
+    /// Logins whose token was accepted.
     pub accepted: u64,
-    /// Tokens that were refused.
+    /// Logins whose token was rejected.
     pub rejected: u64,
 }
 
 impl Control {
-    pub(crate) fn new(state: Arc<State>) -> Self {
-        Self { state }
-    }
-
-    /// How long tokens issued from now on live. Expiry falls on the last full second within it.
+    /// Sets the lifetime of tokens issued from now on. Expiry falls on the last full second within it.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
-        self.state
-            .set(|settings| settings.token_lifetime = lifetime);
+        self.change(|settings| settings.token_lifetime = lifetime);
     }
 
-    /// Delays every answer of the token endpoints, faults included. Zero at the start.
+    /// Delays every response of the token endpoints, faults included. Zero at the start.
     pub fn set_latency(&self, latency: Duration) {
-        self.state.set(|settings| settings.latency = latency);
+        self.change(|settings| settings.latency = latency);
     }
 
-    /// What the token endpoints do instead of answering; `None` ends the outage.
+    /// Sets what the token endpoints do instead of issuing tokens; `None` ends the outage.
     pub fn set_fault(&self, fault: Option<Fault>) {
-        self.state.set(|settings| settings.fault = fault);
+        self.change(|settings| settings.fault = fault);
     }
 
-    /// How many seconds the token endpoints' clock is ahead of PostgreSQL's verdict; negative for behind.
+    /// Sets how many seconds the clock of the token endpoints is ahead of PostgreSQL's; negative for behind.
     /// Shifts all times in and beside the tokens.
     pub fn set_clock_skew(&self, seconds: i64) {
-        self.state.set(|settings| settings.clock_skew = seconds);
+        self.change(|settings| settings.clock_skew = seconds);
     }
 
-    /// When on, an endpoint hands out the token it issued before for the same identity and audience,
+    /// Makes an endpoint return the token it issued before for the same identity and audience,
     /// while it lives and even when revoked, as Azure's caches do. Off at the start.
     pub fn repeat_tokens(&self, repeat: bool) {
-        self.state.set(|settings| settings.repeat_tokens = repeat);
-    }
-
-    /// Keeps the tokens that the endpoints make from now on, for [`recorded_tokens`](Self::recorded_tokens). For tests that
-    /// search a program's output for them.
-    pub fn record_tokens(&self) {
-        lock(&self.state.record).get_or_insert_default();
-    }
-
-    /// The tokens made since [`record_tokens`](Self::record_tokens), oldest first; none without it.
-    pub fn recorded_tokens(&self) -> Vec<String> {
-        lock(&self.state.record).clone().unwrap_or_default()
+        self.change(|settings| settings.repeat_tokens = repeat);
     }
 
     /// Delays PostgreSQL's verdict on every login that begins from now on; the client waits in authentication. Zero at the
     /// start. PostgreSQL itself gives up after 30 s.
     pub fn set_login_latency(&self, latency: Duration) {
-        self.state.set(|settings| settings.login_latency = latency);
+        self.change(|settings| settings.login_latency = latency);
     }
 
-    /// Replaces the key that tokens are signed with. PostgreSQL refuses the tokens of all identities made before, and the
-    /// endpoints go on with the new key; open connections live on.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Settings)) {
+        self.tenant.change_settings(change);
+    }
+
+    /// Keeps the tokens that the endpoints issue from now on, for [`recorded_tokens`](Self::recorded_tokens). For tests that
+    /// search a program's output for them.
+    pub fn record_tokens(&self) {
+        self.tenant.issuer.start_recording();
+    }
+
+    /// Returns the tokens issued since [`record_tokens`](Self::record_tokens), oldest first; none without it.
+    pub fn recorded_tokens(&self) -> Vec<String> {
+        self.tenant.issuer.recorded()
+    }
+
+    /// Replaces the key that tokens are signed with. PostgreSQL rejects earlier tokens of all identities, and the
+    /// endpoints use the new key; open connections stay open.
     ///
     /// # Errors
     /// When no key can be generated.
     pub async fn rotate_keys(&self) -> Result<(), Error> {
-        self.state
-            .on_own_runtime(|state| async move { state.rotate_keys().await })
+        let tenant = Arc::clone(&self.tenant);
+        self.spawn(async move { tenant.issuer.rotate_key().await })
             .await
     }
 
-    /// Requests that reached a token endpoint or the stand-in `az`, faults included.
+    /// Returns the number of requests that reached a token endpoint or the stand-in `az`, faults included.
     pub fn token_requests(&self) -> u64 {
-        self.state.counters.token_requests.load(Relaxed)
+        self.tenant.token_requests.load(Relaxed)
     }
 
-    /// Different tokens the endpoints have made. Repeated and [minted](Self::mint) ones do not count.
+    /// Returns the number of different tokens that the endpoints issued. Repeated and [minted](Self::mint) ones do not count.
     pub fn tokens_issued(&self) -> u64 {
-        self.state.counters.tokens_issued.load(Relaxed)
+        self.tenant.issuer.issued()
     }
 
-    /// How many logins were accepted and rejected.
+    /// Returns how many logins were accepted and rejected.
     pub fn logins(&self) -> Logins {
-        let counters = &self.state.counters;
         Logins {
-            accepted: counters.accepted.load(Relaxed),
-            rejected: counters.rejected.load(Relaxed),
+            accepted: self.tenant.accepted_logins.load(Relaxed),
+            rejected: self.tenant.rejected_logins.load(Relaxed),
         }
     }
 
-    /// Why the latest rejected login was rejected.
+    /// Returns why the latest rejected login was rejected.
     pub fn last_rejection(&self) -> Option<String> {
-        lock(&self.state.last_rejection).clone()
+        self.tenant.last_rejection()
     }
 
-    /// Refuses the tokens that the role's identity has been given so far. Open connections live on.
-    /// An unknown role changes nothing.
-    pub fn revoke(&self, role: &str) {
-        if let Some(identity) = self.state.identity(role) {
-            self.state.revoke(identity);
-        }
+    /// Revokes the tokens that the role's identity has been given so far. Open connections stay open.
+    ///
+    /// # Errors
+    /// When there is no such role.
+    pub fn revoke(&self, role: &str) -> Result<(), Error> {
+        self.tenant.revoke(role)
     }
 
-    /// Makes any token, good or deliberately bad, without asking an endpoint.
+    /// Makes any token, good or deliberately bad, without a request to an endpoint.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "reads best with a spec built in place"
     )]
     pub fn mint(&self, spec: TokenSpec) -> String {
-        self.state.mint(&spec).unwrap_or_else(|error| {
+        self.tenant.mint(&spec).unwrap_or_else(|error| {
             tracing::error!(target: "entra_pg_emulator", "{error}");
             String::new()
         })
     }
 
-    /// Restarts PostgreSQL on the same port; open connections are ended, data survives.
+    /// Restarts PostgreSQL on the same port; open connections end, data survives.
     ///
     /// # Errors
     /// When it does not come back within a minute.
     pub async fn restart_postgres(&self) -> Result<(), Error> {
-        self.state
-            .on_own_runtime(|state| async move { state.cluster.restart().await })
-            .await
+        let cluster = Arc::clone(&self.cluster);
+        self.spawn(async move { cluster.restart().await }).await
     }
 
-    /// Ends all connections of clients.
+    /// Terminates all connections of clients.
     ///
     /// # Errors
     /// When PostgreSQL cannot be reached.
-    pub async fn drop_connections(&self) -> Result<(), Error> {
-        self.state
-            .on_own_runtime(|state| async move { state.cluster.drop_connections().await })
+    pub async fn terminate_connections(&self) -> Result<(), Error> {
+        let cluster = Arc::clone(&self.cluster);
+        self.spawn(async move { cluster.terminate_connections().await })
             .await
     }
 
-    /// How many connections clients hold, the emulator's own excluded.
+    /// Returns how many connections clients hold, the emulator's own excluded.
     ///
     /// # Errors
     /// When PostgreSQL cannot be reached.
     pub async fn connections(&self) -> Result<u64, Error> {
-        self.state
-            .on_own_runtime(|state| async move { state.cluster.connections().await })
-            .await
+        let cluster = Arc::clone(&self.cluster);
+        self.spawn(async move { cluster.connections().await }).await
     }
 
     /// Runs SQL as the superuser over a private socket. Rows come back as text, one per line, columns
-    /// parted by `|`, NULL as nothing.
+    /// separated by `|`, NULL as the empty string.
     ///
     /// # Errors
     /// What PostgreSQL reports.
     pub async fn execute(&self, sql: &str) -> Result<String, Error> {
-        let sql = sql.to_owned();
-        self.state
-            .on_own_runtime(|state| async move { state.cluster.execute(&sql).await })
-            .await
+        let (cluster, sql) = (Arc::clone(&self.cluster), sql.to_owned());
+        self.spawn(async move { cluster.execute(&sql).await }).await
+    }
+
+    async fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.runtime.spawn(work).await.map_err(|_| Error::Stopped)?
     }
 }
 
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Control")
-            .field("settings", &self.state.settings())
+            .field("settings", &self.tenant.settings())
             .finish_non_exhaustive()
     }
 }

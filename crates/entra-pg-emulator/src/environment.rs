@@ -1,13 +1,19 @@
 //! The environment variables through which unmodified programs find the emulator.
 
-use std::path::Path;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use clap::ValueEnum;
+use crate::resources::HOST;
 
-use crate::{addresses::HOST, state::State};
+/// What stays as it is in the user part of a URL.
+const USER: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Which of the ways Azure SDKs get a token a program is meant to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CredentialSource {
     /// App Service, Functions, Container Apps: `IDENTITY_ENDPOINT`
     ManagedIdentity,
@@ -22,7 +28,7 @@ pub enum CredentialSource {
 }
 
 /// What the variables are made of.
-pub(crate) struct Facts {
+pub(crate) struct Values {
     pub(crate) role: String,
     pub(crate) url: String,
     pub(crate) port: u16,
@@ -42,7 +48,7 @@ pub(crate) struct Facts {
 }
 
 /// Variables that would override ours.
-const IN_THE_WAY: [&str; 33] = [
+const CONFLICTING: [&str; 33] = [
     "IDENTITY_ENDPOINT",
     "IDENTITY_HEADER",
     "IDENTITY_SERVER_THUMBPRINT",
@@ -78,84 +84,62 @@ const IN_THE_WAY: [&str; 33] = [
     "PGOPTIONS",
 ];
 
-pub(crate) fn facts(state: &State, role: &str) -> Facts {
-    let layout = state.cluster.layout();
-    let text = |path: &Path| path.display().to_string();
-    let inherited = |name: &str| std::env::var(name).unwrap_or_default();
-    let port = state.cluster.port();
-    Facts {
-        role: role.to_owned(),
-        url: crate::emulator::url(role, port),
-        port,
-        plain_url: state.plain_url(),
-        authority_host: state.authority_host(),
-        tenant: state.tenant.to_string(),
-        client_id: state
-            .identity(role)
-            .map(|identity| identity.client_id.to_string())
-            .unwrap_or_default(),
-        client_secret: state.client_secret.clone(),
-        identity_header: state.identity_header.clone(),
-        ca: text(&layout.ca()),
-        ca_bundle: text(&layout.ca_bundle()),
-        federated_token: text(&layout.federated_token()),
-        bin: text(&layout.bin()),
-        path: inherited("PATH"),
-        no_proxy: [inherited("NO_PROXY"), inherited("no_proxy")]
-            .into_iter()
-            .find(|set| !set.is_empty())
-            .unwrap_or_default(),
-    }
+/// Where PostgreSQL is, for a role.
+pub(crate) fn url(role: &str, port: u16) -> String {
+    format!(
+        "postgres://{}@{HOST}:{port}/postgres",
+        utf8_percent_encode(role, USER)
+    )
 }
 
 /// The variables of one source.
-pub(crate) fn variables(source: CredentialSource, facts: &Facts) -> Vec<(String, String)> {
-    let port = facts.port.to_string();
-    let no_proxy = no_proxy(source, &facts.no_proxy);
+pub(crate) fn variables(source: CredentialSource, values: &Values) -> Vec<(String, String)> {
+    let port = values.port.to_string();
+    let no_proxy = no_proxy(source, &values.no_proxy);
     let mut all = vec![
-        ("DATABASE_URL", facts.url.as_str()),
+        ("DATABASE_URL", values.url.as_str()),
         ("PGHOST", HOST),
         ("PGPORT", &port),
-        ("PGUSER", &facts.role),
+        ("PGUSER", &values.role),
         ("PGDATABASE", "postgres"),
         ("PGSSLMODE", "verify-full"),
-        ("PGSSLROOTCERT", &facts.ca),
-        ("SSL_CERT_FILE", &facts.ca_bundle),
-        ("REQUESTS_CA_BUNDLE", &facts.ca_bundle),
-        ("NODE_EXTRA_CA_CERTS", &facts.ca),
+        ("PGSSLROOTCERT", &values.ca),
+        ("SSL_CERT_FILE", &values.ca_bundle),
+        ("REQUESTS_CA_BUNDLE", &values.ca_bundle),
+        ("NODE_EXTRA_CA_CERTS", &values.ca),
         ("NO_PROXY", &no_proxy),
         ("no_proxy", &no_proxy),
-        ("EMULATOR_CONTROL", &facts.plain_url),
+        ("EMULATOR_CONTROL", &values.plain_url),
     ];
     let (endpoint, path) = (
-        format!("{}/msi/token", facts.plain_url),
-        format!("{}:{}", facts.bin, facts.path),
+        format!("{}/msi/token", values.plain_url),
+        format!("{}:{}", values.bin, values.path),
     );
     let application = [
-        ("AZURE_AUTHORITY_HOST", facts.authority_host.as_str()),
-        ("AZURE_TENANT_ID", &facts.tenant),
-        ("AZURE_CLIENT_ID", &facts.client_id),
+        ("AZURE_AUTHORITY_HOST", values.authority_host.as_str()),
+        ("AZURE_TENANT_ID", &values.tenant),
+        ("AZURE_CLIENT_ID", &values.client_id),
     ];
     match source {
         CredentialSource::ManagedIdentity => {
             all.extend([
                 ("IDENTITY_ENDPOINT", endpoint.as_str()),
-                ("IDENTITY_HEADER", &facts.identity_header),
+                ("IDENTITY_HEADER", &values.identity_header),
             ]);
         }
         CredentialSource::Imds => all.extend([
             ("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential"),
-            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &facts.plain_url),
+            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &values.plain_url),
             // For SDKs whose address of the endpoint is fixed; the emulator's proxy serves nothing else.
-            ("http_proxy", &facts.plain_url),
+            ("http_proxy", &values.plain_url),
         ]),
         CredentialSource::WorkloadIdentity => {
             all.extend(application);
-            all.push(("AZURE_FEDERATED_TOKEN_FILE", &facts.federated_token));
+            all.push(("AZURE_FEDERATED_TOKEN_FILE", &values.federated_token));
         }
         CredentialSource::ClientSecret => {
             all.extend(application);
-            all.push(("AZURE_CLIENT_SECRET", &facts.client_secret));
+            all.push(("AZURE_CLIENT_SECRET", &values.client_secret));
         }
         CredentialSource::AzureCli => {
             all.extend([
@@ -181,10 +165,10 @@ fn no_proxy(source: CredentialSource, inherited: &str) -> String {
 }
 
 /// The variables that must go, given those that are set.
-pub(crate) fn removed(set: &[(String, String)]) -> Vec<&'static str> {
+pub(crate) fn conflicting(set: &[(String, String)]) -> Vec<&'static str> {
     // A proxy for everything is in the way of IMDS only, where ours takes its place.
     let own_proxy = set.iter().any(|(name, _)| name == "http_proxy");
-    IN_THE_WAY
+    CONFLICTING
         .into_iter()
         .filter(|name| own_proxy || !name.to_ascii_lowercase().ends_with("_proxy"))
         .filter(|name| set.iter().all(|(kept, _)| kept != name))
@@ -201,7 +185,7 @@ mod tests {
         let text = |name: &str| name.to_owned();
         variables(
             source,
-            &Facts {
+            &Values {
                 role: text("app"),
                 url: text("postgres://app@localhost:1/postgres"),
                 port: 1,
@@ -273,7 +257,7 @@ mod tests {
             ("NO_PROXY", "localhost,127.0.0.1,example.org"),
         ];
         for (source, expected, absent) in cases {
-            let (set, removed) = (set(source), removed(&set(source)));
+            let (set, removed) = (set(source), conflicting(&set(source)));
             for &(name, value) in expected.iter().chain(&common) {
                 assert!(
                     set.contains(&(name.to_owned(), value.to_owned())),
@@ -303,6 +287,6 @@ mod tests {
 
     #[test]
     fn the_users_proxy_stays_unless_imds_needs_its_place() {
-        assert!(!removed(&set(CredentialSource::ManagedIdentity)).contains(&"HTTP_PROXY"));
+        assert!(!conflicting(&set(CredentialSource::ManagedIdentity)).contains(&"HTTP_PROXY"));
     }
 }

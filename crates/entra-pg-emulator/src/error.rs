@@ -1,9 +1,9 @@
 //! What can go wrong, and what to do about it.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 /// Why the emulator could not start, or could not do what it was asked. Never contains a token.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No usable `initdb` and `postgres` on this machine.
@@ -42,32 +42,38 @@ pub enum Error {
     #[error("{0}")]
     Configuration(String),
 
+    /// No identity has this role.
+    #[error("there is no role `{role}`; known are {known}")]
+    UnknownRole {
+        /// The role that was named.
+        role: String,
+        /// The roles that there are.
+        known: String,
+    },
+
     /// The operating system refused something.
-    #[error("could not {what}: {source}")]
+    #[error("could not {what}: {cause}")]
     Io {
         /// What was attempted.
         what: String,
-        /// The operating system's answer.
-        source: io::Error,
+        /// The operating system's error.
+        cause: io::Error,
     },
 
     /// A key or a certificate could not be made.
-    #[error("could not {what}: {source}")]
+    #[error("could not {what}: {cause}")]
     Crypto {
         /// What was attempted.
         what: &'static str,
-        /// The library's answer.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The library's error.
+        cause: String,
     },
 
     /// PostgreSQL refused a statement, or the connection to it failed.
-    #[error("PostgreSQL: {source}")]
-    Sql {
-        /// What PostgreSQL said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    #[error("PostgreSQL: {0}")]
+    Sql(String),
 
-    /// The emulator was asked for something after it had been stopped.
+    /// The emulator was used after it had been stopped.
     #[error(
         "the emulator has been stopped; start another, or keep its handle for as long as it is needed"
     )]
@@ -78,29 +84,45 @@ pub enum Error {
     LeftBehind(PathBuf),
 }
 
+/// As `Display`, for a test or a `main` that returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
-    /// For `map_err`: says what was attempted.
+    /// For `map_err`: states what was attempted.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
-        move |source| Self::Io { what, source }
+        move |cause| Self::Io { what, cause }
     }
 
-    pub(crate) fn crypto<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
-        what: &'static str,
-    ) -> impl FnOnce(E) -> Self {
-        move |source| Self::Crypto {
+    pub(crate) fn crypto<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Crypto {
             what,
-            source: source.into(),
+            cause: error.to_string(),
         }
     }
 
     pub(crate) fn sql(error: &tokio_postgres::Error) -> Self {
         // Its Display hides the server's message behind "db error".
-        let text = error
-            .as_db_error()
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        Self::Sql {
-            source: text.into(),
-        }
+        Self::Sql(
+            error
+                .as_db_error()
+                .map_or_else(|| error.to_string(), ToString::to_string),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_is_the_message() {
+        let error = Error::io("read x")(io::ErrorKind::NotFound.into());
+        assert_eq!(format!("{error:?}"), "could not read x: entity not found");
+        assert_eq!(format!("{error}"), format!("{error:?}"));
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// An outage of the token endpoints. Written in kebab-case, as in `service-unavailable` or
 /// `too-many-requests:30s`, on the command line and in the control API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 #[serde(try_from = "String", into = "String")]
 pub enum Fault {
     /// Status 400, as for an identity that is not assigned.
@@ -35,12 +36,18 @@ pub enum Fault {
 }
 
 /// A name that is not one of [`Fault`]'s.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown fault `{0}`; known are bad-request, internal-server-error, service-unavailable, too-many-requests[:DURATION], \
      html, empty-token, no-expiry, hang, reset, garbage"
 )]
 pub struct UnknownFault(String);
+
+impl fmt::Debug for UnknownFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl FromStr for Fault {
     type Err = UnknownFault;

@@ -20,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! - [`Builder`] says what is started: roles, their identities, token lifetime, TLS.
+//! - [`EmulatorBuilder`] says what is started: roles, their identities, token lifetime, TLS.
 //! - [`Emulator`] is the running thing. Dropping it stops everything and removes its directory.
 //! - [`Control`] turns knobs while it runs: faults, latency, clock skew, revocation, restarts.
 //!
@@ -37,38 +37,24 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod addresses;
-mod az;
 mod builder;
-mod ca;
-pub mod cli;
-mod clock;
 mod control;
-mod directory;
 mod emulator;
+mod endpoints;
+mod entra;
 mod environment;
 mod error;
 mod fault;
-mod federation;
-mod http;
-mod identity;
-mod jwt;
-mod ldap;
-mod names;
 mod postgres;
-mod run;
+mod resources;
 mod settings;
-mod shell;
-mod state;
-mod token;
-mod trust;
-mod verdict;
+mod startup;
+mod sync;
 
-pub use builder::Builder;
+pub use builder::EmulatorBuilder;
 pub use control::{Control, Logins};
 pub use emulator::Emulator;
+pub use entra::{Identity, IdentityKind, TokenSpec};
 pub use environment::CredentialSource;
 pub use error::Error;
 pub use fault::{Fault, UnknownFault};
-pub use identity::{Identity, IdentityKind};
-pub use token::TokenSpec;

@@ -46,7 +46,7 @@ pub async fn emulator() -> Emulator {
 /// The command in the emulator's environment.
 pub fn command(emulator: &Emulator, name: &str) -> Command {
     let mut command = std::process::Command::new(built(name));
-    emulator.prepare(&mut command, CredentialSource::ManagedIdentity);
+    emulator.configure_command(&mut command, CredentialSource::ManagedIdentity);
     let mut command = Command::from(command);
     command.env("PORT", "0").kill_on_drop(true);
     command

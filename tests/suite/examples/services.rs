@@ -104,7 +104,7 @@ async fn answers_rightly(service: &Service, path: &str, good: &Value, bad: &Valu
 async fn opens_new_connections(emulator: &Emulator, service: &Service, path: &str, good: &Value) {
     let control = emulator.control();
     let logins = control.logins().accepted;
-    control.drop_connections().await.expect("drops them");
+    control.terminate_connections().await.expect("drops them");
     let answers = join_all((0..AT_ONCE).map(|_| service.post(path, good))).await;
     for (status, body) in answers {
         assert_eq!(status, 201, "{body}; {:?}", control.last_rejection());

@@ -13,7 +13,7 @@ async fn a_listener_hears_of_jobs_on_each_new_connection() {
     does(&worker, "first").await;
     for lifetime in 1..=3 {
         tokio::time::sleep(LIFETIME).await;
-        control.drop_connections().await.expect("drops them");
+        control.terminate_connections().await.expect("drops them");
         // Nobody listens at this moment.
         let missed = format!("missed {lifetime}");
         let sql = format!("INSERT INTO jobs (task) VALUES ('{missed}')");
@@ -51,7 +51,7 @@ async fn each_database_gets_the_tokens_of_its_own_identity() {
     control.execute(create).await.expect("creates");
     let reports = emulator.url_for("reports").replace("/postgres", "/reports");
     let identity = emulator.identity("reports").expect("an identity");
-    let client_id = identity.client_id.to_string();
+    let client_id = identity.client_id().to_owned();
     let recipes = include_str!("../../../justfile");
     assert!(recipes.contains(&client_id), "`just example` names it");
     let mut command = command(&emulator, "two-databases");
@@ -101,7 +101,7 @@ async fn outlives_its_tokens(
     for _ in 1..=3 {
         tokio::time::sleep(LIFETIME).await;
         let logins = control.logins().accepted;
-        control.drop_connections().await.expect("drops them");
+        control.terminate_connections().await.expect("drops them");
         counts_on(program, &number).await;
         assert!(control.logins().accepted > logins, "connections are new");
     }

@@ -139,7 +139,7 @@ fn judge(name: &str, thawed: u64, before: u64, seen: &[Operation]) {
 
 fn spawn(emulator: &Emulator, name: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-worker"));
-    emulator.prepare(command.as_std_mut(), CredentialSource::ManagedIdentity);
+    emulator.configure_command(command.as_std_mut(), CredentialSource::ManagedIdentity);
     let mut worker = command
         .args(["operate", name])
         .stdin(Stdio::piped())

@@ -32,7 +32,7 @@ async fn leaks(emulator: &Emulator, (name, _): Named) {
     let files = tempfile::tempdir().expect("a directory");
     let application = name.replace(' ', "-") + "-leaks";
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-worker"));
-    emulator.prepare(command.as_std_mut(), CredentialSource::ManagedIdentity);
+    emulator.configure_command(command.as_std_mut(), CredentialSource::ManagedIdentity);
     let started = Instant::now();
     let output = command
         .args(["leaks", name])

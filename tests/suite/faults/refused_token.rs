@@ -20,7 +20,7 @@ enum Cause {
 impl Cause {
     async fn strike(self, control: &Control) {
         match self {
-            Self::IdentityRevoked => control.revoke("app"),
+            Self::IdentityRevoked => control.revoke("app").expect("a role"),
             Self::KeysRotated => control.rotate_keys().await.expect("a new key"),
         }
     }
@@ -70,7 +70,7 @@ async fn the_same_token_back_ends_it_with_the_servers_error() {
         let name = subject.name;
         let first = subject.tokens().get(Duration::from_secs(15)).await;
         first.expect("a token");
-        control.revoke("app");
+        control.revoke("app").expect("a role");
         subject.begin();
         let error = subject.open().await.expect_err(name);
         assert!(

@@ -55,7 +55,7 @@ async fn pools_heal_after_a_restart_and_after_losing_all_connections() {
     for subject in &mut subjects {
         subject.begin();
     }
-    control.drop_connections().await.expect("drops");
+    control.terminate_connections().await.expect("drops");
     let subjects = all_heal(subjects, "all ended").await;
     close_all(subjects).await;
     stop(emulator).await;

@@ -128,7 +128,7 @@ async fn a_revoked_identity() {
     emulator.control().repeat_tokens(true);
     let healthy = outcome(doctor(&emulator, &url)).await;
     assert_eq!(healthy.status, 0, "{}", healthy.stdout);
-    emulator.control().revoke("app");
+    emulator.control().revoke("app").expect("a role");
     let expected = found("login", 6, "refused the login", "the token was revoked");
     examine("revoked", doctor(&emulator, &url), &expected).await;
     emulator.stop().await.expect("stops");

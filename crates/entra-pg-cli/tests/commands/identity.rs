@@ -13,7 +13,7 @@ use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 use crate::world::{PATIENCE, PERSON, az, bare, outcome, run, shared, signed_in, write};
 
 fn object_id(name: &str, kind: IdentityKind) -> String {
-    Identity::new(name, kind).object_id.to_string()
+    Identity::new(name, kind).object_id().to_owned()
 }
 
 #[tokio::test]

@@ -127,10 +127,10 @@ async fn each_connection_gets_a_token_that_is_good_then() {
     for _ in 0..2 {
         let said = psql(&url, "SELECT current_user").await;
         assert_eq!(said.stdout, "app\n", "{}", said.stderr);
-        emulator.control().revoke("app");
+        emulator.control().revoke("app").expect("a role");
     }
     emulator.control().set_fault(Some(Fault::BadRequest));
-    emulator.control().revoke("app");
+    emulator.control().revoke("app").expect("a role");
     let said = psql(&url, "SELECT 1").await;
     assert_ne!(said.status, 0);
     signal(&child, Signal::SIGTERM);

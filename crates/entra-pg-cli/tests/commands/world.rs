@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use entra_pg_emulator::{Builder, CredentialSource, Emulator};
+use entra_pg_emulator::{CredentialSource, Emulator, EmulatorBuilder};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -33,7 +33,7 @@ pub(crate) fn shared() -> &'static Emulator {
 }
 
 /// It runs on a thread of its own, since each test has its own runtime, and goes when the process does.
-fn start_aside(builder: Builder) -> Emulator {
+fn start_aside(builder: EmulatorBuilder) -> Emulator {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -56,7 +56,7 @@ fn start_aside(builder: Builder) -> Emulator {
 pub(crate) fn command(emulator: &Emulator, arguments: &[&str]) -> Command {
     let source = CredentialSource::ManagedIdentity;
     let mut command = bare(arguments);
-    for name in emulator.removed_environment(source) {
+    for name in emulator.conflicting_variables(source) {
         command.env_remove(name);
     }
     command.envs(emulator.environment(source));

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -14,13 +13,13 @@ use tokio::{sync::Mutex, task, time::Instant};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::{
-    Account, Binaries, SUPERUSER, Supervisor,
-    config::{Listen, pg_hba_conf, postgresql_conf, quote_identifier},
+    Binaries, Supervisor,
+    config::{Listen, SUPERUSER, pg_hba_conf, postgresql_conf, quote_identifier},
+    startup_log::{StartupProblem, read},
 };
 use crate::{
-    Error, addresses,
-    ca::ServerCertificate,
-    directory::{self, Layout},
+    Error,
+    resources::{Account, Layout, ServerCertificate, directory, free_port},
 };
 
 /// How long PostgreSQL may take to accept connections.
@@ -39,7 +38,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) ldap_port: u16,
     /// `None`: without TLS.
     pub(crate) certificate: Option<&'a ServerCertificate>,
-    pub(crate) roles: &'a [String],
+    pub(crate) roles: Vec<&'a str>,
 }
 
 /// A PostgreSQL that can be talked to as the superuser.
@@ -83,12 +82,12 @@ impl Cluster {
         self.configure(setup)?;
         let tls = setup.certificate.is_some();
         for _ in 0..PORT_ATTEMPTS {
-            let (port, ipv6) = addresses::free_port()?;
+            let (port, ipv6) = free_port()?;
             self.port.store(port, Ordering::Relaxed);
             let conf = postgresql_conf(&self.layout, Listen { port, ipv6, tls });
             directory::write(&self.layout.data().join("postgresql.conf"), &conf, 0o644)?;
             if self.launch().await? {
-                return self.create_roles(setup.roles).await;
+                return self.create_roles(&setup.roles).await;
             }
             self.order("stop").await?;
         }
@@ -138,7 +137,7 @@ impl Cluster {
         Ok(rows.collect::<Vec<_>>().join("\n"))
     }
 
-    pub(crate) async fn drop_connections(&self) -> Result<(), Error> {
+    pub(crate) async fn terminate_connections(&self) -> Result<(), Error> {
         // All at once, and then until each has gone.
         let sql = ["pid", "pid, 5000"].map(|arguments| {
             format!(
@@ -154,9 +153,9 @@ impl Cluster {
                 "SELECT count(*) FROM pg_stat_activity WHERE {CLIENTS}"
             ))
             .await?;
-        count.parse().map_err(|_| Error::Sql {
-            source: format!("`{count}` is not a number of connections").into(),
-        })
+        count
+            .parse()
+            .map_err(|_| Error::Sql(format!("`{count}` is not a number of connections")))
     }
 
     fn configure(&self, setup: &Setup<'_>) -> Result<(), Error> {
@@ -172,7 +171,7 @@ impl Cluster {
         Ok(())
     }
 
-    async fn create_roles(&self, roles: &[String]) -> Result<(), Error> {
+    async fn create_roles(&self, roles: &[&str]) -> Result<(), Error> {
         let statements = roles.iter().map(|role| {
             let role = quote_identifier(role);
             format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; GRANT ALL ON DATABASE postgres TO {role};")
@@ -191,14 +190,16 @@ impl Cluster {
         loop {
             let answers = self.execute("SELECT 1").await.is_ok();
             let log = read(&self.layout.log(), log_start);
-            match Trouble::in_log(&log) {
-                Some(Trouble::PortTaken) => return Ok(false),
-                Some(Trouble::NoLdap) => {
+            match StartupProblem::in_log(&log) {
+                Some(StartupProblem::PortTaken) => return Ok(false),
+                Some(StartupProblem::NoLdap) => {
                     let directory = self.binaries.directory.clone();
                     return Err(Error::PostgresWithoutLdap { directory });
                 }
                 _ if answers => return Ok(true),
-                Some(Trouble::Fatal) => return Err(self.failure("it reported a fatal error", &log)),
+                Some(StartupProblem::Fatal) => {
+                    return Err(self.failure("it reported a fatal error", &log));
+                }
                 None if Instant::now() > deadline => {
                     let reason = format!("it accepted no connection for {START_DEADLINE:?}");
                     return Err(self.failure(&reason, &log));
@@ -234,78 +235,5 @@ impl Cluster {
             self.binaries.directory.display()
         );
         Error::PostgresStart { reason, log: tail }
-    }
-}
-
-/// What has been written to a log since it had this length.
-fn read(log: &Path, from: usize) -> String {
-    let bytes = fs::read(log).unwrap_or_default();
-    String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()
-}
-
-/// What keeps a server from starting, as its log tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    PortTaken,
-    NoLdap,
-    Fatal,
-}
-
-impl Trouble {
-    fn in_log(log: &str) -> Option<Self> {
-        // Clients that are waiting for the server are turned away with a FATAL of their own; from PostgreSQL 18 on by a
-        // "dead-end client backend".
-        let clients = ["client backend ", "] not initialized "];
-        let fatal =
-            |line: &str| line.contains("FATAL:") && !clients.iter().any(|kind| line.contains(kind));
-        if log.contains("Address already in use") {
-            Some(Self::PortTaken)
-        } else if log.contains("not supported by this build") {
-            Some(Self::NoLdap)
-        } else {
-            log.lines().any(fatal).then_some(Self::Fatal)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clients_failure_is_not_the_servers() {
-        for (log, expected) in [
-            ("t [1] postmaster  LOG:  starting PostgreSQL", None),
-            (
-                "t [2] client backend app FATAL:  the database system is starting up",
-                None,
-            ),
-            (
-                "t [2] not initialized  FATAL:  the database system is starting up",
-                None,
-            ),
-            (
-                "t [2] dead-end client backend app FATAL:  the database system is starting up",
-                None,
-            ),
-            (
-                "t [1] postmaster  FATAL:  could not create lock file",
-                Some(Trouble::Fatal),
-            ),
-            (
-                "t [1] FATAL:  data directory has wrong ownership",
-                Some(Trouble::Fatal),
-            ),
-            (
-                "LOG:  could not bind IPv4 address: Address already in use",
-                Some(Trouble::PortTaken),
-            ),
-            (
-                "invalid authentication method \"ldap\": not supported by this build",
-                Some(Trouble::NoLdap),
-            ),
-        ] {
-            assert_eq!(Trouble::in_log(log), expected, "{log}");
-        }
     }
 }

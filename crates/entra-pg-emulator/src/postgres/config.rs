@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use crate::directory::Layout;
+use crate::resources::Layout;
+
+/// The superuser, who logs in over the private socket only.
+pub(crate) const SUPERUSER: &str = "entra_pg_emulator";
 
 /// What the configuration depends on.
 #[derive(Clone, Copy, Debug)]

@@ -1,15 +1,13 @@
-//! A real PostgreSQL: found on the machine, started as an unprivileged account, supervised.
+//! A real PostgreSQL: found on the machine, started as an unprivileged account, supervised. It asks [`ldap`] about each login.
 
-mod account;
 mod binaries;
 mod cluster;
 mod config;
+pub(crate) mod ldap;
+pub(crate) mod roles;
+mod startup_log;
 mod supervisor;
 
-pub(crate) use account::Account;
 pub(crate) use binaries::Binaries;
 pub(crate) use cluster::{Cluster, Setup};
 pub(crate) use supervisor::Supervisor;
-
-/// The superuser, who logs in over the private socket only.
-pub(crate) const SUPERUSER: &str = "entra_pg_emulator";

@@ -8,7 +8,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -19,11 +19,15 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use super::{Account, Binaries, SUPERUSER};
-use crate::{Error, directory};
+use super::{Binaries, config::SUPERUSER};
+use crate::{
+    Error,
+    resources::{Account, Layout, directory},
+    sync::lock,
+};
 
 /// For one that hangs, not for a machine that is slow. PostgreSQL itself kills its children after 5 s of an immediate shutdown.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running supervisor. Dropping it stops PostgreSQL and removes the directory.
 pub(crate) struct Supervisor {
@@ -71,14 +75,10 @@ impl Supervisor {
         })
     }
 
-    pub(crate) fn directory(&self) -> Result<directory::Layout, Error> {
-        let guard = self
-            .directory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        guard
+    pub(crate) fn directory(&self) -> Result<Layout, Error> {
+        lock(&self.directory)
             .as_ref()
-            .map(|directory| directory::Layout {
+            .map(|directory| Layout {
                 root: directory.path().to_owned(),
             })
             .ok_or(Error::Stopped)
@@ -86,41 +86,31 @@ impl Supervisor {
 
     /// Gives a command; its answer is read by [`Self::answer`].
     pub(crate) fn command(&self, command: &str) -> Result<(), Error> {
-        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stdin = lock(&self.stdin);
         let stdin = stdin.as_mut().ok_or(Error::Stopped)?;
-        writeln!(stdin, "{command}").map_err(Error::io("reach PostgreSQL's supervisor"))
+        writeln!(stdin, "{command}").map_err(Error::io("write to PostgreSQL's supervisor"))
     }
 
     /// Waits for the next answer, an exit status. Blocks; [`Self::shutdown`] from elsewhere ends it.
     pub(crate) fn answer(&self) -> Result<i32, Error> {
         let mut line = String::new();
-        let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stdout = lock(&self.stdout);
         stdout
             .read_line(&mut line)
-            .map_err(Error::io("hear from PostgreSQL's supervisor"))?;
+            .map_err(Error::io("read from PostgreSQL's supervisor"))?;
         line.trim().parse().map_err(|_| Error::Stopped)
     }
 
     /// Stops PostgreSQL and removes the directory. Blocks for at most some seconds; later calls do nothing.
     pub(crate) fn shutdown(&self) -> Result<(), Error> {
-        drop(
-            self.stdin
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let Some(directory) = self
-            .directory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        else {
+        drop(lock(&self.stdin).take());
+        let Some(directory) = lock(&self.directory).take() else {
             return Ok(());
         };
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = lock(&self.child);
         // `initdb` may still be at work; the shell itself is deaf to it.
         signal_group(&child, Signal::SIGTERM);
-        if !exits_within(&mut child, PATIENCE) {
+        if !exits_within(&mut child, SHUTDOWN_TIMEOUT) {
             tracing::warn!(target: "entra_pg_emulator", "PostgreSQL's supervisor does not end; killing it");
             signal_group(&child, Signal::SIGKILL);
             _ = child.wait();
@@ -149,8 +139,8 @@ fn signal_group(child: &Child, signal: Signal) {
     }
 }
 
-fn exits_within(child: &mut Child, patience: Duration) -> bool {
-    let deadline = Instant::now() + patience;
+fn exits_within(child: &mut Child, timeout: Duration) -> bool {
+    let deadline = Instant::now() + timeout;
     loop {
         match child.try_wait() {
             Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),

@@ -177,7 +177,7 @@ async fn connections_can_be_counted_dropped_and_survive_a_restart_as_data() {
     );
     assert_eq!(control.connections().await.unwrap(), 1);
 
-    control.drop_connections().await.unwrap();
+    control.terminate_connections().await.unwrap();
     assert!(client.batch_execute("SELECT 1").await.is_err());
     assert_eq!(control.connections().await.unwrap(), 0);
 

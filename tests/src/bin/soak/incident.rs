@@ -127,10 +127,10 @@ pub(crate) async fn strike(
             sleep(time).await;
             control.set_login_latency(Duration::ZERO);
         }
-        Kind::IdentityRevoked => control.revoke("app"),
+        Kind::IdentityRevoked => control.revoke("app").map_err(failed)?,
         Kind::KeysRotated => control.rotate_keys().await.map_err(failed)?,
         Kind::Restart => control.restart_postgres().await.map_err(failed)?,
-        Kind::ConnectionsEnded => control.drop_connections().await.map_err(failed)?,
+        Kind::ConnectionsEnded => control.terminate_connections().await.map_err(failed)?,
         Kind::NetworkDown | Kind::NetworkSilent => {
             let silent = kind == Kind::NetworkSilent;
             relay.set(if silent { Way::Silence } else { Way::Closed });

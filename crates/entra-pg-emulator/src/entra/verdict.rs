@@ -5,14 +5,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use uuid::Uuid;
-
-use crate::{
-    clock,
-    jwt::{Invalid, SigningKey},
-    token,
+use super::{
+    claims, clock,
+    signing_key::{Invalid, SigningKey},
 };
+use serde::Deserialize;
 
 /// Why a login was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,8 +36,8 @@ pub(crate) enum Rejection {
 
 /// What the verdict knows about the role that is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mapping {
-    pub(crate) object_id: Uuid,
+pub(crate) struct Mapping<'a> {
+    pub(crate) object_id: &'a str,
     /// Tokens with a smaller serial number are revoked.
     pub(crate) revoked_before: u64,
 }
@@ -66,7 +63,7 @@ struct Claims {
 pub(crate) fn judge(
     rules: &Rules<'_>,
     role: &str,
-    mapping: Option<Mapping>,
+    mapping: Option<Mapping<'_>>,
     token: &str,
 ) -> Result<(), Rejection> {
     if token.is_empty() {
@@ -90,13 +87,13 @@ pub(crate) fn judge(
         return Err(Rejection::NotYetValid(claims.nbf - now));
     }
     let mapping = mapping.ok_or_else(|| Rejection::UnknownRole(role.to_owned()))?;
-    if claims.oid != mapping.object_id.to_string() {
+    if claims.oid != mapping.object_id {
         return Err(Rejection::OtherPrincipal {
             object_id: claims.oid,
             role: role.to_owned(),
         });
     }
-    if token::serial(&claims.uti).is_none_or(|serial| serial < mapping.revoked_before) {
+    if claims::serial(&claims.uti).is_none_or(|serial| serial < mapping.revoked_before) {
         return Err(Rejection::Revoked);
     }
     Ok(())
@@ -105,9 +102,9 @@ pub(crate) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Identity, IdentityKind,
-        token::{Flow, Subject, Validity, claims},
+    use crate::entra::{
+        Flow, Identity, IdentityKind, Validity,
+        claims::{Subject, claims},
     };
 
     const AUDIENCE: &str = "https://ossrdbms-aad.database.windows.net";
@@ -134,8 +131,10 @@ mod tests {
         role: "app",
     };
 
-    fn id(name: &str) -> Uuid {
-        Identity::new(name, IdentityKind::ManagedIdentity).object_id
+    fn id(name: &str) -> String {
+        Identity::new(name, IdentityKind::ManagedIdentity)
+            .object_id()
+            .to_owned()
     }
 
     /// The verdict at `NOW` and almost a second; only `app` is mapped, its tokens before number 10 are revoked.
@@ -146,8 +145,9 @@ mod tests {
             audience: AUDIENCE,
             now,
         };
+        let app = id("app");
         let mapping = (role == "app").then(|| Mapping {
-            object_id: id("app"),
+            object_id: &app,
             revoked_before: 10,
         });
         judge(&rules, role, mapping, token)
@@ -167,7 +167,7 @@ mod tests {
             expected: AUDIENCE.into(),
         };
         let eve = Rejection::OtherPrincipal {
-            object_id: id("eve").to_string(),
+            object_id: id("eve"),
             role: "app".into(),
         };
         let cases = [
@@ -243,7 +243,7 @@ mod tests {
             let claims = claims(&Subject {
                 identity: &Identity::new(case.identity, IdentityKind::ManagedIdentity),
                 audience: case.audience,
-                tenant: Uuid::nil(),
+                tenant: "tenant",
                 flow: Flow::ManagedIdentity,
                 validity: Validity::new(case.start, case.lifetime),
                 serial: case.serial,

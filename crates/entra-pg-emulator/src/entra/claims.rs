@@ -2,9 +2,8 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::{Identity, IdentityKind};
+use super::{Identity, IdentityKind};
 
 /// The Azure CLI's own application id, which signed-in users' tokens carry.
 const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
@@ -19,74 +18,6 @@ pub(crate) enum Flow {
     WorkloadIdentity,
     ClientSecret,
     AzureCli,
-}
-
-/// A token to mint: a good one, or one that is bad in chosen ways.
-///
-/// ```
-/// use entra_pg_emulator::TokenSpec;
-/// let bad = TokenSpec::new("app").expired().audience("https://vault.azure.net").signed_by_other_key();
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokenSpec {
-    /// Name of the role whose identity the token is for. An unknown name gives the token of a stranger.
-    pub identity: String,
-    /// The `aud` claim; by default the audience PostgreSQL accepts.
-    pub audience: Option<String>,
-    /// Seconds from the start of validity to expiry, negative for an expired token; by default the emulator's token lifetime.
-    pub lifetime: Option<i64>,
-    /// Seconds from now until the token becomes valid; 0 by default.
-    pub valid_after: i64,
-    /// Signed by a key PostgreSQL's verdict does not know.
-    pub other_key: bool,
-}
-
-impl TokenSpec {
-    /// A good token for a role.
-    pub fn new(role: impl Into<String>) -> Self {
-        Self {
-            identity: role.into(),
-            audience: None,
-            lifetime: None,
-            valid_after: 0,
-            other_key: false,
-        }
-    }
-
-    /// Expired a minute ago.
-    #[must_use]
-    pub fn expired(self) -> Self {
-        self.lifetime(-60)
-    }
-
-    /// Lives this many seconds; negative means that it expired that long ago.
-    #[must_use]
-    pub fn lifetime(mut self, seconds: i64) -> Self {
-        self.lifetime = Some(seconds);
-        self
-    }
-
-    /// Becomes valid only in this many seconds.
-    #[must_use]
-    pub fn valid_after(mut self, seconds: i64) -> Self {
-        self.valid_after = seconds;
-        self
-    }
-
-    /// For another audience.
-    #[must_use]
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience = Some(audience.into());
-        self
-    }
-
-    /// Signed by a key that is not the emulator's.
-    #[must_use]
-    pub fn signed_by_other_key(mut self) -> Self {
-        self.other_key = true;
-        self
-    }
 }
 
 /// When a token starts and stops being valid, in seconds since 1970.
@@ -114,7 +45,7 @@ impl Validity {
 pub(crate) struct Subject<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) audience: &'a str,
-    pub(crate) tenant: Uuid,
+    pub(crate) tenant: &'a str,
     pub(crate) flow: Flow,
     pub(crate) validity: Validity,
     /// Counts the tokens of this emulator.
@@ -122,7 +53,7 @@ pub(crate) struct Subject<'a> {
 }
 
 /// The issuer of v1 tokens.
-pub(crate) fn issuer(tenant: Uuid) -> String {
+pub(crate) fn issuer_url(tenant: &str) -> String {
     format!("https://sts.windows.net/{tenant}/")
 }
 
@@ -138,27 +69,27 @@ pub(crate) fn claims(subject: &Subject<'_>) -> Value {
     } = *subject;
     let mut claims = json!({
         "aud": audience,
-        "iss": issuer(tenant),
+        "iss": issuer_url(tenant),
         "iat": validity.from,
         "nbf": validity.from,
         "exp": validity.until,
-        "oid": identity.object_id,
-        "sub": identity.object_id,
+        "oid": identity.object_id(),
+        "sub": identity.object_id(),
         "tid": tenant,
-        "idp": issuer(tenant),
+        "idp": issuer_url(tenant),
         "uti": unique_id(serial),
         "ver": "1.0",
     });
-    let more = match (identity.kind, flow) {
+    let more = match (identity.kind(), flow) {
         (IdentityKind::User, _) => json!({
             "idtyp": "user", "appid": AZURE_CLI, "appidacr": "0", "amr": ["pwd"], "scp": "user_impersonation",
-            "name": identity.name, "upn": identity.name, "unique_name": identity.name,
+            "name": identity.name(), "upn": identity.name(), "unique_name": identity.name(),
         }),
         (IdentityKind::ServicePrincipal, _) | (_, Flow::ClientSecret) => {
-            json!({ "idtyp": "app", "appid": identity.client_id, "appidacr": "1" })
+            json!({ "idtyp": "app", "appid": identity.client_id(), "appidacr": "1" })
         }
         (IdentityKind::ManagedIdentity, _) => json!({
-            "idtyp": "app", "appid": identity.client_id, "appidacr": "2", "xms_mirid": identity.resource_id(),
+            "idtyp": "app", "appid": identity.client_id(), "appidacr": "2", "xms_mirid": identity.resource_id(),
         }),
     };
     if let (Value::Object(claims), Value::Object(more)) = (&mut claims, more) {
@@ -189,7 +120,7 @@ mod tests {
         claims(&Subject {
             identity: &identity,
             audience: "aud",
-            tenant: Uuid::nil(),
+            tenant: "tenant",
             flow,
             validity,
             serial: 7,
@@ -201,8 +132,8 @@ mod tests {
         let claims = made_for(IdentityKind::ManagedIdentity, Flow::ManagedIdentity);
         let identity = Identity::new("app", IdentityKind::ManagedIdentity);
         assert_eq!(claims["aud"], "aud");
-        assert_eq!(claims["oid"], identity.object_id.to_string());
-        assert_eq!(claims["appid"], identity.client_id.to_string());
+        assert_eq!(claims["oid"], identity.object_id());
+        assert_eq!(claims["appid"], identity.client_id());
         assert_eq!(
             (claims["iat"].as_i64(), claims["exp"].as_i64()),
             (Some(1000), Some(1005))

@@ -1,8 +1,11 @@
 //! Where the emulator listens. Always loopback.
 
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener as StdListener};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener},
+    time::Duration,
+};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::Error;
 
@@ -63,6 +66,19 @@ async fn bind_any() -> Result<(TcpListener, u16), Error> {
         .map_err(Error::io("listen on 127.0.0.1"))?
         .port();
     Ok((listener, port))
+}
+
+/// Waits for the next connection. Accepting fails for want of file descriptors, most likely; then it waits and tries again.
+pub(crate) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(target: "entra_pg_emulator", "accept: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
 }
 
 /// A port that is free at the moment, and whether it is free on `::1` as well.

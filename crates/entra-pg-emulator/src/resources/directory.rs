@@ -9,7 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Error, postgres::Account};
+use super::Account;
+use crate::Error;
 
 /// Unix socket paths are cut off at 104 bytes on macOS; this leaves room for `s/.s.PGSQL.12345.lock`.
 const LONGEST: usize = 75;

@@ -1,14 +1,15 @@
 //! Who can ask for a token and log in.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 /// The subscription all emulated managed identities live in.
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
 /// What kind of principal an identity is; decides the claims of its tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum IdentityKind {
     /// A managed identity: its tokens name it in `xms_mirid`.
     ManagedIdentity,
@@ -18,28 +19,28 @@ pub enum IdentityKind {
     User,
 }
 
-/// A principal of the emulated directory, mapped to the PostgreSQL role of the same name.
+/// A principal of the emulated tenant, mapped to the PostgreSQL role of the same name.
+///
+/// ```
+/// use entra_pg_emulator::{Identity, IdentityKind};
+/// let alice = Identity::new("alice@contoso.com", IdentityKind::User);
+/// assert_eq!(alice.object_id(), Identity::new("alice@contoso.com", IdentityKind::User).object_id());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Name of the identity and of the PostgreSQL role, case-sensitive.
-    pub name: String,
-    /// The `oid` claim. PostgreSQL's verdict compares this, not the name.
-    pub object_id: Uuid,
-    /// The application (client) id, the `appid` claim.
-    pub client_id: Uuid,
-    /// What kind of principal it is.
-    pub kind: IdentityKind,
+    name: String,
+    kind: IdentityKind,
+    object_id: String,
+    client_id: String,
 }
 
 impl Identity {
-    /// An identity of any kind, its ids derived from its name: the same in every run.
+    /// Creates an identity whose ids are derived from its name: the same in every run.
     pub fn new(name: impl Into<String>, kind: IdentityKind) -> Self {
         let name = name.into();
         let derive = |what: &str| {
-            Uuid::new_v5(
-                &Uuid::NAMESPACE_URL,
-                format!("entra-pg:{what}:{name}").as_bytes(),
-            )
+            let seed = format!("entra-pg:{what}:{name}");
+            Uuid::new_v5(&Uuid::NAMESPACE_URL, seed.as_bytes()).to_string()
         };
         Self {
             object_id: derive("object"),
@@ -49,7 +50,41 @@ impl Identity {
         }
     }
 
-    /// The Azure resource id by which a managed identity can be asked for.
+    /// Sets the object id, the `oid` claim.
+    #[must_use]
+    pub fn with_object_id(mut self, id: impl Into<String>) -> Self {
+        self.object_id = id.into();
+        self
+    }
+
+    /// Sets the application (client) id, the `appid` claim.
+    #[must_use]
+    pub fn with_client_id(mut self, id: impl Into<String>) -> Self {
+        self.client_id = id.into();
+        self
+    }
+
+    /// Returns the name of the identity and of the PostgreSQL role, case-sensitive.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns what kind of principal it is.
+    pub fn kind(&self) -> IdentityKind {
+        self.kind
+    }
+
+    /// Returns the `oid` claim. PostgreSQL's verdict compares this, not the name.
+    pub fn object_id(&self) -> &str {
+        &self.object_id
+    }
+
+    /// Returns the application (client) id, the `appid` claim.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Returns the Azure resource id by which a managed identity can be requested.
     pub fn resource_id(&self) -> String {
         format!(
             "/subscriptions/{SUBSCRIPTION}/resourcegroups/emulator/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}",
@@ -72,9 +107,9 @@ pub(crate) fn find_managed(
         .iter()
         .filter(|identity| identity.kind == IdentityKind::ManagedIdentity)
         .find(|identity| {
-            same("client_id", &identity.client_id.to_string())
-                && same("object_id", &identity.object_id.to_string())
-                && same("principal_id", &identity.object_id.to_string())
+            same("client_id", identity.client_id())
+                && same("object_id", identity.object_id())
+                && same("principal_id", identity.object_id())
                 && same("msi_res_id", &identity.resource_id())
                 && same("mi_res_id", &identity.resource_id())
         })
@@ -101,27 +136,21 @@ mod tests {
             Some("app"),
             "the system-assigned one"
         );
+        assert_eq!(found("client_id", other.client_id.clone()), Some("other"));
         assert_eq!(
-            found("client_id", other.client_id.to_string()),
+            found("client_id", other.client_id.to_uppercase()),
             Some("other")
         );
+        assert_eq!(found("object_id", other.object_id.clone()), Some("other"));
         assert_eq!(
-            found("client_id", other.client_id.to_string().to_uppercase()),
-            Some("other")
-        );
-        assert_eq!(
-            found("object_id", other.object_id.to_string()),
-            Some("other")
-        );
-        assert_eq!(
-            found("principal_id", other.object_id.to_string()),
+            found("principal_id", other.object_id.clone()),
             Some("other")
         );
         assert_eq!(found("msi_res_id", other.resource_id()), Some("other"));
         assert_eq!(found("mi_res_id", other.resource_id()), Some("other"));
         assert_eq!(found("client_id", Uuid::nil().to_string()), None, "unknown");
         assert_eq!(
-            found("client_id", all[0].client_id.to_string()),
+            found("client_id", all[0].client_id.clone()),
             None,
             "a user is no managed identity"
         );

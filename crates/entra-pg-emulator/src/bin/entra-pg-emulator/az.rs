@@ -1,24 +1,20 @@
 //! The stand-in for the Azure CLI: `az account get-access-token`, as SDKs call it.
 
-use std::{io::Write, path::Path, process::ExitCode};
+use std::{
+    io::Write,
+    process::ExitCode,
+    time::{Duration, UNIX_EPOCH},
+};
 
+use axum::http::{Method, StatusCode};
 use serde_json::Value;
 use time::UtcOffset;
 use url::Url;
 
-use crate::{clock, http::client, shell};
+use crate::client;
 
 /// What the real one says when nobody is signed in.
 const NOT_SIGNED_IN: &str = "ERROR: Please run 'az login' to setup account.";
-
-/// The script that takes the real command's place in `PATH`.
-pub(crate) fn script(executable: &Path, control: &str) -> String {
-    format!(
-        "#!/bin/sh\nEMULATOR_CONTROL={}\nexport EMULATOR_CONTROL\nexec {} az \"$@\"\n",
-        shell::quote(control),
-        shell::quote(&executable.display().to_string())
-    )
-}
 
 /// Does what `az` would do with these arguments.
 pub(crate) fn main(control: &Url, arguments: &[String]) -> ExitCode {
@@ -63,11 +59,11 @@ fn resource(arguments: &[String]) -> Result<String, String> {
 
 fn ask(control: &Url, resource: &str) -> Result<String, String> {
     let mut url = control
-        .join("/control/az")
+        .join("/az/token")
         .map_err(|error| format!("ERROR: {error}"))?;
     url.query_pairs_mut().append_pair("resource", resource);
-    match client::send("GET", &url, "") {
-        Ok((200, body)) => Ok(with_local_time(body)),
+    match client::send(Method::GET, &url, String::new()) {
+        Ok((StatusCode::OK, body)) => Ok(with_local_time(body)),
         _ => Err(NOT_SIGNED_IN.into()),
     }
 }
@@ -78,13 +74,17 @@ fn with_local_time(body: String) -> String {
         return body;
     };
     if let Some(expires_on) = fields.get("expires_on").and_then(Value::as_i64) {
-        let zone = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
-        fields.insert(
-            "expiresOn".into(),
-            format!("{}.000000", clock::format(expires_on, zone)).into(),
-        );
+        fields.insert("expiresOn".into(), local_time(expires_on).into());
     }
     serde_json::to_string_pretty(&fields).unwrap_or(body)
+}
+
+fn local_time(unix_seconds: i64) -> String {
+    let zone = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
+    let seconds = unix_seconds + i64::from(zone.whole_seconds());
+    let moment = UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or_default());
+    let text = humantime::format_rfc3339_micros(moment).to_string();
+    text.replace('T', " ").trim_end_matches('Z').to_owned()
 }
 
 #[cfg(test)]
@@ -113,7 +113,9 @@ mod tests {
     fn the_answer_carries_the_expiry_in_both_forms() {
         let answer = with_local_time(r#"{"accessToken":"x","expires_on":1893553445}"#.into());
         assert!(
-            answer.contains("1893553445") && answer.contains(r#""expiresOn": "2030-01-0"#),
+            answer.contains("1893553445")
+                && answer.contains(r#""expiresOn": "2030-01-0"#)
+                && answer.contains(":05.000000"),
             "{answer}"
         );
         assert_eq!(with_local_time("<html>".into()), "<html>");

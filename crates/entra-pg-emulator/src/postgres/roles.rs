@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use crate::{Error, Identity, postgres::SUPERUSER};
+use super::config::SUPERUSER;
+use crate::{Error, Identity};
 
 /// PostgreSQL cuts off longer names.
 const LONGEST_NAME: usize = 63;
 
 /// Names that PostgreSQL would refuse, change or confuse are refused by us, with a reason.
 pub(crate) fn check(identities: &[Identity]) -> Result<(), Error> {
-    for (index, Identity { name, .. }) in identities.iter().enumerate() {
+    for (index, name) in identities.iter().map(Identity::name).enumerate() {
         let wrong = if name.is_empty() {
             "is empty"
         } else if name.len() > LONGEST_NAME {
@@ -21,13 +22,13 @@ pub(crate) fn check(identities: &[Identity]) -> Result<(), Error> {
             "is reserved"
         } else if identities[..index]
             .iter()
-            .any(|earlier| earlier.name == *name)
+            .any(|earlier| earlier.name() == name)
         {
             "is given twice"
         } else {
             continue;
         };
-        let name = Value::from(name.as_str());
+        let name = Value::from(name);
         return Err(Error::Configuration(format!(
             "the role name {name} {wrong}; choose another"
         )));

@@ -10,35 +10,31 @@ use tokio_util::{
     codec::{Decoder, Encoder, Framed},
 };
 
-use crate::state::State;
+use crate::{entra::Tenant, resources::accept};
 
 /// PostgreSQL caps a password at 64 KiB; a bind adds little.
 const LARGEST_MESSAGE: usize = 128 * 1024;
 
-pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
+pub(crate) async fn serve(listener: TcpListener, tenant: Arc<Tenant>) {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let state = Arc::clone(&state);
-                tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &state).await {
-                        tracing::debug!(target: "entra_pg_emulator", "LDAP: {error}");
-                    }
-                });
+        let (stream, _) = accept(&listener).await;
+        let tenant = Arc::clone(&tenant);
+        tokio::spawn(async move {
+            if let Err(error) = converse(stream, &tenant).await {
+                tracing::debug!(target: "entra_pg_emulator", "LDAP: {error}");
             }
-            Err(error) => crate::http::pause_after(&error).await,
-        }
+        });
     }
 }
 
-async fn converse(stream: TcpStream, state: &State) -> io::Result<()> {
+async fn converse(stream: TcpStream, tenant: &Tenant) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut messages = Framed::new(stream, Quiet(LdapCodec::new(Some(LARGEST_MESSAGE), None)));
     while let Some(message) = messages.next().await {
         let Ok(ServerOps::SimpleBind(bind)) = ServerOps::try_from(message?) else {
             return Ok(()); // An unbind, or nothing PostgreSQL sends.
         };
-        let latency = state.settings().login_latency;
+        let latency = tenant.settings().login_latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
@@ -48,7 +44,7 @@ async fn converse(stream: TcpStream, state: &State) -> io::Result<()> {
                 LdapResultCode::InappropriateAuthentication,
                 "anonymous binds are refused".into(),
             ),
-            Some(role) if state.admits(role, &bind.pw) => bind.gen_success(),
+            Some(role) if tenant.accepts(role, &bind.pw) => bind.gen_success(),
             _ => bind.gen_invalid_cred(),
         };
         messages.send(answer).await?;

@@ -14,7 +14,7 @@ use rustls::{
 use crate::Error;
 
 /// A root that clients are told to trust.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
 /// A server's certificate and key, both in PEM.
 pub(crate) struct ServerCertificate {
@@ -22,7 +22,7 @@ pub(crate) struct ServerCertificate {
     pub(crate) key: String,
 }
 
-impl Authority {
+impl CertificateAuthority {
     pub(crate) fn new() -> Result<Self, Error> {
         let mut params = CertificateParams::default();
         params

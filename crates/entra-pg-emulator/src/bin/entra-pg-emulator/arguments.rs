@@ -1,28 +1,22 @@
 //! The command line.
 
-use std::{ffi::OsString, io::Write, process::ExitCode, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::{Args, Parser, ValueEnum};
+use entra_pg_emulator::{CredentialSource, Fault};
 use url::Url;
-
-use crate::{
-    CredentialSource, Fault, az,
-    http::{client, control::Mint},
-    run,
-};
 
 /// Azure for your laptop: token endpoints that unmodified Azure SDKs talk to, and a real, throwaway
 /// PostgreSQL that accepts only the tokens they hand out.
 #[derive(Debug, Parser)]
 #[command(name = "entra-pg-emulator", version, arg_required_else_help = true)]
-struct Cli {
+pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Task,
+    pub(crate) subcommand: Subcommand,
 }
 
-#[derive(Debug, Subcommand)]
-enum Task {
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Subcommand {
     Run(Run),
     Token(Token),
     /// Stands in for the Azure CLI
@@ -62,8 +56,8 @@ pub(crate) struct Run {
     pub(crate) token_lifetime: Duration,
 
     /// How the command gets its tokens
-    #[arg(long, value_enum, value_name = "SOURCE", default_value_t = CredentialSource::ManagedIdentity)]
-    pub(crate) credential: CredentialSource,
+    #[arg(long, value_enum, value_name = "SOURCE", default_value_t = Source::ManagedIdentity)]
+    pub(crate) credential: Source,
 
     /// How long token endpoints take to answer
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
@@ -99,93 +93,53 @@ pub(crate) struct Run {
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example, in the environment of `run`:
   PGPASSWORD=$(entra-pg-emulator token) psql \"$DATABASE_URL\"")]
-struct Token {
+pub(crate) struct Token {
     /// Whose token [default: the first role's]
     #[arg(long, value_name = "NAME")]
-    role: Option<String>,
+    pub(crate) role: Option<String>,
 
     /// For which audience [default: the one PostgreSQL accepts]
     #[arg(long, value_name = "RESOURCE")]
-    audience: Option<String>,
+    pub(crate) audience: Option<String>,
 
     /// Seconds it lives, negative for an expired one [default: the emulator's token lifetime]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    lifetime: Option<i64>,
+    pub(crate) lifetime: Option<i64>,
 
     /// Signed by a key PostgreSQL does not trust
     #[arg(long)]
-    other_key: bool,
+    pub(crate) other_key: bool,
 
     /// The running emulator's address, which `run` sets
     #[arg(long, value_name = "URL", env = "EMULATOR_CONTROL")]
-    control: Url,
+    pub(crate) control: Url,
 }
 
-/// Reads the arguments and does what they say.
-pub fn main() -> ExitCode {
-    match Cli::parse().command {
-        Task::Run(arguments) => {
-            log();
-            run::main(arguments)
-        }
-        Task::Token(arguments) => token(arguments),
-        Task::Az { control, arguments } => az::main(&control, &arguments),
-    }
+/// How the command gets its tokens.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Source {
+    /// App Service, Functions, Container Apps: `IDENTITY_ENDPOINT`
+    ManagedIdentity,
+    /// A virtual machine's metadata endpoint
+    Imds,
+    /// Kubernetes (AKS): a federated token file
+    WorkloadIdentity,
+    /// An application's secret
+    ClientSecret,
+    /// `az login` on a laptop
+    AzureCli,
 }
 
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-}
-
-fn token(arguments: Token) -> ExitCode {
-    let Token {
-        role,
-        audience,
-        lifetime,
-        other_key,
-        control,
-    } = arguments;
-    let request = Mint {
-        role,
-        audience,
-        lifetime,
-        other_key,
-    };
-    match fetch(&control, &request) {
-        Ok(token) if writeln!(std::io::stdout(), "{token}").is_ok() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(message) => {
-            _ = writeln!(std::io::stderr(), "entra-pg-emulator: {message}");
-            ExitCode::FAILURE
+impl From<Source> for CredentialSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::ManagedIdentity => Self::ManagedIdentity,
+            Source::Imds => Self::Imds,
+            Source::WorkloadIdentity => Self::WorkloadIdentity,
+            Source::ClientSecret => Self::ClientSecret,
+            Source::AzureCli => Self::AzureCli,
         }
     }
-}
-
-fn fetch(control: &Url, request: &Mint) -> Result<String, String> {
-    let url = control
-        .join("/control/token")
-        .map_err(|error| error.to_string())?;
-    let body = serde_json::to_string(request).map_err(|error| error.to_string())?;
-    match client::send("POST", &url, &body) {
-        Ok((200, token)) => Ok(token),
-        Ok((_, refusal)) => Err(description(&refusal)),
-        Err(error) => Err(format!(
-            "no emulator answers at {control}: {error}. Start one with `entra-pg-emulator run`"
-        )),
-    }
-}
-
-/// The sentence in an error of the control API.
-fn description(refusal: &str) -> String {
-    let parsed: serde_json::Value = serde_json::from_str(refusal).unwrap_or_default();
-    parsed["error_description"]
-        .as_str()
-        .unwrap_or(refusal)
-        .to_owned()
 }
 
 #[cfg(test)]
@@ -195,15 +149,15 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]
     fn the_commands_own_options_are_left_alone() {
-        let cli = Cli::parse_from([
+        let arguments = Arguments::parse_from([
             "x", "run", "--role", "a", "--role", "b", "--", "prog", "--role", "c",
         ]);
-        let Task::Run(run) = cli.command else {
+        let Subcommand::Run(run) = arguments.subcommand else {
             panic!("not run")
         };
         assert_eq!(
@@ -225,7 +179,7 @@ mod tests {
             "--scope",
             "s",
         ];
-        let Task::Az { arguments, .. } = Cli::parse_from(az).command else {
+        let Subcommand::Az { arguments, .. } = Arguments::parse_from(az).subcommand else {
             panic!("not az")
         };
         assert_eq!(arguments.len(), 6);

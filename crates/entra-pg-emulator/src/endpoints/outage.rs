@@ -9,17 +9,17 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Reset, error};
-use crate::{Fault, state::State};
+use super::response::{Reset, error};
+use crate::{Fault, entra::Tenant};
 
 /// Counts the request, waits, and answers instead of the endpoint when a fault says so.
-pub(super) async fn strikes(state: &State) -> Option<Response> {
-    state.counters.token_requests.fetch_add(1, Relaxed);
-    let latency = state.latency();
+pub(super) async fn before(tenant: &Tenant) -> Option<Response> {
+    tenant.token_requests.fetch_add(1, Relaxed);
+    let latency = tenant.settings().latency;
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let fault = state.settings().fault?;
+    let fault = tenant.settings().fault?;
     tracing::debug!(target: "entra_pg_emulator", %fault, "token request");
     Some(match fault {
         Fault::BadRequest => error(
@@ -66,8 +66,8 @@ pub(super) async fn strikes(state: &State) -> Option<Response> {
 }
 
 /// Sends an endpoint's answer, with what a fault takes out of it.
-pub(super) fn answer(state: &State, mut body: Value) -> Response {
-    if let (Some(fault), Value::Object(fields)) = (state.settings().fault, &mut body) {
+pub(super) fn answer(tenant: &Tenant, mut body: Value) -> Response {
+    if let (Some(fault), Value::Object(fields)) = (tenant.settings().fault, &mut body) {
         for (name, value) in fields.iter_mut() {
             if fault == Fault::EmptyToken && (name == "access_token" || name == "accessToken") {
                 *value = json!("");

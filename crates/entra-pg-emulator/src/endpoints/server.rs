@@ -1,24 +1,15 @@
-//! The emulator's HTTP: a plain listener (App Service, IMDS, control) and a secure one (Entra).
-
-mod app_service;
-pub(crate) mod client;
-pub(crate) mod control;
-mod entra;
-mod imds;
-mod outage;
+//! The HTTP server, which is also the proxy through which SDKs reach the metadata endpoint.
 
 use std::{io, net::SocketAddr, os::fd::AsFd, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Body,
     http::{Request, StatusCode, Uri},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use serde_json::json;
 use socket2::Socket;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,50 +18,18 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use crate::state::State;
+use super::response::Reset;
+use crate::resources::accept;
 
 /// The one host the plain listener is a proxy for.
 const METADATA_HOST: &str = "169.254.169.254";
 
-/// Marks a response that is to be a connection reset.
-#[derive(Clone, Copy)]
-struct Reset;
-
-/// Everything on the plain listener.
-pub(crate) fn plain(state: &Arc<State>) -> Router {
-    Router::new()
-        .route("/msi/token", get(app_service::token))
-        .route("/metadata/identity/oauth2/token", get(imds::token))
-        // MSAL for JavaScript ends the path with a slash.
-        .route("/metadata/identity/oauth2/token/", get(imds::token))
-        .nest("/control", control::routes())
-        .fallback(not_found)
-        .with_state(Arc::clone(state))
-}
-
-/// Everything on the secure listener.
-pub(crate) fn secure(state: &Arc<State>) -> Router {
-    entra::routes()
-        .fallback(not_found)
-        .with_state(Arc::clone(state))
-}
-
 /// Accepts connections until the task is aborted.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                tokio::spawn(connection(stream, peer, tls.clone(), router.clone()));
-            }
-            Err(error) => pause_after(&error).await,
-        }
+        let (stream, peer) = accept(&listener).await;
+        tokio::spawn(connection(stream, peer, tls.clone(), router.clone()));
     }
-}
-
-/// Accepting fails for want of file descriptors, most likely; waiting may help.
-pub(crate) async fn pause_after(error: &io::Error) {
-    tracing::warn!(target: "entra_pg_emulator", "accept: {error}");
-    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router) {
@@ -130,23 +89,6 @@ fn no_proxy(uri: &Uri) -> Response {
         "entra-pg-emulator is a proxy for http://{METADATA_HOST}/metadata/ only, not for {host}\n"
     );
     (StatusCode::FORBIDDEN, message).into_response()
-}
-
-async fn not_found(uri: Uri) -> Response {
-    error(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        &format!("entra-pg-emulator serves nothing at {}", uri.path()),
-    )
-}
-
-/// An error in the shape OAuth gives it.
-fn error(status: StatusCode, code: &str, description: &str) -> Response {
-    (
-        status,
-        Json(json!({ "error": code, "error_description": description })),
-    )
-        .into_response()
 }
 
 #[cfg(test)]

@@ -11,16 +11,16 @@ use axum::{
 use serde_json::json;
 
 use super::outage;
-use crate::{identity::find_managed, state::State as Emulator, token::Flow};
+use crate::entra::{Flow, Tenant, find_managed};
 
 const API_VERSIONS: [&str; 2] = ["2019-08-01", "2020-06-01"];
 
 pub(super) async fn token(
-    State(state): State<Arc<Emulator>>,
+    State(tenant): State<Arc<Tenant>>,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if let Some(fault) = outage::strikes(&state).await {
+    if let Some(fault) = outage::before(&tenant).await {
         return fault;
     }
     match headers.get("x-identity-header") {
@@ -30,7 +30,7 @@ pub(super) async fn token(
                 "The header X-IDENTITY-HEADER is missing.",
             );
         }
-        Some(secret) if secret.as_bytes() != state.identity_header.as_bytes() => {
+        Some(secret) if secret.as_bytes() != tenant.identity_header.as_bytes() => {
             return refusal(
                 StatusCode::FORBIDDEN,
                 "The header X-IDENTITY-HEADER is not the value of IDENTITY_HEADER.",
@@ -56,21 +56,21 @@ pub(super) async fn token(
             "The parameter resource is missing.",
         );
     };
-    let Some(identity) = find_managed(&state.identities, |name| query.get(name).cloned()) else {
+    let Some(identity) = find_managed(&tenant.identities, |name| query.get(name).cloned()) else {
         return refusal(
             StatusCode::BAD_REQUEST,
             "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
         );
     };
-    match state.issue(identity, resource, Flow::ManagedIdentity) {
+    match tenant.issue(identity, resource, Flow::ManagedIdentity) {
         Ok(issued) => outage::answer(
-            &state,
+            &tenant,
             json!({
                 "access_token": issued.token,
                 "expires_on": issued.validity.until.to_string(),
                 "resource": resource,
                 "token_type": "Bearer",
-                "client_id": identity.client_id,
+                "client_id": identity.client_id(),
             }),
         ),
         Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

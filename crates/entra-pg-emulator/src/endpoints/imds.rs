@@ -9,15 +9,15 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{error, outage};
-use crate::{identity::find_managed, state::State as Emulator, token::Flow};
+use super::{outage, response::error};
+use crate::entra::{Flow, Tenant, find_managed};
 
 pub(super) async fn token(
-    State(state): State<Arc<Emulator>>,
+    State(tenant): State<Arc<Tenant>>,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if let Some(fault) = outage::strikes(&state).await {
+    if let Some(fault) = outage::before(&tenant).await {
         return fault;
     }
     let refusal =
@@ -44,15 +44,15 @@ pub(super) async fn token(
     else {
         return refusal("Required audience parameter not specified");
     };
-    let Some(identity) = find_managed(&state.identities, |name| query.get(name).cloned()) else {
+    let Some(identity) = find_managed(&tenant.identities, |name| query.get(name).cloned()) else {
         return refusal("Identity not found");
     };
-    match state.issue(identity, resource, Flow::ManagedIdentity) {
+    match tenant.issue(identity, resource, Flow::ManagedIdentity) {
         Ok(issued) => outage::answer(
-            &state,
+            &tenant,
             json!({
                 "access_token": issued.token,
-                "client_id": identity.client_id,
+                "client_id": identity.client_id(),
                 "expires_in": issued.expires_in.to_string(),
                 "expires_on": issued.validity.until.to_string(),
                 "ext_expires_in": issued.expires_in.to_string(),

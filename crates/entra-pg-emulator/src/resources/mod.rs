@@ -1,0 +1,13 @@
+//! What the emulator needs of the machine: ports, a private directory, an unprivileged account, certificates.
+
+mod account;
+mod ca;
+pub(crate) mod directory;
+mod ports;
+mod trust;
+
+pub(crate) use account::Account;
+pub(crate) use ca::{CertificateAuthority, ServerCertificate};
+pub(crate) use directory::Layout;
+pub(crate) use ports::{HOST, Listeners, accept, free_port};
+pub(crate) use trust::bundle;

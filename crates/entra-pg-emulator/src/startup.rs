@@ -1,0 +1,146 @@
+//! The start of an emulator, and what is undone if it fails.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::{
+    runtime::{Handle, Runtime},
+    task,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    Control, Emulator, Error, Identity,
+    emulator::{Addresses, Running},
+    endpoints,
+    entra::Tenant,
+    postgres::{Binaries, Cluster, Setup, Supervisor, ldap, roles},
+    resources::{self, Account, CertificateAuthority, HOST, Layout, Listeners, directory},
+    settings::Settings,
+};
+
+/// What an emulator consists of.
+#[derive(Clone, Debug)]
+pub(crate) struct Configuration {
+    pub(crate) identities: Vec<Identity>,
+    pub(crate) settings: Settings,
+    pub(crate) audience: String,
+    /// The name in PostgreSQL's certificate; `None` for a server without TLS.
+    pub(crate) tls_name: Option<String>,
+    pub(crate) executable: Option<PathBuf>,
+}
+
+impl Configuration {
+    pub(crate) async fn start(self) -> Result<Emulator, Error> {
+        roles::check(&self.identities)?;
+        let account = Account::unprivileged()?;
+        let binaries = Binaries::find()?;
+        // From here on everything is undone when `running` goes.
+        let supervisor = Arc::new(Supervisor::start(&binaries, account)?);
+        let cluster = Cluster::new(Arc::clone(&supervisor), binaries)?;
+        let runtime = new_runtime()?;
+        let handle = runtime.handle().clone();
+        let running = Running::new(supervisor, runtime);
+        let launched = handle.spawn(self.launch(cluster, account)).await;
+        let (control, addresses) = launched.map_err(|_| Error::Stopped)??;
+        tracing::info!(target: "entra_pg_emulator", port = control.cluster.port(), "started");
+        Ok(Emulator::new(running, control, addresses))
+    }
+
+    /// The rest of the start, on the emulator's own runtime.
+    async fn launch(
+        self,
+        cluster: Cluster,
+        account: Option<Account>,
+    ) -> Result<(Control, Addresses), Error> {
+        let ca = CertificateAuthority::new()?;
+        let certificate = match &self.tls_name {
+            Some(name) => Some(ca.postgres(name)?),
+            None => None,
+        };
+        let listeners = Listeners::bind().await?;
+        let ports = listeners.ports;
+        let addresses = Addresses {
+            plain_url: format!("http://127.0.0.1:{}", ports.plain),
+            ca_pem: ca.pem(),
+        };
+        let make_tenant = move || {
+            let authority_host = format!("https://{HOST}:{}/", ports.secure);
+            Tenant::new(
+                authority_host,
+                self.identities,
+                self.audience,
+                self.settings,
+            )
+        };
+        let tenant = task::spawn_blocking(make_tenant)
+            .await
+            .map_err(|_| Error::Stopped)??;
+        let control = Control {
+            tenant: Arc::new(tenant),
+            cluster: Arc::new(cluster),
+            runtime: Handle::current(),
+        };
+        write_files(
+            control.cluster.layout(),
+            &control.tenant,
+            &addresses,
+            self.executable,
+        )?;
+        serve(&control, listeners, &TlsAcceptor::from(ca.https()?));
+        let setup = Setup {
+            account,
+            ldap_port: ports.ldap,
+            certificate: certificate.as_ref(),
+            roles: control
+                .tenant
+                .identities
+                .iter()
+                .map(Identity::name)
+                .collect(),
+        };
+        control.cluster.start(&setup).await?;
+        Ok((control, addresses))
+    }
+}
+
+fn new_runtime() -> Result<Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("entra-pg-emulator")
+        .enable_all()
+        .build()
+        .map_err(Error::io("start the emulator's threads"))
+}
+
+fn serve(control: &Control, listeners: Listeners, tls: &TlsAcceptor) {
+    tokio::spawn(ldap::serve(listeners.ldap, Arc::clone(&control.tenant)));
+    tokio::spawn(endpoints::serve(
+        listeners.plain,
+        None,
+        endpoints::plain(control),
+    ));
+    for listener in listeners.secure {
+        let router = endpoints::secure(&control.tenant);
+        tokio::spawn(endpoints::serve(listener, Some(tls.clone()), router));
+    }
+}
+
+/// Writes the files that the environment of clients names.
+fn write_files(
+    layout: &Layout,
+    tenant: &Tenant,
+    addresses: &Addresses,
+    executable: Option<PathBuf>,
+) -> Result<(), Error> {
+    let executable = match executable {
+        Some(executable) => executable,
+        None => std::env::current_exe().map_err(Error::io("find the running program"))?,
+    };
+    let Addresses { plain_url, ca_pem } = addresses;
+    let federated_token = tenant.federation.token(tenant.default_role())?;
+    let az = endpoints::azure_cli_script(&executable, plain_url);
+    directory::write(&layout.ca(), ca_pem, 0o644)?;
+    directory::write(&layout.ca_bundle(), &resources::bundle(ca_pem), 0o644)?;
+    directory::write(&layout.federated_token(), &federated_token, 0o600)?;
+    directory::write(&layout.bin().join("az"), &az, 0o755)
+}
