@@ -80,6 +80,20 @@ impl TokenCache {
     ///
     /// # Panics
     /// In a Tokio runtime without time enabled, if a request is needed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), entra_pg_core::Error> {
+    /// # let cache = token_cache();
+    /// # use std::time::Duration;
+    /// let token = cache.get(Duration::from_secs(15)).await?;
+    /// // While it is fresh, every call returns the same one.
+    /// let again = cache.get(Duration::from_secs(15)).await?;
+    /// assert_eq!(again.generation(), token.generation());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn get(&self, timeout: Duration) -> Result<Token, Error> {
         get::get(&self.0, timeout).await
     }
@@ -151,6 +165,19 @@ impl TokenCache {
     }
 
     /// Subscribes to the ends of requests, to learn of a new token without polling.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), entra_pg_core::Error> {
+    /// # let cache = token_cache();
+    /// # use std::time::Duration;
+    /// let mut updates = cache.subscribe();
+    /// cache.get(Duration::from_secs(15)).await?;
+    /// assert!(updates.changed().await);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subscribe(&self) -> TokenUpdates {
         TokenUpdates(self.0.subscribe())
     }
@@ -180,9 +207,11 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # fn main() {
     /// # let cache = token_cache();
     /// let status = cache.status();
     /// assert!(status.is_healthy() && status.expires_on.is_none());
+    /// # }
     /// ```
     pub fn status(&self) -> Status {
         self.0.status()

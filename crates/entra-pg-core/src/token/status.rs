@@ -39,7 +39,9 @@ impl Status {
     ///     entra.status().iter().all(|cache| cache.is_healthy())
     /// }
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # fn main() {
     /// # assert!(is_healthy(&entra()));
+    /// # }
     /// ```
     pub fn is_healthy(&self) -> bool {
         self.expires_on.is_some() || self.last_error.is_none()
