@@ -23,12 +23,16 @@ impl entra_pg_core::azure_core::credentials::TokenCredential for Example {
     }
 }
 
-#[allow(dead_code)]
 fn entra() -> entra_pg_core::Entra {
     entra_pg_core::Entra::new(std::sync::Arc::new(Example::default()))
 }
 
+/// Runs an example with a cache.
 #[allow(dead_code)]
-fn token_cache() -> entra_pg_core::TokenCache {
-    entra().tokens(&entra_pg_core::Scope::for_host("localhost"))
+#[tokio::main(flavor = "current_thread")]
+async fn example(
+    run: impl AsyncFnOnce(entra_pg_core::TokenCache) -> Result<(), entra_pg_core::Error>,
+) {
+    let scope = entra_pg_core::Scope::for_host("localhost");
+    run(entra().tokens(&scope)).await.unwrap();
 }

@@ -8,7 +8,7 @@ mod native;
 
 #[cfg(interleavings)]
 pub(crate) use self::checker::{
-    AbortHandle, ArcSwapOption, Handle, Instant, Mutex, MutexGuard, sleep, timeout, watch,
+    ArcSwapOption, Handle, Instant, Mutex, MutexGuard, sleep, timeout, watch,
 };
 #[cfg(not(interleavings))]
 pub(crate) use self::native::*;

@@ -6,6 +6,5 @@ pub(crate) use arc_swap::ArcSwapOption;
 pub(crate) use tokio::{
     runtime::Handle,
     sync::watch,
-    task::AbortHandle,
     time::{Instant, sleep, timeout},
 };

@@ -21,17 +21,14 @@ use crate::sync::ArcSwapOption;
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), entra_pg_core::Error> {
-/// # let cache = token_cache();
+/// # fn main() { example(async |cache| {
 /// use std::time::{Duration, SystemTime};
 ///
 /// let token = cache.get(Duration::from_secs(15)).await?;
 /// assert!(token.expires_on() > SystemTime::now());
 /// assert_eq!(token.generation(), 1);
 /// assert!(!format!("{token:?}").contains(token.secret()));
-/// # Ok(())
-/// # }
+/// # Ok(()) }) }
 /// ```
 #[derive(Clone)]
 pub struct Token(Arc<Issued>);
@@ -71,12 +68,10 @@ impl Token {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), entra_pg_core::Error> {
-    /// # let token = token_cache().get(std::time::Duration::from_secs(15)).await?;
+    /// # fn main() { example(async |cache| {
+    /// # let token = cache.get(std::time::Duration::from_secs(15)).await?;
     /// assert_eq!(token.claims().role_name(), Some("alice@contoso.com"));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub fn claims(&self) -> Claims {
         Claims::read(self.secret())

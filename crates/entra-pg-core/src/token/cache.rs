@@ -83,16 +83,13 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), entra_pg_core::Error> {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// # use std::time::Duration;
     /// let token = cache.get(Duration::from_secs(15)).await?;
     /// // While it is fresh, every call returns the same one.
     /// let again = cache.get(Duration::from_secs(15)).await?;
     /// assert_eq!(again.generation(), token.generation());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub async fn get(&self, timeout: Duration) -> Result<Token, Error> {
         get::get(&self.0, timeout).await
@@ -104,16 +101,14 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// let mut updates = cache.subscribe();
     /// assert!(cache.cached().is_none());
     ///
     /// // The call has started a request.
     /// updates.changed().await;
     /// assert!(cache.cached().is_some());
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub fn cached(&self) -> Option<Token> {
         if let Some((token, Freshness::Fresh)) = self.0.snapshot(Duration::ZERO) {
@@ -137,17 +132,14 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), entra_pg_core::Error> {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// # let timeout = std::time::Duration::from_secs(15);
     /// let rejected = cache.get(timeout).await?;
     /// // The server answers 28P01: the access token has been revoked.
     /// if let Some(token) = cache.refresh_rejected(&rejected, timeout).await {
     ///     assert!(token.generation() > rejected.generation());
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub async fn refresh_rejected(&self, rejected: &Token, timeout: Duration) -> Option<Token> {
         let rejected = rejected.generation();
@@ -168,15 +160,12 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), entra_pg_core::Error> {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// # use std::time::Duration;
     /// let mut updates = cache.subscribe();
     /// cache.get(Duration::from_secs(15)).await?;
     /// assert!(updates.changed().await);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub fn subscribe(&self) -> TokenUpdates {
         TokenUpdates(self.0.subscribe())
@@ -188,16 +177,13 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), entra_pg_core::Error> {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// # use std::time::Duration;
     /// assert_eq!(cache.next_refresh_in(), Duration::ZERO);
     /// cache.get(Duration::from_secs(15)).await?;
     /// // The token lives for an hour.
     /// assert!(cache.next_refresh_in() > Duration::from_secs(50 * 60));
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub fn next_refresh_in(&self) -> Duration {
         self.0.next_refresh_in()
@@ -207,11 +193,10 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # fn main() {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// let status = cache.status();
     /// assert!(status.is_healthy() && status.expires_on.is_none());
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub fn status(&self) -> Status {
         self.0.status()
@@ -226,14 +211,11 @@ impl TokenCache {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), entra_pg_core::Error> {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// cache.background_refresh()?;
     /// cache.subscribe().changed().await;
     /// assert!(cache.status().expires_on.is_some());
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub fn background_refresh(&self) -> Result<(), Error> {
         background::spawn(&self.0)
@@ -267,16 +249,14 @@ impl TokenUpdates {
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// # let cache = token_cache();
+    /// # fn main() { example(async |cache| {
     /// let mut updates = cache.subscribe();
     /// tokio::spawn(async move {
     ///     while updates.changed().await {
     ///         println!("a request has ended");
     ///     }
     /// });
-    /// # }
+    /// # Ok(()) }) }
     /// ```
     pub async fn changed(&mut self) -> bool {
         self.0.changed().await.is_ok()

@@ -8,6 +8,7 @@ use std::{
 };
 
 use azure_core::credentials::AccessToken;
+use futures::future::{AbortHandle, Abortable};
 
 use super::{
     access_token::{CurrentToken, Token},
@@ -119,7 +120,7 @@ impl Refresher {
     pub(super) fn join(self: &Arc<Self>, rejected: Option<u64>) -> Result<Joined, Error> {
         self.abort_overdue();
         let runtime = request::runtime()?;
-        let (task, pending) = {
+        let (task, pending, abortable) = {
             let mut state = self.state();
             let now = self.clock.now();
             if let Some(pending) = state.pending() {
@@ -136,16 +137,16 @@ impl Refresher {
             if !allowed {
                 return Ok(Joined::TooEarly(pause, state.last_error().cloned()));
             }
-            let (task, pending) = RequestTask::new(self, state.next_id(), now);
+            let (abort, abortable) = AbortHandle::new_pair();
+            let (task, pending) = RequestTask::new(self, state.next_id(), now, abort);
             state.begin(pending.clone());
-            (task, pending)
+            (task, pending, abortable)
         };
         // A runtime that is shutting down drops the task inside `spawn`, and dropping it takes the lock.
         let span = observe::request(&self.credential, &self.scope, rejected.is_some());
         let (credential, scope) = (self.credential.clone(), self.scope.clone());
         let send = request::send(credential, scope, self.policy.fetch_timeout);
-        let abort = task.spawn(&runtime, span, send);
-        self.state().set_task(pending.id(), abort);
+        task.spawn(&runtime, span, Abortable::new(send, abortable));
         Ok(Joined::Pending(pending))
     }
 
@@ -276,7 +277,8 @@ impl Requester for Refresher {
 
 impl Drop for Refresher {
     fn drop(&mut self) {
-        if let Some(request) = self.state().take_pending() {
+        let pending = self.state().pending().cloned();
+        if let Some(request) = pending {
             request.abort();
         }
     }

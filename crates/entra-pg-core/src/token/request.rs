@@ -7,14 +7,17 @@ use std::{
 };
 
 use azure_core::credentials::AccessToken;
-use futures::FutureExt;
+use futures::{
+    FutureExt,
+    future::{AbortHandle, Aborted},
+};
 use tracing::{Instrument, Span};
 
 use super::{access_token::Token, clock::Moment};
 use crate::{
     Error, ErrorKind, Scope,
     credential::Credential,
-    sync::{AbortHandle, Handle, timeout, watch},
+    sync::{Handle, timeout, watch},
 };
 
 type Outcome = Result<Token, Error>;
@@ -33,7 +36,7 @@ pub(super) trait Requester: Send + Sync + 'static {
 pub(super) struct PendingRequest {
     id: u64,
     started: Moment,
-    task: Option<AbortHandle>,
+    abort: AbortHandle,
     outcome: watch::Receiver<Option<Outcome>>,
 }
 
@@ -47,15 +50,9 @@ impl PendingRequest {
         now.since(self.started)
     }
 
-    pub(super) fn set_task(&mut self, task: AbortHandle) {
-        self.task = Some(task);
-    }
-
-    /// Drops the task, at the latest when its runtime next comes to it.
-    pub(super) fn abort(self) {
-        if let Some(task) = self.task {
-            task.abort();
-        }
+    /// Ends the task, as soon as its runtime polls it.
+    pub(super) fn abort(&self) {
+        self.abort.abort();
     }
 
     /// Waits for the outcome: `None` when the task was dropped with the runtime that it ran on.
@@ -75,12 +72,17 @@ pub(super) struct RequestTask<R: Requester> {
 }
 
 impl<R: Requester> RequestTask<R> {
-    pub(super) fn new(requester: &Arc<R>, id: u64, started: Moment) -> (Self, PendingRequest) {
+    pub(super) fn new(
+        requester: &Arc<R>,
+        id: u64,
+        started: Moment,
+        abort: AbortHandle,
+    ) -> (Self, PendingRequest) {
         let (sender, receiver) = watch::channel(None);
         let pending = PendingRequest {
             id,
             started,
-            task: None,
+            abort,
             outcome: receiver,
         };
         let task = Self {
@@ -98,14 +100,15 @@ impl<R: Requester> RequestTask<R> {
         mut self,
         runtime: &Handle,
         span: Span,
-        request: impl Future<Output = Result<AccessToken, Error>> + Send + 'static,
-    ) -> AbortHandle {
+        request: impl Future<Output = Result<Result<AccessToken, Error>, Aborted>> + Send + 'static,
+    ) {
         self.span = span.clone();
         let task = async move {
-            let answer = request.await;
-            self.finish(answer);
+            if let Ok(answer) = request.await {
+                self.finish(answer);
+            }
         };
-        runtime.spawn(task.instrument(span)).abort_handle()
+        runtime.spawn(task.instrument(span));
     }
 
     fn finish(self, answer: Result<AccessToken, Error>) {

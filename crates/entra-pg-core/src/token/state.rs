@@ -9,7 +9,7 @@ use super::{
     request::PendingRequest,
     status::Status,
 };
-use crate::{Error, Scope, sync::AbortHandle};
+use crate::{Error, Scope};
 
 /// A request that is polled ends at its timeout. One that is this much older is overdue.
 const OVERDUE_AFTER: Duration = Duration::from_secs(1);
@@ -105,13 +105,6 @@ impl RefreshState {
         self.pending = Some(request);
     }
 
-    /// Notes the task of a request, unless it has ended already.
-    pub(super) fn set_task(&mut self, id: u64, task: AbortHandle) {
-        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.id() == id) {
-            pending.set_task(task);
-        }
-    }
-
     /// Takes the pending request away if it is older than any may get: its runtime is not driven, or the machine slept and
     /// its connection is dead. It is to be aborted once the lock is released.
     pub(super) fn take_overdue(
@@ -124,10 +117,6 @@ impl RefreshState {
         // If a rejection has forced it, another may be forced.
         self.forced_for = None;
         Some(overdue)
-    }
-
-    pub(super) fn take_pending(&mut self) -> Option<PendingRequest> {
-        self.pending.take()
     }
 
     /// Notes how a request ended. One that replaced it meanwhile stays pending.

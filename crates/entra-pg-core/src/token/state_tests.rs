@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use azure_core::credentials::AccessToken;
+use futures::future::AbortHandle;
 
 use super::*;
 use crate::token::{
@@ -22,7 +23,8 @@ impl Requester for Gone {
 /// Begins a request without a task.
 fn begin(state: &mut RefreshState, now: Moment) -> u64 {
     let id = state.next_id();
-    state.begin(RequestTask::new(&Arc::new(Gone), id, now).1);
+    let abort = AbortHandle::new_pair().0;
+    state.begin(RequestTask::new(&Arc::new(Gone), id, now, abort).1);
     id
 }
 

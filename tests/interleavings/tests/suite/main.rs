@@ -109,7 +109,7 @@ explored! {
     a_hanging_request_and_the_last_handle
     background_refresh
     an_endpoint_that_hangs
-    a_request_that_is_stuck
+    an_overdue_request
     an_expiry_in_between
 }
 

@@ -16,6 +16,6 @@ pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 pub(crate) use self::{
     schedule::scheduling_point,
     swap::ArcSwapOption,
-    tasks::{AbortHandle, Handle},
+    tasks::Handle,
     time::{Instant, sleep, timeout},
 };

@@ -26,34 +26,13 @@ impl Handle {
     }
 
     #[allow(clippy::unused_self, reason = "as Tokio's")]
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Task {
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         if DROPS_NEXT.take() {
             drop(future);
-            return Task(None);
+            return;
         }
         let task = future::spawn(future);
-        let abort = task.abort_handle();
         TASKS.with_borrow_mut(|tasks| tasks.push(task));
-        Task(Some(abort))
-    }
-}
-
-pub(crate) struct Task(Option<future::AbortHandle>);
-
-impl Task {
-    pub(crate) fn abort_handle(&self) -> AbortHandle {
-        AbortHandle(self.0.clone())
-    }
-}
-
-#[derive(Clone)]
-pub(crate) struct AbortHandle(Option<future::AbortHandle>);
-
-impl AbortHandle {
-    pub(crate) fn abort(&self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
     }
 }
 

@@ -38,7 +38,7 @@ pub fn an_endpoint_that_hangs() {
 }
 
 /// A request that is stuck is given up by one of several callers, while it may yet end by itself.
-pub fn a_request_that_is_stuck() {
+pub fn an_overdue_request() {
     let fetch_timeout = Duration::from_secs(20);
     let world = execute(&[], fetch_timeout, async |cache, world| {
         cache.cached();
