@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The checker has tests of its own; the unit tests are for the real clock and tasks.
 #![cfg_attr(interleavings, cfg(not(test)))]
