@@ -13,7 +13,7 @@ use tokio::{task::JoinHandle, time::sleep};
 
 use crate::options::{apply_login, check_destination};
 
-/// The longest time in which nobody looks at the wall clock.
+/// The longest time between two looks at the wall clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
@@ -42,7 +42,7 @@ impl Drop for Rotation {
 /// Gives `pool`, which was connected with `login`, each new token of `provider`.
 ///
 /// Options that are set on the pool meanwhile ([`PgPool::set_connect_options`]) are given the current token within a second,
-/// and are sealed as in [`apply_login`]. If they lead elsewhere they get no token, and a warning says so.
+/// and are changed as by [`apply_login`]. If they lead elsewhere they get no token, and a warning says so.
 ///
 /// # Panics
 /// Outside of a Tokio runtime, where the pool could not have been made.
@@ -65,7 +65,7 @@ struct PoolState {
 }
 
 impl PoolState {
-    /// Whether the pool is to be given this token: it is new, or somebody has replaced the options that held it.
+    /// Whether the pool is to be given this token: it is new, or the options that held it were replaced.
     fn is_outdated(&self, token: &Token, pool: &PgPool) -> bool {
         self.generation != token.generation()
             || !Arc::ptr_eq(&self.options, &pool.connect_options())
@@ -97,14 +97,14 @@ async fn run(pool: PgPool, provider: LoginProvider, mut state: PoolState) {
 fn give(pool: &PgPool, provider: &LoginProvider, token: Token) -> PoolState {
     let generation = token.generation();
     let found = pool.connect_options();
-    let sealed = provider
+    let applied = provider
         .login_from(token)
         .and_then(|login| apply_login(found.as_ref().clone(), provider, &login));
-    let options = match sealed {
+    let options = match applied {
         Ok(options) => {
             pool.set_connect_options(options);
             provider.report_pool_rotated(generation);
-            // The pool makes an `Arc` of them. What somebody sets before this line is taken for ours until the next token.
+            // The pool makes an `Arc` of them. Options that are set before this line are taken for ours until the next token.
             pool.connect_options()
         }
         Err(error) => {

@@ -1,6 +1,6 @@
 //! Keeps secrets out of texts that come from outside.
 //!
-//! Nothing here is told which strings are secret: it removes what has the shape of a token, so that a server's or a
+//! Nothing here knows which strings are secret: it removes what has the shape of a token, so that a server's or a
 //! library's message that quotes one cannot carry it into a log.
 
 use std::error::Error as StdError;

@@ -15,7 +15,7 @@ pub enum Rejection {
     Format,
     /// The role exists for another kind of principal: a user's token for a service principal's role, or the reverse.
     TokenType,
-    /// The server asks for a password of its own (SCRAM or MD5), as it does for a role that is not mapped to Entra. The token
+    /// The server asks for a PostgreSQL password (SCRAM or MD5), as it does for a role that is not mapped to Entra. The token
     /// was not sent.
     NotEntra,
     /// The server gives no reason. Mostly: no role is mapped to this principal, or its name is spelled differently.
@@ -79,7 +79,7 @@ impl Rejection {
                  pgaadauth_create_principal_with_oid and the type 'user', 'group' or 'service' that fits"
             ),
             Self::NotEntra => format!(
-                "role \"{user}\" logs in with a password of its own: it is not mapped to Entra; check the role's name, and that \
+                "role \"{user}\" logs in with a PostgreSQL password: it is not mapped to Entra; check the role's name, and that \
                  Microsoft Entra authentication is enabled on the server"
             ),
             Self::Other => format!(

@@ -1,4 +1,4 @@
-//! What is told once, when things are set up.
+//! Events at setup.
 
 use std::fmt::Display;
 

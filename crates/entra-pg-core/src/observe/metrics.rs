@@ -3,7 +3,7 @@
 
 use std::{fmt, time::Duration};
 
-/// Label names and their values, which are only written out when somebody counts.
+/// Label names and their values, which are only formatted if metrics are recorded.
 pub(super) type Labels<'a> = &'a [(&'static str, &'a dyn fmt::Display)];
 
 pub(super) const TOKEN_EXPIRY: &str = "entra_pg_token_expiry_timestamp_seconds";
@@ -14,7 +14,7 @@ pub(super) const CONNECT_DURATION: &str = "entra_pg_connect_duration_seconds";
 pub(super) const REJECTIONS: &str = "entra_pg_rejections_total";
 pub(super) const ROTATIONS: &str = "entra_pg_rotations_total";
 
-/// Tells the recorder what the names mean. It forgets nothing, so saying it twice does no harm.
+/// Describes the metrics to the recorder. Describing them twice does no harm.
 pub(super) fn describe() {
     #[cfg(feature = "metrics")]
     {

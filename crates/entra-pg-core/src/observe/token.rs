@@ -1,4 +1,4 @@
-//! Requests for a token, from being sent to how they end.
+//! Token requests, from start to end.
 
 use std::{
     fmt::Display,
@@ -21,7 +21,7 @@ pub(crate) fn request(credential: &dyn Display, scope: &Scope, forced: bool) -> 
     span
 }
 
-/// A request that has ended after `took`; what is told about it goes to the current span, which is its own.
+/// A request that has ended after `took`. Its events go to the current span, which is its own.
 pub(crate) struct Request<'a> {
     pub(crate) credential: &'a dyn Display,
     pub(crate) scope: &'a Scope,
