@@ -4,9 +4,10 @@ use std::{io, net::SocketAddr, os::unix::net::UnixListener, path::Path, time::Du
 
 use entra_pg_core::{Error, ErrorKind, LoginProvider};
 use tokio::{runtime::Handle, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connection::Shared,
+    connection::{Shared, Upstream},
     listen::{
         Address, Admission, Listener, PRIVATE_PORT, Peer, SocketFile, bind_in, bind_private,
         bind_tcp,
@@ -149,7 +150,11 @@ impl ProxyBuilder {
         address: Address,
         file: Option<SocketFile>,
     ) -> Result<Proxy, Error> {
-        let shared = Shared::new(self.provider, self.startup_timeout)?;
+        let shared = Shared {
+            upstream: Upstream::new(self.provider)?,
+            startup_timeout: self.startup_timeout,
+            closing: CancellationToken::new(),
+        };
         let logins = self.max_concurrent_logins;
         Ok(Proxy::start(listener, address, file, shared, logins))
     }

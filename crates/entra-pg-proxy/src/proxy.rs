@@ -58,7 +58,7 @@ impl Proxy {
         let logins = Arc::new(Semaphore::new(max_concurrent_logins));
         let accepting = accept(listener, logins, clients.clone(), Arc::clone(&shared));
         let accepting = tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
-        events::listening(shared.provider.target(), &address);
+        events::listening(shared.upstream.target(), &address);
         Self {
             address,
             shared,
@@ -81,13 +81,13 @@ impl Proxy {
 
     /// Returns the error of the latest connect to the server, or `None` if it succeeded.
     pub fn last_error(&self) -> Option<Error> {
-        self.shared.provider.last_error()
+        self.shared.upstream.provider.last_error()
     }
 
     /// Waits until the latest connect to the server has failed, and returns its error. A client that gives up knows that
     /// before the proxy does.
     pub async fn next_error(&self) -> Error {
-        self.shared.provider.next_error().await
+        self.shared.upstream.provider.next_error().await
     }
 
     /// Stops listening, and waits for open connections to end. If the future is dropped, they continue.
@@ -123,7 +123,7 @@ impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy")
             .field("address", &self.address)
-            .field("target", self.shared.provider.target())
+            .field("target", self.shared.upstream.target())
             .finish_non_exhaustive()
     }
 }

@@ -47,8 +47,8 @@ impl Fields {
     }
 
     /// Adds a hint if there is none.
-    pub(crate) fn with_default_hint(mut self, hint: Option<&str>) -> Self {
-        if let (None, Some(hint)) = (self.get(b'H'), hint) {
+    fn with_default_hint(mut self, hint: &str) -> Self {
+        if self.get(b'H').is_none() {
             self.0.push((b'H', hint.to_owned()));
         }
         self
@@ -67,7 +67,7 @@ impl Fields {
     }
 }
 
-/// As the error that a server refused with.
+/// The text of the error that a server refused a login with.
 impl fmt::Display for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (SQLSTATE {})", self.message(), self.sqlstate())
@@ -88,11 +88,7 @@ pub(crate) fn frame(tag: u8, body: &[u8]) -> Bytes {
 
 /// The proxy's own error for a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    sqlstate: &'static str,
-    message: String,
-    hint: Option<String>,
-}
+pub(crate) struct Refusal(Fields);
 
 impl Refusal {
     /// The client, or the server, breaks the protocol.
@@ -105,34 +101,26 @@ impl Refusal {
         Self::new(INVALID_AUTHORIZATION, message)
     }
 
-    fn new(sqlstate: &'static str, message: &str) -> Self {
-        Self {
-            sqlstate,
-            message: redact(message),
-            hint: None,
-        }
+    fn new(sqlstate: &str, message: &str) -> Self {
+        let fields = [
+            (b'S', "FATAL".to_owned()),
+            (b'V', "FATAL".to_owned()),
+            (b'C', sqlstate.to_owned()),
+            (b'M', redact(message)),
+        ];
+        Self(Fields(fields.into()))
     }
 
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub(crate) fn with_hint(self, hint: &str) -> Self {
+        Self(self.0.with_default_hint(hint))
     }
 
     pub(crate) fn message(&self) -> &str {
-        &self.message
+        self.0.message()
     }
 
     pub(crate) fn encode(&self) -> Bytes {
-        let severity = || "FATAL".to_owned();
-        let fields = vec![
-            (b'S', severity()),
-            (b'V', severity()),
-            (b'C', self.sqlstate.to_owned()),
-            (b'M', self.message.clone()),
-        ];
-        Fields(fields)
-            .with_default_hint(self.hint.as_deref())
-            .encode(ERROR_RESPONSE_TAG)
+        self.0.encode(ERROR_RESPONSE_TAG)
     }
 }
 
@@ -151,21 +139,17 @@ fn sqlstate(error: &Error) -> &'static str {
 
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Self {
-        Self {
-            sqlstate: sqlstate(error),
-            message: format!("{} failed: {}", error.phase(), error.message()),
-            hint: Some(error.hint().to_owned()),
-        }
+        let message = format!("{} failed: {}", error.phase(), error.message());
+        Self::new(sqlstate(error), &message).with_hint(error.hint())
     }
 }
 
 /// The response for a client whose connect failed: the server's own error, with our hint if it has none, or ours.
 pub(crate) fn for_client(error: &Error) -> Bytes {
-    let of_server = error.driver_error().and_then(|error| error.downcast_ref());
-    match of_server.cloned() {
-        Some(fields) => {
-            Fields::with_default_hint(fields, Some(error.hint())).encode(ERROR_RESPONSE_TAG)
-        }
+    match error.driver_error().and_then(|error| error.downcast_ref()) {
+        Some(fields) => Fields::clone(fields)
+            .with_default_hint(error.hint())
+            .encode(ERROR_RESPONSE_TAG),
         None => Refusal::from(error).encode(),
     }
 }

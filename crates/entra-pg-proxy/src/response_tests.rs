@@ -53,7 +53,7 @@ fn a_failed_token_reaches_the_client_with_cause_and_hint() {
     );
     assert_eq!(
         field(&response, 'H').as_deref(),
-        Some("run az login; see docs/errors.md#token-request")
+        Some("run az login; see entra_pg_core::error_codes#token-request")
     );
 }
 

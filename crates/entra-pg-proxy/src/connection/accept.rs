@@ -26,7 +26,7 @@ pub(crate) async fn accept(
                 clients.spawn(serve(client, admitted, permit, Arc::clone(&shared)));
             }
             Err(error) => {
-                events::client_refused(shared.provider.target(), &chain(&error));
+                events::client_refused(shared.upstream.target(), &chain(&error));
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }

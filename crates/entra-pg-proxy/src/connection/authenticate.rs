@@ -6,7 +6,10 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use entra_pg_core::{Error, ErrorKind, Login, connect::Failure};
+use entra_pg_core::{
+    Error, ErrorKind, Login,
+    connect::{Attempt, Failure, Step},
+};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use zeroize::Zeroizing;
@@ -26,44 +29,51 @@ enum State {
     Authenticated,
 }
 
-/// An authentication under way.
-pub(crate) struct Exchange<'a, S> {
+/// Sends the startup message and, when requested, the token. Returns the server's messages for the client.
+pub(crate) async fn authenticate(
+    server: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    startup: &Startup,
+    login: &Login,
+    attempt: &Attempt,
+) -> Result<Bytes, Failure> {
+    let mut exchange = Exchange {
+        server,
+        login,
+        state: State::StartupSent,
+        startup_response: BytesMut::new(),
+    };
+    let authenticated = exchange.authenticate(startup);
+    attempt
+        .timeout(Step::Authentication, authenticated)
+        .await??;
+    attempt
+        .timeout(Step::Preparation, exchange.finish())
+        .await??;
+    Ok(exchange.startup_response.freeze())
+}
+
+struct Exchange<'a, S> {
     server: &'a mut S,
     login: &'a Login,
     state: State,
     startup_response: BytesMut,
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
-    /// Sends the startup message.
-    pub(crate) async fn begin(
-        server: &'a mut S,
-        startup: &Startup,
-        login: &'a Login,
-    ) -> Result<Self, Failure> {
-        let packet = startup.encode().map_err(|error| invalid_startup(&error))?;
-        server.write_all(&packet).await.map_err(broken)?;
-        server.flush().await.map_err(broken)?;
-        Ok(Self {
-            server,
-            login,
-            state: State::StartupSent,
-            startup_response: BytesMut::new(),
-        })
-    }
-
+impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
     /// Continues until `AuthenticationOk`.
-    pub(crate) async fn authenticate(&mut self) -> Result<(), Failure> {
+    async fn authenticate(&mut self, startup: &Startup) -> Result<(), Failure> {
+        let packet = startup.encode().map_err(|error| invalid_startup(&error))?;
+        self.send(&packet).await.map_err(broken)?;
         while !matches!(self.state, State::Authenticated) {
             self.step().await?;
         }
         Ok(())
     }
 
-    /// Continues until `ReadyForQuery`. Returns the messages for the client.
-    pub(crate) async fn finish(mut self) -> Result<Bytes, Failure> {
+    /// Continues until `ReadyForQuery`.
+    async fn finish(&mut self) -> Result<(), Failure> {
         while !self.step().await? {}
-        Ok(self.startup_response.freeze())
+        Ok(())
     }
 
     /// Handles one message. Returns whether it was the last.
@@ -115,7 +125,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, S> {
         let mut message = BytesMut::with_capacity(secret.len() + 16);
         frontend::password_message(secret, &mut message)?;
         let message = Zeroizing::new(Vec::from(message));
-        self.server.write_all(&message).await?;
+        self.send(&message).await
+    }
+
+    async fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.server.write_all(message).await?;
         self.server.flush().await
     }
 }

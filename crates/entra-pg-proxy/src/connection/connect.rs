@@ -1,17 +1,14 @@
-//! A connection for one client: a token, the way to the server and the login.
-
-use std::sync::Arc;
+//! Connects to the server for one client.
 
 use bytes::Bytes;
 use entra_pg_core::{
     Error, Login, LoginProvider, Target,
-    connect::{Attempt, Failure, Step},
+    connect::{Attempt, Failure},
 };
-use rustls::ClientConfig;
 
 use super::{
-    authenticate::Exchange,
-    dial::{Server, dial},
+    authenticate::authenticate,
+    dial::{Server, Upstream},
     startup::Startup,
 };
 
@@ -24,18 +21,13 @@ pub(crate) struct Session {
     pub(crate) startup_response: Bytes,
 }
 
-pub(crate) async fn connect(
-    provider: &LoginProvider,
-    tls: &Arc<ClientConfig>,
-    startup: &Startup,
-) -> Result<Session, Error> {
-    let provider = with_client_role(provider, startup);
-    let target = provider.target();
+pub(crate) async fn connect(upstream: &Upstream, startup: &Startup) -> Result<Session, Error> {
+    let provider = with_client_role(&upstream.provider, startup);
     let open = |login: Login, attempt: Attempt| async move {
-        let startup = for_server(startup, &login, target);
-        let mut server = dial(target, tls, &attempt).await?;
-        let startup_response = log_in(&mut server, &startup, &login, &attempt).await?;
-        Ok(Session {
+        let startup = for_server(startup, &login, upstream.target());
+        let mut server = upstream.dial(&attempt).await?;
+        let startup_response = authenticate(&mut server, &startup, &login, &attempt).await?;
+        Ok::<_, Failure>(Session {
             server,
             startup_response,
         })
@@ -51,7 +43,7 @@ fn with_client_role(provider: &LoginProvider, startup: &Startup) -> LoginProvide
     }
 }
 
-/// What the client asks for, with the target's settings where it asks for none.
+/// The client's startup message, with the login's role, and the target's settings where the client sends none.
 fn for_server(startup: &Startup, login: &Login, target: &Target) -> Startup {
     let mut startup = startup.clone();
     startup.set("user", login.user());
@@ -59,21 +51,4 @@ fn for_server(startup: &Startup, login: &Login, target: &Target) -> Startup {
     startup.set_default("application_name", target.application_name());
     startup.set_default("options", target.options().as_deref());
     startup
-}
-
-async fn log_in(
-    server: &mut Server,
-    startup: &Startup,
-    login: &Login,
-    attempt: &Attempt,
-) -> Result<Bytes, Failure> {
-    let begin = Exchange::begin(server, startup, login);
-    let mut exchange = attempt.timeout(Step::Authentication, begin).await??;
-    let authentication = exchange.authenticate();
-    attempt
-        .timeout(Step::Authentication, authentication)
-        .await??;
-    attempt
-        .timeout(Step::Preparation, exchange.finish())
-        .await?
 }

@@ -1,58 +1,72 @@
 //! TCP and verified TLS to the target.
 //!
-//! Nothing but the request for TLS is sent before the server's certificate is verified. Nothing that arrives before is used:
-//! the one byte that answers the request is read alone, so that whatever was slipped in behind it fails the handshake.
+//! Only the request for TLS is sent before the server's certificate is verified. The response to it is one byte, which is read
+//! alone: anything that was injected behind it fails the handshake.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use bytes::BytesMut;
 use entra_pg_core::{
-    Error, ErrorKind, Target,
+    Error, ErrorKind, LoginProvider, Target,
     connect::{Attempt, Failure, Step},
 };
 use postgres_protocol::message::frontend;
-use rustls::{ClientConfig, pki_types::ServerName};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 use tokio_util::either::Either;
 
-/// A connection to the target. The right side is for [`Target::dangerously_without_tls`] alone.
+/// A connection to the server. The right side is only for [`Target::dangerously_without_tls`].
 pub(crate) type Server = Either<TlsStream<TcpStream>, TcpStream>;
 
-/// Clients cannot ask for this through a socket of ours. Azure's gateways forget connections that are idle for four minutes.
+/// Clients cannot set this on our connection. Azure's gateways drop connections that are idle for four minutes.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-pub(crate) async fn dial(
-    target: &Target,
-    tls: &Arc<ClientConfig>,
-    attempt: &Attempt,
-) -> Result<Server, Failure> {
-    let mut tcp = attempt
-        .timeout(Step::TcpConnect, connect_tcp(target))
-        .await?
-        .map_err(|error| Failure::broken(&error))?;
-    if !target.uses_tls() {
-        return Ok(Either::Right(tcp));
+/// The server that a proxy connects to, and the TLS configuration for all connections to it.
+pub(crate) struct Upstream {
+    pub(crate) provider: LoginProvider,
+    tls: TlsConnector,
+}
+
+impl Upstream {
+    pub(crate) fn new(provider: LoginProvider) -> Result<Self, Error> {
+        let roots = provider.target().root_certificates().to_der()?;
+        let tls = entra_pg_rustls::client_config(roots).into();
+        Ok(Self { provider, tls })
     }
-    attempt
-        .timeout(Step::TcpConnect, request_tls(&mut tcp))
-        .await??;
-    let name = ServerName::try_from(target.hosts()[0].name().to_owned())
-        .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
-    let handshake = TlsConnector::from(Arc::clone(tls)).connect(name, tcp);
-    let stream = attempt
-        .timeout(Step::TlsHandshake, handshake)
-        .await?
-        .map_err(|error| Failure::broken(&error))?;
-    Ok(Either::Left(stream))
+
+    pub(crate) fn target(&self) -> &Target {
+        self.provider.target()
+    }
+
+    pub(crate) async fn dial(&self, attempt: &Attempt) -> Result<Server, Failure> {
+        let target = self.target();
+        let mut tcp = attempt
+            .timeout(Step::TcpConnect, connect_tcp(target))
+            .await?
+            .map_err(|error| Failure::broken(&error))?;
+        if !target.uses_tls() {
+            return Ok(Either::Right(tcp));
+        }
+        attempt
+            .timeout(Step::TcpConnect, request_tls(&mut tcp))
+            .await??;
+        let name = ServerName::try_from(target.hosts()[0].name().to_owned())
+            .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
+        let stream = attempt
+            .timeout(Step::TlsHandshake, self.tls.connect(name, tcp))
+            .await?
+            .map_err(|error| Failure::broken(&error))?;
+        Ok(Either::Left(stream))
+    }
 }
 
 async fn connect_tcp(target: &Target) -> io::Result<TcpStream> {
-    let tcp = TcpStream::connect((target.hosts()[0].name(), target.hosts()[0].port())).await?;
+    let host = &target.hosts()[0];
+    let tcp = TcpStream::connect((host.name(), host.port())).await?;
     tcp.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
     SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;

@@ -24,7 +24,7 @@ mod relay;
 /// In place of 4 and 5: forwards a request to cancel a query.
 mod cancel;
 
-pub(crate) use self::{accept::accept, serve::Shared};
+pub(crate) use self::{accept::accept, dial::Upstream, serve::Shared};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::{
     first_packet::{FirstPacket, MAX_FIRST_PACKET, remaining_length},

@@ -3,8 +3,6 @@
 use std::{future::pending, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use entra_pg_core::{Error, LoginProvider};
-use rustls::ClientConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
@@ -15,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     cancel::cancel,
     connect::{Session, connect},
-    dial::Server,
+    dial::{Server, Upstream},
     first_packet::FirstPacket,
     relay::relay,
     startup::Startup,
@@ -32,22 +30,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all connections of a proxy share.
 pub(crate) struct Shared {
-    pub(crate) provider: LoginProvider,
-    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) upstream: Upstream,
     pub(crate) startup_timeout: Duration,
     /// Ends open connections.
     pub(crate) closing: CancellationToken,
-}
-
-impl Shared {
-    pub(crate) fn new(provider: LoginProvider, startup_timeout: Duration) -> Result<Self, Error> {
-        Ok(Self {
-            tls: entra_pg_rustls::client_config(provider.target().root_certificates().to_der()?),
-            provider,
-            startup_timeout,
-            closing: CancellationToken::new(),
-        })
-    }
 }
 
 /// Serves a client to its end. The permit is for its login, and is returned after that.
@@ -79,7 +65,7 @@ async fn start(
         (Ok(packet), Ok(())) => packet?,
         (Ok(None), Err(_)) => return None,
         (Err(refusal), _) | (Ok(Some(_)), Err(refusal)) => {
-            events::client_refused(shared.provider.target(), refusal.message());
+            events::client_refused(shared.upstream.target(), refusal.message());
             reject(client, &refusal.encode()).await;
             return None;
         }
@@ -87,7 +73,7 @@ async fn start(
     match packet {
         FirstPacket::Startup(startup) => start_session(client, &startup, shared).await,
         FirstPacket::Cancel(packet) => {
-            cancel(&packet, shared).await;
+            cancel(&packet, &shared.upstream).await;
             None
         }
         FirstPacket::Encryption => None,
@@ -98,7 +84,7 @@ async fn start_session(client: &mut Client, startup: &Startup, shared: &Shared) 
     let mut early = BytesMut::new();
     // Dropped when the client goes first; the core then keeps that as the last error.
     let connected = tokio::select! {
-        connected = connect(&shared.provider, &shared.tls, startup) => connected,
+        connected = connect(&shared.upstream, startup) => connected,
         () = disconnected(client, &mut early) => return None,
     };
     match connected {

@@ -15,36 +15,28 @@ pub(crate) struct Startup {
 
 impl Startup {
     /// Reads what follows the version: pairs of strings, each ended by a zero, and a zero after the last.
-    pub(crate) fn parse(version: u32, mut body: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn parse(version: u32, body: &[u8]) -> Result<Self, Refusal> {
+        let invalid = |what| Refusal::protocol(&format!("the client's startup packet {what}"));
+        let mut rest = str::from_utf8(body).map_err(|_| invalid("is not UTF-8"))?;
         let mut next = || {
-            let end = body
-                .iter()
-                .position(|byte| *byte == 0)
-                .ok_or_else(truncated)?;
-            let text = str::from_utf8(&body[..end])
-                .map_err(|_| Refusal::protocol("the client's startup packet is not UTF-8"))?
-                .to_owned();
-            body = &body[end + 1..];
-            Ok::<_, Refusal>(text)
+            let (text, after) = rest.split_once('\0').ok_or_else(truncated)?;
+            rest = after;
+            Ok::<_, Refusal>(text.to_owned())
         };
         let mut parameters = Vec::new();
         loop {
-            let name = next()?;
-            if name.is_empty() {
-                break;
+            match next()? {
+                name if name.is_empty() => break,
+                name => parameters.push((name, next()?)),
             }
-            parameters.push((name, next()?));
         }
-        if body.is_empty() {
-            Ok(Self {
-                version,
-                parameters,
-            })
-        } else {
-            Err(Refusal::protocol(
-                "the client's startup packet has bytes after its end",
-            ))
+        if !rest.is_empty() {
+            return Err(invalid("has bytes after its end"));
         }
+        Ok(Self {
+            version,
+            parameters,
+        })
     }
 
     /// A parameter's value. As in PostgreSQL, the last one counts.
