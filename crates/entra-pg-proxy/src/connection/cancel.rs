@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{connect::ADAPTER, dial::Upstream};
 use crate::events;
 
-/// Forwards a request to cancel over its own verified connection. The server's response is to close it.
+/// Forwards a request to cancel over a separate, verified connection. The server's response is to close it.
 pub(crate) async fn cancel(packet: &[u8], upstream: &Upstream) {
     let attempt = upstream.provider.attempt(ADAPTER);
     if let Err(failure) = forward(packet, upstream, &attempt).await {
@@ -20,7 +20,7 @@ async fn forward(packet: &[u8], upstream: &Upstream, attempt: &Attempt) -> Resul
     let sent = async {
         server.write_all(packet).await?;
         server.flush().await?;
-        // The server closes without a word once it has passed the request on.
+        // The server closes the connection, without a response, once it has forwarded the request.
         server.read_u8().await.map(drop)
     };
     let _ = attempt.timeout(Step::Preparation, sent).await?;

@@ -15,7 +15,7 @@ use crate::{listen::Client, response::Refusal};
 /// The longest first packet, in bytes: PostgreSQL's own limit.
 pub(crate) const MAX_FIRST_PACKET: usize = 10_000;
 const MIN_FIRST_PACKET: usize = 8;
-/// A client asks for TLS, then for GSS, then goes on without.
+/// A client requests TLS, then GSS, then continues without.
 const MAX_FIRST_PACKETS: usize = 3;
 /// The response to a request for encryption: none here, go on.
 const NO_ENCRYPTION: &[u8] = b"N";
@@ -109,7 +109,7 @@ pub(crate) fn remaining_length(prefix: [u8; 4]) -> Result<usize, Refusal> {
             "connect with sslmode=disable: the proxy itself encrypts what leaves this machine",
         ),
         b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" => {
-            Refusal::protocol("the client speaks HTTP, not PostgreSQL")
+            Refusal::protocol("the client uses HTTP, not PostgreSQL")
         }
         _ => Refusal::protocol(&format!(
             "the client does not speak PostgreSQL's protocol: the length of its first packet is {length} bytes, {MAX_FIRST_PACKET} are allowed"

@@ -1,4 +1,4 @@
-//! The startup message: who the client is, and what it asks for.
+//! The startup message: the protocol version, the role, the database and further parameters.
 
 use std::{io, str};
 

@@ -75,7 +75,7 @@ mod tests {
     #[case::another_user(1001, Some(11), false, false)]
     #[case::another_user_with_our_number(1001, Some(10), false, false)]
     #[case::root(0, Some(11), false, false)]
-    fn nobody_else_is_let_in(
+    fn other_processes_are_rejected(
         #[case] user: u32,
         #[case] process: Option<i32>,
         #[case] same_user: bool,

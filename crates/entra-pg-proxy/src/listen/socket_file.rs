@@ -30,7 +30,7 @@ const LOCK_GRACE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and number of the file, to tell it from one that has taken its name since.
+    /// Device and inode number of the file. Another file may have taken its name since.
     identity: (u64, u64),
     _directory: Directory,
 }
@@ -39,7 +39,7 @@ pub(crate) struct SocketFile {
 enum Directory {
     Existing,
     Created(PathBuf),
-    /// Locked for as long as the process lives, which is how others tell whether it does.
+    /// Locked for as long as the process lives, so that others see whether it does.
     Private {
         _directory: TempDir,
         _lock: File,

@@ -64,7 +64,7 @@ fn the_socket_of_a_killed_process_is_replaced() {
 }
 
 #[test]
-fn a_socket_that_somebody_listens_on_is_left_alone() {
+fn a_socket_that_a_process_listens_on_is_left_alone() {
     let directory = scratch();
     let (_listener, _file) = bind_in(directory.path(), 5432, own_user()).expect("listens");
     assert!(refused(directory.path(), 5432).contains("another process listens"));
@@ -145,7 +145,7 @@ fn what_a_killed_process_left_is_removed_and_what_lives_is_not() {
     };
     let (abandoned, _) = make("entra-pg-proxy-dead", 2 * LOCK_GRACE);
     let (young, _) = make("entra-pg-proxy-new", Duration::ZERO);
-    let (foreign, _) = make("somebody-elses", 2 * LOCK_GRACE);
+    let (foreign, _) = make("of-another-program", 2 * LOCK_GRACE);
     let (living, lock) = make("entra-pg-proxy-live", 2 * LOCK_GRACE);
     lock.try_lock().expect("locked");
     remove_abandoned(parent.path(), own_user());
