@@ -50,7 +50,7 @@ pub struct ProxyBuilder {
 }
 
 impl Proxy {
-    /// Returns a builder for a proxy to this database.
+    /// Returns a builder for a proxy to the provider's target.
     pub fn builder(provider: LoginProvider) -> ProxyBuilder {
         ProxyBuilder {
             provider,

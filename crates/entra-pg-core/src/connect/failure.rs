@@ -63,9 +63,9 @@ impl Failure {
         .into()
     }
 
-    /// The server asks for something else than a token, such as `a SCRAM password`. The token was not sent.
-    pub fn not_entra(asks_for: impl Into<String>) -> Self {
-        Cause::NotEntra(asks_for.into()).into()
+    /// The server requests something other than a token, such as `a SCRAM password`. The token was not sent.
+    pub fn not_entra(requested: impl Into<String>) -> Self {
+        Cause::NotEntra(requested.into()).into()
     }
 
     /// The connection could not be opened, or broke, in the step that the [`Attempt`] has reached. rustls reports what it
@@ -110,10 +110,10 @@ impl Failure {
             Cause::NoTls => no_tls(),
             Cause::Unverified(reason) => unverified(&reason),
             Cause::Refused { sqlstate, message } => refused(user, &sqlstate, &message),
-            Cause::NotEntra(asks_for) => rejected(
+            Cause::NotEntra(requested) => rejected(
                 Rejection::NotEntra,
                 user,
-                &format!("it asks for {asks_for}, not for a token"),
+                &format!("it requests {requested}, not a token"),
             ),
             Cause::Broken { reason, of_tls } => broken(attempt.step(), &reason, of_tls),
             Cause::TimedOut => timed_out(attempt.step(), attempt.limit(), attempt.token_took()),
