@@ -88,8 +88,9 @@ proptest! {
         minor in 0_u8..4,
         pairs in prop::collection::vec(("[^\0]{1,8}", "[^\0]{0,8}"), 0..8),
     ) {
-        let body: String = pairs.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
-        let whole = packet([0, 3, 0, minor], format!("{body}\0").as_bytes());
+        let texts = pairs.iter().flat_map(|(name, value)| [name.as_str(), value]);
+        let body = texts.chain([""]).flat_map(|text| [text.as_bytes(), b"\0"].concat());
+        let whole = packet([0, 3, 0, minor], &body.collect::<Vec<_>>());
         let Ok(FirstPacket::Startup(startup)) = read(&whole) else {
             panic!("a startup packet");
         };
