@@ -17,6 +17,7 @@ pages! {
     credentials: "credentials.md",
     deploying: "deploying.md",
     kubernetes: "kubernetes.md",
+    contributing: "../../CONTRIBUTING.md",
     local_development: "local-development.md",
     migrations: "migrations.md",
     moving: "moving.md",

@@ -131,6 +131,7 @@ pub fn book() -> Vec<Page> {
 pub fn everything() -> Vec<Page> {
     let mut pages = book();
     pages.push(page("README.md"));
+    pages.push(page("CONTRIBUTING.md"));
     pages.extend(found_in("crates"));
     pages.extend(found_in("examples"));
     pages
