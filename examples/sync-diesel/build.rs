@@ -1,4 +1,4 @@
-//! `embed_migrations!` reads the folder when it is compiled; cargo has to know when to do that again.
+//! `embed_migrations!` reads the folder at compile time, so a change in it must recompile the crate.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

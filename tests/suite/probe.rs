@@ -1,7 +1,7 @@
 //! Runs the probe, a program of its own, in an environment that the emulator prepares.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -21,13 +21,12 @@ pub fn emulator_command() -> PathBuf {
     built("entra-pg-emulator")
 }
 
-/// A program of another package. `just test` builds them all.
+/// A program of another package, which lies beside those of this one. `./dev test` builds them all.
 pub fn built(program: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a path");
-    let built = test.ancestors().nth(2).expect("target/debug").join(program);
+    let built = Path::new(env!("CARGO_BIN_EXE_entra-pg-probe")).with_file_name(program);
     assert!(
         built.is_file(),
-        "{} is missing: run `just test`, which builds it",
+        "{} is missing: run `./dev test`, which builds it",
         built.display()
     );
     built

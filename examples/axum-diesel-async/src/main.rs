@@ -1,5 +1,5 @@
 //! A JSON service on axum and diesel-async, on a bb8 pool. It logs in with Microsoft Entra tokens, migrates its database at
-//! start, and goes on working when tokens expire. README.md says how to run it.
+//! start, and keeps working when tokens expire. README.md explains how to run it.
 
 mod error;
 mod parcels;
@@ -48,10 +48,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .with_state(pool)
         .merge(server::health(entra));
     server::serve(app).await?;
-    Ok(()) // the pool went with the router, and its connections with it
+    Ok(()) // dropping the router has closed the pool
 }
 
-/// The harness blocks its thread, so it gets one on which that is allowed, on any kind of runtime.
+/// The migration harness blocks its thread, so it runs on one that may block.
 async fn migrate(connection: AsyncPgConnection) -> Result<(), Box<dyn Error + Send + Sync>> {
     tokio::task::spawn_blocking(move || {
         AsyncMigrationHarness::new(connection)

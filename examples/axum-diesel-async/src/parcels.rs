@@ -38,7 +38,7 @@ pub async fn create(
     Json(new): Json<NewParcel>,
 ) -> Result<(StatusCode, Json<Parcel>), AppError> {
     if new.grams < 1 {
-        return Err(AppError::Invalid("a parcel weighs something"));
+        return Err(AppError::Invalid("the weight must be positive"));
     }
     let parcel = diesel::insert_into(parcels::table)
         .values(new)

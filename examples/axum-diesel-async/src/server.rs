@@ -1,4 +1,4 @@
-//! What has nothing to do with the database's driver: the port, the tokens' health, the way to stop.
+//! The parts that do not depend on the database driver: the port, the tokens' health, the graceful stop.
 
 use std::{io, time::Duration};
 
@@ -10,10 +10,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// How long requests under way may take to finish once the server is told to stop.
+/// How long requests in progress may take to finish after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves on the port that `PORT` names (8080 by default; 0 for any that is free), until Ctrl-C or SIGTERM.
+/// Serves on the port in `PORT` (8080 by default; 0 for any free port), until Ctrl-C or SIGTERM.
 pub async fn serve(app: Router) -> io::Result<()> {
     let port = std::env::var("PORT").unwrap_or_else(|_| "8080".into());
     let port: u16 = port
@@ -42,7 +42,7 @@ pub async fn serve(app: Router) -> io::Result<()> {
         .await
 }
 
-/// `/health`: whether the app could log in if it had to.
+/// `/health`: 503 while no token is valid and the last refresh has failed.
 pub fn health(entra: Entra) -> Router {
     Router::new()
         .route("/health", get(tokens))

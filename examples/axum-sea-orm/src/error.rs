@@ -1,4 +1,4 @@
-//! What a client is told when something goes wrong. The cause goes to the log.
+//! Responses to clients when something fails. The cause is logged.
 
 use axum::{
     Json,

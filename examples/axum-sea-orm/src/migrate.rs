@@ -1,5 +1,5 @@
 //! SeaORM's migration command, logged in with a Microsoft Entra token: `axum-sea-orm-migrate status`, `up`, `down`, `fresh`.
-//! For a deployment that migrates in a job of its own.
+//! For deployments that run migrations in a separate job.
 
 use entra_pg_sea_orm::{Entra, connect};
 use migration::{DbErr, Migrator, cli};

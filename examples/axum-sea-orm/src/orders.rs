@@ -42,7 +42,7 @@ pub async fn create(
     Json(new): Json<NewOrder>,
 ) -> Result<(StatusCode, Json<order::Model>), AppError> {
     if new.quantity < 1 {
-        return Err(AppError::Invalid("the quantity has to be positive"));
+        return Err(AppError::Invalid("the quantity must be positive"));
     }
     let order = order::ActiveModel {
         article: Set(new.article),

@@ -1,5 +1,5 @@
-//! A JSON service on axum and sqlx. It logs in with Microsoft Entra tokens, migrates its database at start, and goes on
-//! working when tokens expire. README.md says how to run it.
+//! A JSON service on axum and sqlx. It logs in with Microsoft Entra tokens, migrates its database at start, and keeps
+//! working when tokens expire. README.md explains how to run it.
 
 mod error;
 mod notes;

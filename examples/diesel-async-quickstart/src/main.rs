@@ -1,5 +1,5 @@
-//! diesel-async on bb8, each connection opened with a Microsoft Entra token that is fresh at that moment. `DATABASE_URL`
-//! holds no password; the identity comes from the environment.
+//! diesel-async on bb8. Each connection opens with a fresh Microsoft Entra token. `DATABASE_URL` holds no password; the
+//! identity comes from the environment.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, pooled_connection::bb8::Pool};

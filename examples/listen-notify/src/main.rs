@@ -1,5 +1,5 @@
-//! A worker that hears of its jobs by LISTEN and NOTIFY. A listening connection may live for days, long past its token; when
-//! it goes, the next one opens with a token that is fresh then. README.md says how to run it.
+//! A worker that receives jobs through LISTEN and NOTIFY. A listening connection may live for days, long after its token has
+//! expired; when it breaks, the next one opens with a fresh token. README.md explains how to run it.
 
 mod worker;
 
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("DATABASE_URL")
         .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
     let entra = Entra::from_env()?;
-    // A connection that only listens does not notice that its server has gone: keepalives do.
+    // A connection that only listens needs keepalives to notice that its server is gone.
     let connector = Connector::builder(url, &entra)
         .configure(|mut config| {
             config
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .build()?;
 
-    // What is wrong with the configuration ends the program here. Later failures do not.
+    // A wrong configuration ends the program here; later failures do not.
     let client = connector.connect_and_spawn().await?;
     client.batch_execute(include_str!("schema.sql")).await?;
     drop(client);
@@ -51,10 +51,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Makes a job of each line on standard input. Never ends, even if the input does.
+/// Posts each line of standard input as a job. Never returns, even at the end of the input.
 async fn post_lines(connector: &Connector) {
     let (sender, mut lines) = mpsc::channel(16);
-    // Not on Tokio's own standard input, which could not be left while it waits for a line.
+    // Not through Tokio's standard input: a pending read there keeps the program from stopping.
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
             if sender.blocking_send(line).is_err() {
@@ -64,7 +64,7 @@ async fn post_lines(connector: &Connector) {
     });
     while let Some(line) = lines.recv().await {
         if let Err(error) = post(connector, &line).await {
-            tracing::error!(error, line, "not posted");
+            tracing::error!(error, line, "cannot post the job");
         }
     }
     std::future::pending().await

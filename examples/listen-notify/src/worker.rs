@@ -1,7 +1,7 @@
-//! Does jobs, over as many connections as that takes.
+//! Works off jobs, and reconnects when the connection is lost.
 //!
-//! A notification only says that there is something to do. What there is to do stands in the table, so nothing is lost while
-//! nobody listens; and a job is done in the transaction that takes it, so a lost connection gives it back.
+//! A notification only means that there are jobs; the jobs are in the table, so none is lost while no worker listens. A job is
+//! taken and finished in one transaction, so a lost connection puts it back.
 
 use std::{convert::Infallible, error::Error, future::poll_fn, time::Duration};
 
@@ -16,13 +16,13 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// Between one connection and the next.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long it goes without looking at the table. For jobs of other workers that gave them back.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Without a notification. Another worker's lost connection puts its job back silently.
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Works until it is dropped.
 pub async fn run(connector: &Connector) {
     loop {
-        // Why it could not connect, the connector logs itself.
+        // The connector logs why it could not connect.
         if let Ok((client, connection)) = connector.connect().await {
             let Err(error) = serve(client, connection).await;
             tracing::warn!(%error, "connection lost");
@@ -31,36 +31,36 @@ pub async fn run(connector: &Connector) {
     }
 }
 
-/// Works for as long as the connection lives.
+/// Works until the connection is lost.
 async fn serve(client: Client, connection: Connection) -> Result<Infallible, Failure> {
-    let news = Notify::new();
+    let notified = Notify::new();
     tokio::select! {
-        ended = hear(connection, &news) => ended,
-        ended = work(client, &news) => ended,
+        ended = listen(connection, &notified) => ended,
+        ended = work(client, &notified) => ended,
     }
 }
 
-/// Does the connection's I/O. Whoever spawns a connection instead does not see its notifications.
-async fn hear(mut connection: Connection, news: &Notify) -> Result<Infallible, Failure> {
+/// Drives the connection's I/O. A spawned connection would drop the notifications.
+async fn listen(mut connection: Connection, notified: &Notify) -> Result<Infallible, Failure> {
     while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(_) = message? {
-            news.notify_one();
+            notified.notify_one();
         }
     }
-    Err("the server closed it".into())
+    Err("the server closed the connection".into())
 }
 
-async fn work(mut client: Client, news: &Notify) -> Result<Infallible, Failure> {
+async fn work(mut client: Client, notified: &Notify) -> Result<Infallible, Failure> {
     client.batch_execute("LISTEN jobs").await?;
     tracing::info!("listening");
     loop {
-        // First, since notifications that were sent before LISTEN are not heard.
+        // First: PostgreSQL does not deliver notifications that were sent before LISTEN.
         while do_one(&mut client).await? {}
-        let _ = timeout(PATIENCE, news.notified()).await;
+        let _ = timeout(POLL_INTERVAL, notified.notified()).await;
     }
 }
 
-/// `false` if there is nothing to do.
+/// Returns `false` if there is no job.
 async fn do_one(client: &mut Client) -> Result<bool, Failure> {
     let transaction = client.transaction().await?;
     let next = "SELECT id, task FROM jobs WHERE done_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
@@ -68,7 +68,7 @@ async fn do_one(client: &mut Client) -> Result<bool, Failure> {
         return Ok(false);
     };
     let (id, task): (i32, String) = (job.try_get("id")?, job.try_get("task")?);
-    // Here it does whatever the job is.
+    // The job's own work goes here.
     transaction
         .execute("UPDATE jobs SET done_at = now() WHERE id = $1", &[&id])
         .await?;

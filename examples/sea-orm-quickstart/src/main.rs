@@ -1,4 +1,4 @@
-//! SeaORM, logged in with a Microsoft Entra token. `DATABASE_URL` holds no password; the identity comes from the environment.
+//! SeaORM with Microsoft Entra tokens. `DATABASE_URL` holds no password; the identity comes from the environment.
 
 use entra_pg_sea_orm::Entra;
 use sea_orm::{

@@ -1,5 +1,6 @@
-//! Sync Diesel on an r2d2 pool. libpq opens its connections, and takes only a fixed password; so the pool is given the private
-//! socket of a proxy in this process, which logs each connection in with a fresh token. README.md says how to run it.
+//! Sync Diesel on an r2d2 pool. libpq opens the connections and takes only a fixed password, so the pool connects to the
+//! private socket of a proxy in this process. The proxy logs in each connection with a fresh token. README.md explains how to
+//! run it.
 
 mod readings;
 
@@ -23,7 +24,7 @@ type PgPool = Pool<ConnectionManager<PgConnection>>;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 const METERS: i32 = 3;
-const EVERY: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -73,7 +74,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A pool whose connections go to the proxy. Up to there nothing has to be encrypted; what leaves the process is.
+/// Makes a pool of connections to the proxy. They stay on this machine and need no TLS; the proxy's own to the server use it.
 fn connect(proxy: &Proxy, provider: &LoginProvider) -> Result<PgPool, Failure> {
     let quoted = |value: &str| format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"));
     let conninfo = format!(
@@ -92,9 +93,9 @@ fn measure(pool: &PgPool, meter: i32, stopping: &AtomicBool) {
     while !stopping.load(Ordering::Relaxed) {
         match write(pool, meter) {
             Ok(total) => println!("meter {meter}: {total} readings"),
-            Err(error) => tracing::error!(error, meter, "not written"),
+            Err(error) => tracing::error!(error, meter, "cannot write"),
         }
-        thread::sleep(EVERY);
+        thread::sleep(INTERVAL);
     }
 }
 

@@ -10,7 +10,7 @@ diesel::table! {
     }
 }
 
-/// Writes a reading down, and says how many there are of this meter.
+/// Writes a reading, and returns how many there are of this meter.
 pub fn write(connection: &mut PgConnection, meter: i32, watts: i32) -> QueryResult<i64> {
     connection.transaction(|connection| {
         diesel::insert_into(readings::table)

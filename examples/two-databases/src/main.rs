@@ -1,6 +1,5 @@
-//! Two databases in one process, each with an identity of its own: the app's for the sales, a user-assigned one for the
-//! reports. Two pools of the same identity would be made with clones of one `Entra`, and share its token.
-//! README.md says how to run it.
+//! Two databases in one process, each with its own identity: the app's for the sales, a user-assigned one for the reports.
+//! Pools with the same identity would use clones of one `Entra` and share its token. README.md explains how to run it.
 
 use std::{error::Error, time::Duration};
 
@@ -9,7 +8,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-const EVERY: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -48,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn variable(name: &str) -> Result<String, String> {
-    std::env::var(name).map_err(|_| format!("set {name}; README.md says to what"))
+    std::env::var(name).map_err(|_| format!("set {name}; README.md shows how"))
 }
 
 async fn connect(url: String, entra: &Entra) -> Result<PgPool, entra_pg_sqlx::Error> {
@@ -58,12 +57,12 @@ async fn connect(url: String, entra: &Entra) -> Result<PgPool, entra_pg_sqlx::Er
 
 /// Sells and reports until it is dropped.
 async fn report(sales: &PgPool, reports: &PgPool) {
-    let mut ticks = tokio::time::interval(EVERY);
+    let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         ticks.tick().await;
         match sell_and_report(sales, reports).await {
             Ok(report) => println!("{report}"),
-            Err(error) => tracing::error!(%error, "no report this time"),
+            Err(error) => tracing::error!(%error, "cannot report"),
         }
     }
 }
@@ -81,5 +80,7 @@ async fn sell_and_report(sales: &PgPool, reports: &PgPool) -> Result<String, sql
             .bind(total)
             .fetch_one(reports)
             .await?;
-    Ok(format!("{seller} made {total} sales, says {reporter}"))
+    Ok(format!(
+        "{seller} made {total} sales, counted by {reporter}"
+    ))
 }

@@ -59,7 +59,7 @@ async fn each_database_gets_the_tokens_of_its_own_identity() {
         .env("REPORTS_URL", reports)
         .env("REPORTS_CLIENT_ID", client_id);
     let program = Program::start(command);
-    let reported = |line: &str| between(line, "app made ", " sales, says reports");
+    let reported = |line: &str| between(line, "app made ", " sales, counted by reports");
     outlives_its_tokens(&emulator, &program, reported).await;
     let total = counts_on(&program, reported).await;
     let sales = control.execute("SELECT count(*) FROM sales").await;

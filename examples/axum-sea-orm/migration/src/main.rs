@@ -1,5 +1,5 @@
-//! What `sea-orm-cli migrate -d examples/axum-sea-orm/migration` runs: connects with whatever URL it is given, password
-//! included. The example's own `axum-sea-orm-migrate` does the same with a token.
+//! `sea-orm-cli migrate -d examples/axum-sea-orm/migration` runs this. It connects with the URL as it is, so the URL needs a
+//! password. The example's own `axum-sea-orm-migrate` logs in with a token.
 
 use sea_orm_migration::cli;
 
