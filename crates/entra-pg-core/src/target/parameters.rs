@@ -58,7 +58,7 @@ impl Target {
                 ),
                 (
                     "sea-orm",
-                    "with rotation, bounds the first token; connections have the options' own `acquire_timeout` or `connect_timeout`",
+                    "with rotation, bounds the first token and the first connection; later ones have the options' own `acquire_timeout`",
                 ),
             ],
         },
