@@ -34,7 +34,7 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
         (Fault::Garbage, ["no token", "another service or a proxy"]),
         (
             Fault::EmptyToken,
-            ["an empty token", "the endpoint is at fault"],
+            ["an empty token", "the endpoint has a bug"],
         ),
         (
             Fault::NoExpiry,

@@ -83,7 +83,7 @@ async fn each_fault_of_the_token_endpoint() {
         (
             Fault::EmptyToken,
             "an empty token",
-            "the endpoint is at fault",
+            "the endpoint has a bug",
         ),
         (Fault::NoExpiry, "expires_on", "another service or a proxy"),
         (Fault::Hang, "within 3 s", "can be reached"),

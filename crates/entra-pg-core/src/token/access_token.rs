@@ -65,14 +65,6 @@ impl Token {
     }
 
     /// Reads the claims about its principal. For diagnosis: only the server verifies the signature.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
-    /// # fn main() { example(async |cache| {
-    /// # let token = cache.get(std::time::Duration::from_secs(15)).await?;
-    /// assert_eq!(token.claims().role_name(), Some("alice@contoso.com"));
-    /// # Ok(()) }) }
-    /// ```
     pub fn claims(&self) -> Claims {
         Claims::read(self.secret())
     }

@@ -3,7 +3,7 @@
 //! Contract:
 //! - The current token is an immutable snapshot, swapped atomically. Reading it takes no lock.
 //! - At most one request is pending per cache; all callers that need its result share it.
-//! - A request is a task of its own. A caller that is cancelled, times out or panics does not stop it. If its runtime shuts
+//! - A request is a separate task. A caller that is cancelled, times out or panics does not stop it. If its runtime shuts
 //!   down, its waiters wake, and one of them sends the next.
 //! - Only success is published: a failed request never replaces a token that is still valid, and its error is not returned
 //!   while one is.

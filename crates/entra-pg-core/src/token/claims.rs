@@ -1,19 +1,19 @@
-//! What a token says about its principal. Read for diagnosis and for a default user name, never trusted: only the
-//! server verifies the signature.
+//! The claims of a token, for diagnosis and for a default user name. Never trusted: only the server verifies the
+//! signature.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-/// The claims that help to tell who logs in, and why a server might refuse it.
-/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
+/// The claims that identify who logs in, and show why a server might refuse a token.
 ///
-/// A claim that is missing, or of another type than expected, is `None`; it never hides the others.
+/// A claim that is missing, or of another type than expected, is `None`; it does not hide the others.
+/// [Microsoft's reference](https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference) has the details.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// For which service the token is.
+    /// The service that the token is for.
     pub audience: Option<String>,
     /// The tenant (directory) that issued it.
     pub tenant_id: Option<String>,
@@ -27,11 +27,11 @@ pub struct Claims {
     pub unique_name: Option<String>,
     /// The Azure resource id of a managed identity.
     pub managed_identity_resource_id: Option<String>,
-    /// The application (client) id. For a person's token, that of the program that asked for it.
+    /// The application (client) id. In a person's token, that of the program that requested it.
     pub application_id: Option<String>,
-    /// What kind of principal it is: `app` or `user`.
+    /// The kind of principal: `app` or `user`.
     pub principal_type: Option<String>,
-    /// From when on it is valid.
+    /// When its validity begins.
     pub not_before: Option<SystemTime>,
     /// When it expires.
     pub expires_on: Option<SystemTime>,
@@ -59,10 +59,18 @@ impl Claims {
         }
     }
 
-    /// The name under which this principal's role is created by default: the user's name, or the managed identity's.
+    /// Returns the default name of this principal's role: the user's name, or the managed identity's.
     ///
-    /// Never the application or object id: the server maps roles by object id but logs in by name. A service
-    /// principal's token holds no name, so there is none here; its role must be given in the URL.
+    /// Never the application or object id: the server maps roles by object id but logs in by name. A service principal's
+    /// token holds no name, so this returns `None`; its role must be given in the URL.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
+    /// # fn main() { example(async |cache| {
+    /// # let token = cache.get(std::time::Duration::from_secs(15)).await?;
+    /// assert_eq!(token.claims().role_name(), Some("alice@contoso.com"));
+    /// # Ok(()) }) }
+    /// ```
     pub fn role_name(&self) -> Option<&str> {
         self.upn
             .as_deref()

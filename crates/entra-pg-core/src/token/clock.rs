@@ -17,7 +17,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// How long ago `earlier` was, by the clock that says longer: a machine that slept has waited, too.
+    /// How long ago `earlier` was, by the clock that shows more: a machine that slept has waited, too.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
         monotonic.max(since(self.wall, earlier.wall))

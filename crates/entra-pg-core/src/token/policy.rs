@@ -129,7 +129,7 @@ impl RefreshPolicy {
         } else {
             let interval = self.retry_interval.min(remaining / 10);
             let jittered = interval.mul_f64(0.9 + 0.2 * random);
-            // Half, so that an endpoint cannot ask for all the time that is left.
+            // Half, so that an endpoint cannot demand all the time that is left.
             let asked = retry_after.unwrap_or_default().min(remaining / 2);
             jittered.max(asked).max(SHORTEST_WAIT)
         }

@@ -14,7 +14,7 @@ const fn s(seconds: u64) -> Duration {
 #[case::five_minutes(s(300), 0.0, s(150))]
 #[case::a_test_token(s(4), 0.0, s(2))]
 #[case::nothing(s(0), 1.0, s(0))]
-fn refresh_is_never_asked_for_before_an_endpoint_would_answer_anew(
+fn a_refresh_is_not_due_before_an_endpoint_returns_a_new_token(
     #[case] remaining: Duration,
     #[case] random: Random,
     #[case] margin: Duration,

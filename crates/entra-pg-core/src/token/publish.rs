@@ -1,4 +1,4 @@
-//! Which answer of the endpoint becomes the current token. Pure decisions.
+//! Which answers of the endpoint are published. Pure decisions.
 
 use std::{fmt::Display, time::Duration};
 
@@ -19,13 +19,6 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 pub(super) struct Fetched {
     secret: Zeroizing<String>,
     validity: Validity,
-}
-
-/// What becomes of a fetched token.
-pub(super) enum Decision {
-    Publish(Token),
-    /// The token that is held is as good.
-    Keep(Token),
 }
 
 impl Fetched {
@@ -53,20 +46,9 @@ impl Fetched {
         })
     }
 
-    /// Decides whether it replaces the token that is held. `forced` says that the server has refused that one.
-    pub(super) fn decide(self, held: Option<Token>, forced: bool, now: Moment) -> Decision {
-        let generation = match held {
-            None => 1,
-            Some(held) => match self.replacing(&held, forced, now) {
-                Some(generation) => generation,
-                None => return Decision::Keep(held),
-            },
-        };
-        Decision::Publish(Token::new(self.secret, self.validity, generation))
-    }
-
-    /// The generation under which it replaces `held`; `None` to keep that one.
-    fn replacing(&self, held: &Token, forced: bool, now: Moment) -> Option<u64> {
+    /// The generation under which it replaces the token that is held; `None` to keep that one. `forced` says that the server
+    /// has refused it.
+    pub(super) fn replaces(&self, held: &Token, forced: bool, now: Moment) -> Option<u64> {
         let (new, left) = (self.validity.remaining(now), held.remaining(now));
         if held.secret() == *self.secret {
             // The same token again. Its expiry may have been misjudged while a clock was wrong.
@@ -75,6 +57,10 @@ impl Fetched {
             (new > left || forced).then_some(held.generation() + 1)
         }
     }
+
+    pub(super) fn into_token(self, generation: u64) -> Token {
+        Token::new(self.secret, self.validity, generation)
+    }
 }
 
 fn empty(credential: &dyn Display) -> Error {
@@ -82,7 +68,7 @@ fn empty(credential: &dyn Display) -> Error {
         ErrorKind::UnusableToken,
         format!("{credential} returned an empty token"),
     )
-    .with_hint("the endpoint is at fault; ask whoever runs it")
+    .with_hint("the endpoint has a bug; contact its operator")
 }
 
 fn expired(credential: &dyn Display, ago: Duration) -> Error {
@@ -132,16 +118,6 @@ mod tests {
             secret: Zeroizing::new(secret.to_owned()),
             validity: lives(new),
         };
-        let published = match fetched.decide(Some(held), forced, now) {
-            Decision::Publish(token) => {
-                assert_eq!(token.secret(), secret);
-                Some(token.generation())
-            }
-            Decision::Keep(held) => {
-                assert_eq!(held.generation(), 7);
-                None
-            }
-        };
-        assert_eq!(published, generation);
+        assert_eq!(fetched.replaces(&held, forced, now), generation);
     }
 }

@@ -7,15 +7,14 @@ use std::{
     time::Duration,
 };
 
-use azure_core::credentials::AccessToken;
 use futures::future::{AbortHandle, Abortable};
 
 use super::{
     access_token::{CurrentToken, Token},
     clock::{Clock, Moment},
     policy::{Freshness, RefreshPolicy},
-    publish::{Decision, Fetched},
-    request::{self, PendingRequest, RequestTask, Requester},
+    publish::Fetched,
+    request::{self, Answer, PendingRequest, RequestTask, Requester},
     state::RefreshState,
     status::Status,
 };
@@ -199,21 +198,23 @@ impl Refresher {
 
     /// Publishes a fetched token, unless the one that is held is as good.
     fn publish(&self, state: &mut RefreshState, fetched: Fetched, now: Moment) -> Token {
-        let held = self.current.get();
-        let forced = held
-            .as_ref()
-            .is_some_and(|held| state.was_forced_for(held.generation()));
-        match fetched.decide(held, forced, now) {
-            Decision::Keep(held) => held,
-            Decision::Publish(token) => {
-                state.published(now);
-                self.current.replace(&token);
-                token
+        let generation = match self.current.get() {
+            None => 1,
+            Some(held) => {
+                let forced = state.was_forced_for(held.generation());
+                match fetched.replaces(&held, forced, now) {
+                    Some(generation) => generation,
+                    None => return held,
+                }
             }
-        }
+        };
+        let token = fetched.into_token(generation);
+        self.current.replace(&token);
+        state.published(now);
+        token
     }
 
-    /// Logs how a request ended, after the lock has been released: a subscriber may ask for our status.
+    /// Logs how a request ended, after the lock has been released: a subscriber may read the status.
     fn report(
         &self,
         outcome: &Result<Token, Error>,
@@ -245,12 +246,7 @@ impl Refresher {
 }
 
 impl Requester for Refresher {
-    fn finish(
-        &self,
-        id: u64,
-        started: Moment,
-        answer: Result<AccessToken, Error>,
-    ) -> Result<Token, Error> {
+    fn finish(&self, id: u64, started: Moment, answer: Answer) -> Result<Token, Error> {
         let now = self.clock.now();
         let (credential, policy) = (&self.credential, &self.policy);
         let fetched = answer.and_then(|answer| {

@@ -20,12 +20,13 @@ use crate::{
     sync::{Handle, timeout, watch},
 };
 
+pub(super) type Answer = Result<AccessToken, Error>;
 type Outcome = Result<Token, Error>;
 
 /// The owner of a request, which its task reports to. The task does not keep it alive.
 pub(super) trait Requester: Send + Sync + 'static {
     /// Takes the answer, and returns what the waiters get.
-    fn finish(&self, id: u64, started: Moment, answer: Result<AccessToken, Error>) -> Outcome;
+    fn finish(&self, id: u64, started: Moment, answer: Answer) -> Outcome;
 
     /// Takes note that the task was dropped before the answer came.
     fn cancelled(&self, id: u64, started: Moment);
@@ -95,12 +96,12 @@ impl<R: Requester> RequestTask<R> {
         (task, pending)
     }
 
-    /// Awaits `request` in a task of its own, within `span`.
+    /// Awaits `request` in a separate task, within `span`.
     pub(super) fn spawn(
         mut self,
         runtime: &Handle,
         span: Span,
-        request: impl Future<Output = Result<Result<AccessToken, Error>, Aborted>> + Send + 'static,
+        request: impl Future<Output = Result<Answer, Aborted>> + Send + 'static,
     ) {
         self.span = span.clone();
         let task = async move {
@@ -111,7 +112,7 @@ impl<R: Requester> RequestTask<R> {
         runtime.spawn(task.instrument(span));
     }
 
-    fn finish(self, answer: Result<AccessToken, Error>) {
+    fn finish(self, answer: Answer) {
         if let Some(requester) = self.requester.upgrade() {
             let outcome = requester.finish(self.id, self.started, answer);
             self.outcome.send_replace(Some(outcome));
@@ -131,11 +132,7 @@ impl<R: Requester> Drop for RequestTask<R> {
 }
 
 /// Calls the credential. A panic and a timeout are errors.
-pub(super) async fn send(
-    credential: Credential,
-    scope: Scope,
-    limit: Duration,
-) -> Result<AccessToken, Error> {
+pub(super) async fn send(credential: Credential, scope: Scope, limit: Duration) -> Answer {
     let request = AssertUnwindSafe(credential.request(&scope)).catch_unwind();
     match timeout(limit, request).await {
         Ok(Ok(answer)) => answer,

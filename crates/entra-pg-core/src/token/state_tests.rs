@@ -1,19 +1,18 @@
 use std::sync::Arc;
 
-use azure_core::credentials::AccessToken;
 use futures::future::AbortHandle;
 
 use super::*;
 use crate::token::{
     clock::Clock,
-    request::{RequestTask, Requester},
+    request::{Answer, RequestTask, Requester},
 };
 
 /// An owner that is gone.
 struct Gone;
 
 impl Requester for Gone {
-    fn finish(&self, _: u64, _: Moment, _: Result<AccessToken, Error>) -> Result<Token, Error> {
+    fn finish(&self, _: u64, _: Moment, _: Answer) -> Result<Token, Error> {
         unreachable!("it is gone")
     }
 

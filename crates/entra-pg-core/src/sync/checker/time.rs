@@ -1,4 +1,4 @@
-//! Time that passes when the checker says so: a task of its own lets the timer that is due first go off, at any point, and
+//! Time that passes when the checker lets it: a separate task lets the timer that is due first go off, at any point, and
 //! moves the clock to its end. So a timeout fires or does not, whichever the interleaving.
 
 use std::{

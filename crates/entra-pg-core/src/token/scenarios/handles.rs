@@ -22,7 +22,7 @@ pub fn the_last_handle_goes() {
     assert!((1..=2).contains(&world.requests()), "{}", world.requests());
 }
 
-/// A request that nothing else would end goes with the last handle, whoever drops it.
+/// A request that nothing else would end ends with the last handle, in whichever task that is dropped.
 pub fn a_hanging_request_and_the_last_handle() {
     let world = execute(&[Answer::Hang], NEVER, async |cache, _| {
         let (handle, other) = (cache.clone(), cache.clone());

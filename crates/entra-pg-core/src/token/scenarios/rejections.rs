@@ -77,7 +77,7 @@ pub fn rejections_while_the_endpoint_fails() {
     assert!((2..=3).contains(&world.requests()), "{}", world.requests());
 }
 
-/// A forced request that is lost condemns nobody to wait, and may be forced again.
+/// No caller waits for ever for a forced request that is lost, and another may be forced.
 pub fn a_forced_request_that_is_lost() {
     let world = execute(&[], NEVER, async |cache, _| {
         let rejected = token(&cache).await;

@@ -32,7 +32,7 @@ pub fn an_endpoint_that_hangs() {
             assert!(expected.contains(&error), "{error:?}");
         }
     });
-    // A request whose timeout is over but whose task nobody drives is given up; it is dropped when its runtime comes to it.
+    // A request whose timeout is over but whose task is not polled is aborted; its runtime drops it later.
     assert!(world.most_in_flight.load(SeqCst) <= 2);
     assert!((1..=2).contains(&world.requests()), "{}", world.requests());
 }
@@ -61,7 +61,7 @@ pub fn an_overdue_request() {
     assert!(world.requests() <= 3, "{}", world.requests());
 }
 
-/// The token expires while callers, a refresh and a failure meet: whoever is told of an error had no token that lived.
+/// The token expires while callers, a refresh and a failure meet: a caller that gets an error had no valid token.
 pub fn an_expiry_in_between() {
     let answers = [Answer::Token, Answer::Failure];
     let world = execute(&answers, NEVER, async |cache, world| {

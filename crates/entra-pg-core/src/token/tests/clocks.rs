@@ -50,7 +50,7 @@ async fn a_request_whose_connection_died_in_a_freeze_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_token_whose_end_was_misjudged_is_not_asked_for_in_a_loop() {
+async fn a_repeated_token_whose_end_was_misjudged_is_not_requested_in_a_loop() {
     let script = Script::new([], Answer::Same(HOUR));
     let cache = script.cache();
     // Fetched while the wall clock was 50 minutes ahead, so that it seemed to live for ten.

@@ -91,7 +91,7 @@ async fn live_through(steps: Vec<Step>, answers: Vec<Answer>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn a_living_token_is_never_withheld_and_nobody_makes_a_hot_loop(
+    fn a_valid_token_is_never_withheld_and_no_caller_makes_a_hot_loop(
         steps in vec(step(), 1..30),
         answers in vec(answer(), 0..30),
     ) {

@@ -8,7 +8,7 @@ use super::script::{Answer, HOUR, Script, TIMEOUT, s, settle};
 async fn an_idle_process_stays_healthy_without_a_token() {
     let script = Script::new([], Answer::Token(HOUR));
     let cache = script.cache();
-    assert!(cache.status().is_healthy(), "nothing was asked for yet");
+    assert!(cache.status().is_healthy(), "nothing was requested yet");
     cache.get(TIMEOUT).await.expect("a token");
     advance(HOUR + HOUR).await;
     let idle = cache.status();
