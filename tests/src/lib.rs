@@ -1,9 +1,9 @@
-//! What the suite, the fault table and the soak share: the adapters, the emulators, and one way of measuring.
+//! What the suite, the fault table and the soak share: the adapters, the emulators, and how operations are measured.
 
+pub mod adapter_fixture;
 pub mod adapters;
+pub mod fixtures;
 mod guides;
 pub mod record;
 pub mod relay;
-pub mod rows;
-pub mod subject;
-pub mod world;
+pub mod scenarios;

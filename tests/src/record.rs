@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::rows::Row;
+use crate::scenarios::FaultScenario;
 
 /// The environment variable that names the file to which measurements are appended, one JSON object a line.
 pub const FILE: &str = "ENTRA_PG_FAULTS_FILE";
@@ -17,7 +17,7 @@ pub const FILE: &str = "ENTRA_PG_FAULTS_FILE";
 /// What happened to one adapter under one fault. Written down only once everything has been asserted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measured {
-    pub row: Row,
+    pub row: FaultScenario,
     pub adapter: String,
     /// Which kind of the row's fault.
     pub case: String,

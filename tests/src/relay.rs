@@ -13,15 +13,15 @@ use tokio::{
 
 /// What happens to a connection that arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    To(SocketAddr),
-    /// It ends at once.
-    Closed,
-    /// It is accepted, and nothing more is said.
-    Silence,
-    /// The request for TLS is agreed to, and nothing more is said.
-    SilenceAfterTls,
-    /// The request for TLS is agreed to, and the connection ends.
+pub enum RelayMode {
+    Forward(SocketAddr),
+    /// It is closed at once.
+    Close,
+    /// It is accepted, and then nothing happens.
+    Silent,
+    /// The request for TLS is accepted, and then nothing happens.
+    SilentAfterTls,
+    /// The request for TLS is accepted, and the connection is closed.
     HangUp,
 }
 
@@ -32,17 +32,17 @@ pub struct Relay {
 }
 
 struct Shared {
-    way: Mutex<Way>,
+    mode: Mutex<RelayMode>,
     /// Changes whenever all connections are to end.
     cut: watch::Sender<u64>,
 }
 
 impl Relay {
-    pub async fn start(way: Way) -> Self {
+    pub async fn start(mode: RelayMode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
-            way: Mutex::new(way),
+            mode: Mutex::new(mode),
             cut: watch::Sender::new(0),
         });
         tokio::spawn(serve(listener, Arc::clone(&shared)));
@@ -54,8 +54,8 @@ impl Relay {
     }
 
     /// For connections that arrive from now on.
-    pub fn set(&self, way: Way) {
-        *self.shared.way() = way;
+    pub fn set(&self, mode: RelayMode) {
+        *self.shared.mode() = mode;
     }
 
     /// Ends all connections, the silent ones included.
@@ -66,14 +66,14 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // Nobody asks for the way any more, and whoever is connected is let go.
+        // Nothing reads the mode any more, and open connections end.
         self.shared.cut.send_modify(|count| *count = u64::MAX);
     }
 }
 
 impl Shared {
-    fn way(&self) -> MutexGuard<'_, Way> {
-        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mode(&self) -> MutexGuard<'_, RelayMode> {
+        self.mode.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,12 +83,12 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             _ = end.wait_for(|count| *count == u64::MAX) => return,
             accepted = listener.accept() => if let Ok((client, _)) = accepted {
-                let (way, mut cut) = (*shared.way(), shared.cut.subscribe());
+                let (mode, mut cut) = (*shared.mode(), shared.cut.subscribe());
                 cut.mark_unchanged();
                 tokio::spawn(async move {
                     tokio::select! {
                         _ = cut.changed() => {}
-                        () = carry(client, way) => {}
+                        () = carry(client, mode) => {}
                     }
                 });
             }
@@ -96,8 +96,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn carry(mut client: TcpStream, way: Way) {
-    if let Way::To(address) = way {
+async fn carry(mut client: TcpStream, mode: RelayMode) {
+    if let RelayMode::Forward(address) = mode {
         if let Ok(mut server) = TcpStream::connect(address).await {
             let _ = client.set_nodelay(true);
             let _ = server.set_nodelay(true);
@@ -105,15 +105,15 @@ async fn carry(mut client: TcpStream, way: Way) {
         }
         return;
     }
-    if way == Way::Closed {
+    if mode == RelayMode::Close {
         return;
     }
-    if way != Way::Silence {
+    if mode != RelayMode::Silent {
         let mut request = [0; 8];
         let _ = client.read_exact(&mut request).await;
         let _ = client.write_all(b"S").await;
     }
-    if way != Way::HangUp {
+    if mode != RelayMode::HangUp {
         let mut ignored = Vec::new();
         let _ = client.read_to_end(&mut ignored).await;
     }

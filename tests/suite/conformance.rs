@@ -6,54 +6,33 @@ use entra_pg_core::{Entra, ErrorKind, RootCertificates, Target};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
-    adapters::{
-        Adapter, DieselBb8, DieselOverDeadpool, SeaOrm, SeaOrmPerConnection, Sqlx,
-        SqlxPerConnection, TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool,
-    },
-    tap::tap,
-    world::{
+    adapters::Adapter,
+    capture::capture,
+    fixtures::{
         SHORT_LIFETIME, connections, entra, eventually, shared, short_lived, target, unique, url,
         without_tls,
     },
 };
 
-/// Runs a check for every adapter, each as a test of its own.
-macro_rules! every_adapter {
+/// Runs a check for every adapter, each as a test by itself.
+macro_rules! check {
     ($($check:ident),* $(,)?) => {$(
         mod $check {
-            use super::*;
+            use entra_pg_tests::{adapters::named, for_every_adapter};
 
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlx() { super::$check(&Sqlx).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sea_orm() { super::$check(&SeaOrm).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlx_per_connection() { super::$check(&SqlxPerConnection).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sea_orm_per_connection() { super::$check(&SeaOrmPerConnection).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn tokio_postgres() { super::$check(&TokioPostgres).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn tokio_postgres_bb8() { super::$check(&TokioPostgresBb8).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn tokio_postgres_deadpool() { super::$check(&TokioPostgresDeadpool).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn diesel_bb8() { super::$check(&DieselBb8).await; }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn diesel_deadpool() { super::$check(&DieselOverDeadpool).await; }
+            for_every_adapter!(tests! $check);
         }
     )*};
 }
 
-every_adapter! {
+macro_rules! tests {
+    ($check:ident $($test:ident($name:literal, per_connection = $per_connection:literal, $adapter:ident);)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() { super::$check(named($name).adapter).await; }
+    )*};
+}
+
+check! {
     the_first_connect_logs_in_as_the_role,
     new_connections_outlive_the_token_and_old_ones_stay,
     another_ca_is_refused,
@@ -77,13 +56,16 @@ async fn the_first_connect_logs_in_as_the_role(adapter: &dyn Adapter) {
         )
         .await
         .expect("connects");
-    let mut connection = opened.hold().await.expect("a connection");
+    let mut connection = opened.acquire().await.expect("a connection");
     assert_eq!(
-        connection.ask("SELECT current_user::text").await.as_deref(),
+        connection
+            .query("SELECT current_user::text")
+            .await
+            .as_deref(),
         Ok("app")
     );
     let encrypted = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    assert_eq!(connection.ask(encrypted).await.as_deref(), Ok("true"));
+    assert_eq!(connection.query(encrypted).await.as_deref(), Ok("true"));
     drop(connection);
     opened.close().await;
 }
@@ -95,23 +77,23 @@ async fn new_connections_outlive_the_token_and_old_ones_stay(adapter: &dyn Adapt
         .open(&url(emulator, &name), target(emulator, &name), &entra)
         .await
         .expect("connects");
-    let mut held = vec![opened.hold().await.expect("a connection")];
-    let mut pids = vec![held[0].ask(PID).await.expect("an answer")];
+    let mut held = vec![opened.acquire().await.expect("a connection")];
+    let mut pids = vec![held[0].query(PID).await.expect("an answer")];
     let mut expiry = first_expiry(&entra).await;
     for lifetime in 1..=3 {
         tokio::time::sleep_until(expiry).await;
         expiry += SHORT_LIFETIME;
         let mut new = opened
-            .hold()
+            .acquire()
             .await
             .unwrap_or_else(|error| panic!("lifetime {lifetime}: {error}"));
-        let pid = new.ask(PID).await.expect("an answer");
+        let pid = new.query(PID).await.expect("an answer");
         assert!(!pids.contains(&pid), "a new physical connection");
         pids.push(pid);
         held.push(new);
         for (connection, pid) in held.iter_mut().zip(&pids) {
             assert_eq!(
-                connection.ask(PID).await.as_ref(),
+                connection.query(PID).await.as_ref(),
                 Ok(pid),
                 "older connections stay usable"
             );
@@ -165,7 +147,7 @@ async fn another_host_name_is_refused(adapter: &dyn Adapter) {
 
 async fn a_server_without_tls_hears_no_token(adapter: &dyn Adapter) {
     let emulator = without_tls();
-    let (port, heard) = tap(emulator.port()).await;
+    let (port, captured) = capture(emulator.port()).await;
     let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=5");
     let target = Target::parse(&url).expect("a URL");
     let error = adapter
@@ -174,7 +156,7 @@ async fn a_server_without_tls_hears_no_token(adapter: &dyn Adapter) {
         .err()
         .expect("refused");
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
-    let bytes = heard.bytes();
+    let bytes = captured.bytes();
     // SSLRequest, and nothing after the answer to it. https://www.postgresql.org/docs/current/protocol-message-formats.html
     let request = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
     assert!(!bytes.is_empty(), "the server was never reached: {error}");
@@ -210,14 +192,14 @@ async fn session_options_survive(adapter: &dyn Adapter) {
         .open(&url, target, &entra(emulator))
         .await
         .expect("connects");
-    let mut connection = opened.hold().await.expect("a connection");
+    let mut connection = opened.acquire().await.expect("a connection");
     for (setting, expected) in [
         ("statement_timeout", "4321ms"),
         ("search_path", "pg_catalog"),
         ("application_name", name.as_str()),
     ] {
         let sql = format!("SELECT current_setting('{setting}')");
-        assert_eq!(connection.ask(&sql).await.as_deref(), Ok(expected));
+        assert_eq!(connection.query(&sql).await.as_deref(), Ok(expected));
     }
     drop(connection);
     opened.close().await;
@@ -233,8 +215,8 @@ async fn close_leaves_no_task_and_no_connection(adapter: &dyn Adapter) {
         .await
         .expect("connects");
     let held = [
-        opened.hold().await.expect("a connection"),
-        opened.hold().await.expect("a connection"),
+        opened.acquire().await.expect("a connection"),
+        opened.acquire().await.expect("a connection"),
     ];
     assert!(connections(emulator, &name).await >= 2);
     drop(held);

@@ -4,8 +4,8 @@ use entra_pg_emulator::{CredentialSource, Emulator};
 use rstest::rstest;
 
 use crate::{
+    fixtures::shared,
     probe::{emulator_command, probe},
-    world::shared,
 };
 
 #[rstest]

@@ -6,10 +6,10 @@ use entra_pg_core::{Builder, ErrorKind};
 use entra_pg_emulator::{CredentialSource, Emulator, Fault};
 
 use crate::{
-    adapters::ALL,
+    adapters::{ALL, NamedAdapter},
+    capture::capture,
+    fixtures::{credential, target, url},
     probe::probe,
-    tap::tap,
-    world::{credential, target, url},
 };
 
 const RETRY: Fault = Fault::TooManyRequests {
@@ -23,7 +23,7 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
         .start()
         .await
         .expect("starts");
-    let (port, heard) = tap(emulator.port()).await;
+    let (port, captured) = capture(emulator.port()).await;
     let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=3");
     for (fault, parts) in [
         (Fault::BadRequest, ["HTTP 400", "assign the identity"]),
@@ -65,7 +65,10 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
             outcome.took
         );
     }
-    assert!(heard.bytes().is_empty(), "the database was not contacted");
+    assert!(
+        captured.bytes().is_empty(),
+        "the database was not contacted"
+    );
     emulator.stop().await.expect("stops");
 }
 
@@ -77,7 +80,7 @@ async fn an_endpoint_that_is_down_at_start_gives_its_own_error_in_every_adapter(
         .await
         .expect("starts");
     emulator.control().set_fault(Some(Fault::BadRequest));
-    for (name, adapter) in ALL {
+    for NamedAdapter { name, adapter, .. } in ALL {
         let entra = Builder::new(credential(&emulator)).build();
         let opened = adapter
             .open(&url(&emulator, "down"), target(&emulator, "down"), &entra)

@@ -1,22 +1,22 @@
 //! End-to-end tests over real PostgreSQL, real TLS and the real credentials of azure_identity.
 //!
-//! `conformance` is the suite that every adapter passes; `adapters`, in the package's library, is what an adapter has to say for itself to take part.
+//! `conformance` is the suite that every adapter passes; `adapters`, in the package's library, lists them.
 
 mod architecture;
 mod book;
+mod capture;
 mod conformance;
 mod credentials;
 mod endpoint_faults;
 mod error_guide;
 mod examples;
 mod faults;
-mod listening;
 mod observability;
 mod options;
 mod probe;
 mod proxy;
 mod readme;
 mod secrets;
-mod tap;
+mod telemetry;
 
-use entra_pg_tests::{adapters, world};
+use entra_pg_tests::{adapters, fixtures};

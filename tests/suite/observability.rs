@@ -20,10 +20,10 @@ use tokio::{net::TcpListener, runtime::Runtime, time::timeout};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::{
-    adapters::{ALL, Adapter},
-    listening::{Ear, Meters},
+    adapters::{Adapter, named},
+    fixtures::{credential, eventually, target, url},
     proxy::raw::Raw,
-    world::{credential, eventually, target, url},
+    telemetry::{EventCapture, Meters},
 };
 
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/observability.md");
@@ -58,12 +58,12 @@ fn listed_metrics() -> BTreeSet<Vec<String>> {
 /// One of each crate; its other pools open connections by the same code. Those of bb8 try again for 20 s when they fail.
 fn one_of_each_crate() -> [(&'static str, &'static dyn Adapter); 4] {
     [
-        ("sqlx", ALL[0]),
-        ("sea-orm", ALL[1]),
-        ("tokio-postgres", ALL[2]),
-        ("diesel-async", ALL[6]),
+        ("sqlx", "sqlx"),
+        ("sea-orm", "SeaORM"),
+        ("tokio-postgres", "tokio-postgres"),
+        ("diesel-async", "diesel-async on deadpool"),
     ]
-    .map(|(label, (_, adapter))| (label, adapter))
+    .map(|(label, name)| (label, named(name).adapter))
 }
 
 #[derive(Debug)]
@@ -92,7 +92,7 @@ async fn closed_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-async fn each_adapter_succeeds_and_fails(emulator: &Emulator, ear: &Ear) {
+async fn each_adapter_succeeds_and_fails(emulator: &Emulator, events: &EventCapture) {
     let entra = Entra::new(credential(emulator));
     let refused = Entra::new(Arc::new(Refusing));
     let good = url(emulator, "observed");
@@ -120,7 +120,7 @@ async fn each_adapter_succeeds_and_fails(emulator: &Emulator, ear: &Ear) {
             let error = fails(adapter, entra, url).await;
             let said = expected.iter().any(|(phase, outcome)| {
                 let values = [("adapter", label), ("phase", phase), ("outcome", outcome)];
-                ear.has("connect.failed", &values) && ear.has("connect", &values)
+                events.has("connect.failed", &values) && events.has("connect", &values)
             });
             assert!(said, "{label}: {expected:?} was not said of: {error}");
         }
@@ -145,39 +145,39 @@ async fn a_token_is_refused_and_replaced_or_repeated(emulator: &Emulator) {
     control.set_token_lifetime(Duration::from_secs(3600));
 }
 
-async fn a_pool_is_rotated_and_connections_are_lost(emulator: &Emulator, ear: &Ear) {
+async fn a_pool_is_rotated_and_connections_are_lost(emulator: &Emulator, events: &EventCapture) {
     let control = emulator.control();
     control.set_token_lifetime(Duration::from_secs(4));
     let entra = Entra::new(credential(emulator));
-    let (_, sqlx) = one_of_each_crate()[0];
+    let sqlx = named("sqlx").adapter;
     let url = url(emulator, "rotated") + "&sslmode=require";
     let target = Target::parse(&url).expect("a URL");
     let pool = sqlx
         .open(&url, target.clone(), &entra)
         .await
         .expect("connects");
-    eventually("rotated", async || ear.has("pool.rotated", &[])).await;
+    eventually("rotated", async || events.has("pool.rotated", &[])).await;
     pool.close().await;
     control.set_token_lifetime(Duration::from_secs(3600));
     let client = entra_pg_tokio_postgres::connect(target, &Entra::new(credential(emulator))).await;
     control.terminate_connections().await.expect("drops");
-    eventually("lost", async || ear.has("connection.lost", &[])).await;
+    eventually("lost", async || events.has("connection.lost", &[])).await;
     drop(client);
 }
 
-async fn a_pool_is_led_elsewhere(emulator: &Emulator, ear: &Ear) {
+async fn a_pool_is_led_elsewhere(emulator: &Emulator, events: &EventCapture) {
     let entra = Entra::new(credential(emulator));
     let pool = entra_pg_sqlx::connect(PgPoolOptions::new(), target(emulator, "led"), &entra)
         .await
         .expect("connects");
     let options = pool.connect_options().as_ref().clone();
     pool.set_connect_options(options.host("evil.example"));
-    eventually("told", async || ear.has("pool.not_rotated", &[])).await;
+    eventually("told", async || events.has("pool.not_rotated", &[])).await;
     pool.close().await;
 }
 
 /// Beside its connects, which are told as any adapter's.
-async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
+async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, events: &EventCapture) {
     let entra = Entra::new(credential(emulator));
     let proxy = Proxy::builder(
         entra
@@ -202,7 +202,7 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, ear: &Ear) {
     Raw::begin(nowhere.address(), "nobody").await.error().await;
     for (phase, outcome) in [("ready", "ready"), ("tcp", "connect")] {
         let values = [("adapter", "proxy"), ("phase", phase), ("outcome", outcome)];
-        eventually(outcome, async || ear.has("connect", &values)).await;
+        eventually(outcome, async || events.has("connect", &values)).await;
     }
 }
 
@@ -240,28 +240,33 @@ fn tokens_cannot_be_kept_warm(emulator: &Emulator) {
     entra.tokens(&Scope::for_host("localhost"));
 }
 
-async fn a_fresh_token_says_nothing(emulator: &Emulator, ear: &Ear, meters: &mut Meters) {
+async fn a_fresh_token_says_nothing(
+    emulator: &Emulator,
+    events: &EventCapture,
+    meters: &mut Meters,
+) {
     let entra = Entra::new(credential(emulator));
     let tokens = entra.tokens(&Scope::for_host("localhost"));
     let limit = Duration::from_secs(30);
     let first = tokens.get(limit).await.expect("a token").generation();
     meters.reset();
-    let said = ear.said().len();
+    let said = events.captured().len();
     for _ in 0..100 {
         let token = tokens.get(limit).await.expect("a token");
         assert_eq!(token.generation(), first);
     }
     meters.read();
     assert_eq!(meters.sum("entra_pg_token_requests_total", &[]), 0.0);
-    assert_eq!(ear.said().len(), said);
+    assert_eq!(events.captured().len(), said);
 }
 
 // --------------------------------------------------------------------------------------------------------------- the tests
 
 #[test]
 fn what_is_said_and_counted_is_what_the_guide_lists() {
-    let ear = Ear::default();
-    let _ear = tracing::subscriber::set_default(tracing_subscriber::registry().with(ear.clone()));
+    let events = EventCapture::default();
+    let _subscriber =
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
     let recorder = DebuggingRecorder::new();
     let mut meters = Meters::of(&recorder);
     let _recorder = metrics::set_default_local_recorder(&recorder);
@@ -277,18 +282,18 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
     a_request_is_lost(&emulator);
     here().block_on(async {
         let all = async {
-            each_adapter_succeeds_and_fails(&emulator, &ear).await;
+            each_adapter_succeeds_and_fails(&emulator, &events).await;
             a_token_is_refused_and_replaced_or_repeated(&emulator).await;
-            a_pool_is_rotated_and_connections_are_lost(&emulator, &ear).await;
-            a_pool_is_led_elsewhere(&emulator, &ear).await;
-            a_proxy_tells_whom_it_does_not_serve(&emulator, &ear).await;
+            a_pool_is_rotated_and_connections_are_lost(&emulator, &events).await;
+            a_pool_is_led_elsewhere(&emulator, &events).await;
+            a_proxy_tells_whom_it_does_not_serve(&emulator, &events).await;
             a_connect_is_cancelled(&emulator).await;
         };
         timeout(Duration::from_secs(300), all).await.expect("ends");
     });
     meters.read();
 
-    let said: BTreeSet<_> = ear.said().into_iter().map(|said| said.row).collect();
+    let said: BTreeSet<_> = events.captured().into_iter().map(|said| said.row).collect();
     assert_eq!(said, listed_events());
     assert_eq!(meters.rows, listed_metrics());
     for (adapter, _) in one_of_each_crate() {
@@ -327,7 +332,7 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
         );
     }
 
-    here().block_on(a_fresh_token_says_nothing(&emulator, &ear, &mut meters));
+    here().block_on(a_fresh_token_says_nothing(&emulator, &events, &mut meters));
     aside.block_on(emulator.stop()).expect("stops");
 }
 
@@ -374,7 +379,7 @@ async fn the_health_check_of_the_guide_tells_ill_from_well() {
     let status = tokens.status();
     assert!(status.last_attempt.is_some() && status.last_refresh.is_none());
 
-    let entra = crate::world::entra(crate::world::shared());
+    let entra = crate::fixtures::entra(crate::fixtures::shared());
     let tokens = entra.tokens(&Scope::for_host("localhost"));
     tokens.get(Duration::from_secs(30)).await.expect("a token");
     let (code, body) = health(&entra);

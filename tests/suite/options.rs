@@ -24,7 +24,7 @@ use entra_pg_tokio_postgres::{
     tokio_postgres::{Config, config::SslMode},
 };
 
-use crate::world::{entra, shared, short_lived, target, unique, url};
+use crate::fixtures::{entra, shared, short_lived, target, unique, url};
 
 async fn sea_orm_setting(db: &DatabaseConnection, setting: &str) -> String {
     let sql = format!("SELECT current_setting('{setting}')");
@@ -120,7 +120,7 @@ async fn a_lazy_sea_orm_connection_stays_lazy() {
     let db = entra_pg_sea_orm::connect(options, &entra(emulator))
         .await
         .expect("connects");
-    assert_eq!(crate::world::connections(emulator, &name).await, 0);
+    assert_eq!(crate::fixtures::connections(emulator, &name).await, 0);
     assert_eq!(sea_orm_setting(&db, "application_name").await, name);
     db.close().await.expect("closes");
 }
@@ -143,7 +143,7 @@ async fn options_survive_the_rotation_of_a_token() {
     .expect("connects");
     let password = |pool: &sqlx::PgPool| format!("{:?}", pool.connect_options());
     let first = password(&pool);
-    crate::world::eventually("the token is rotated", || async {
+    crate::fixtures::eventually("the token is rotated", || async {
         password(&pool) != first
     })
     .await;
@@ -185,7 +185,7 @@ async fn a_token_is_given_to_options_that_were_replaced() {
         .ssl_mode(PgSslMode::Disable)
         .statement_cache_capacity(7);
     pool.set_connect_options(kept);
-    crate::world::eventually("it can be connected again", || async {
+    crate::fixtures::eventually("it can be connected again", || async {
         let options = pool.connect_options().as_ref().clone();
         sqlx::PgConnection::connect_with(&options).await.is_ok()
     })

@@ -29,7 +29,7 @@ fn the_readme_shows_what_the_example_runs(#[case] example: &str) {
 #[test]
 fn the_page_about_faults_has_the_rows_that_are_tested() {
     let page = fs::read_to_string(format!("{ROOT}/docs/faults.md")).expect("the page");
-    let rows = entra_pg_tests::rows::Row::ALL;
+    let rows = entra_pg_tests::scenarios::FaultScenario::ALL;
     for row in rows {
         let line = format!("| {} | {} |", row.fault(), row.must_hold());
         assert!(page.contains(&line), "docs/faults.md lacks {line}");

@@ -93,7 +93,7 @@ async fn all_that_is_said(
     source: CredentialSource,
     change: &[(&str, &str)],
 ) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-chatterbox"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-leak-probe"));
     for name in emulator.conflicting_variables(source) {
         command.env_remove(name);
     }
@@ -114,7 +114,7 @@ async fn all_that_is_said(
 }
 
 /// Pools only say that time is up; the reasons are found by those who connect without one.
-const HURRY: (&str, &str) = ("CHATTERBOX_PATIENCE", "1");
+const HURRY: (&str, &str) = ("LEAK_PROBE_TIMEOUT", "1");
 
 /// So that a server or an endpoint that hangs is soon given up.
 fn quick(url: &str) -> String {
@@ -246,7 +246,7 @@ async fn a_refusal_of_the_server_says_no_secret() {
         (
             "another audience",
             nothing,
-            vec![("CHATTERBOX_SCOPE", "https://vault.azure.net".to_owned())],
+            vec![("LEAK_PROBE_SCOPE", "https://vault.azure.net".to_owned())],
             "refused the login",
         ),
         (
@@ -311,7 +311,7 @@ async fn a_password_in_the_url_is_not_repeated() {
 async fn a_secret_that_is_said_is_found() {
     let emulator = start().await;
     let source = CredentialSource::ManagedIdentity;
-    let said = all_that_is_said(&emulator, source, &[("CHATTERBOX_PLANT", "1")]).await;
+    let said = all_that_is_said(&emulator, source, &[("LEAK_PROBE_PLANT", "1")]).await;
     let leak = found(&said, &secrets(&emulator, source)).expect("it was planted");
     assert!(leak.starts_with("a token: planted: "), "{leak}");
     emulator.stop().await.expect("stops");
@@ -343,7 +343,7 @@ fn a_secret_is_found_in_every_shape() {
     assert_eq!(found("nothing of that kind", &secrets), None);
 }
 
-/// `Debug` output of a type is searched only if the chatterbox prints it.
+/// `Debug` output of a type is searched only if the leak probe prints it.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_public_type_is_left_out() {
     let emulator = start().await;

@@ -1,7 +1,7 @@
 //! Opening a physical connection and closing it, TLS and the server's check of the token included.
 
 use criterion::{Criterion, SamplingMode};
-use entra_pg_tests::world::{entra, shared, target};
+use entra_pg_tests::fixtures::{entra, shared, target};
 use entra_pg_tokio_postgres::Connector;
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::runtime::Runtime;

@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use entra_pg_core::{RootCertificates, Scope};
 use entra_pg_emulator::Emulator;
-use entra_pg_tests::world::entra;
+use entra_pg_tests::fixtures::entra;
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},

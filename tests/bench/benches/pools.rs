@@ -1,14 +1,14 @@
 //! sqlx's pools, of one connection each: the bare driver's, and as each strategy makes them.
 
 use entra_pg_sqlx::{Entra, EntraOptions, Strategy};
-use entra_pg_tests::world::{entra, shared, target};
+use entra_pg_tests::fixtures::{entra, shared, target};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::pasted::{self, BASELINE};
 
-pub type Named = (&'static str, PgPool);
+pub type NamedAdapter = (&'static str, PgPool);
 
-pub async fn open() -> [Named; 3] {
+pub async fn open() -> [NamedAdapter; 3] {
     let entra = entra(shared());
     [
         (BASELINE, pasted::sqlx_pool(shared()).await),
@@ -20,7 +20,7 @@ pub async fn open() -> [Named; 3] {
     ]
 }
 
-pub async fn close(pools: [Named; 3]) {
+pub async fn close(pools: [NamedAdapter; 3]) {
     for (_, pool) in pools {
         pool.close().await;
     }

@@ -4,7 +4,7 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::Criterion;
 use entra_pg_core::Scope;
-use entra_pg_tests::world::{entra, shared};
+use entra_pg_tests::fixtures::{entra, shared};
 use tokio::runtime::Runtime;
 
 use crate::pasted::{self, BASELINE, PATIENCE};

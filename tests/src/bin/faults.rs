@@ -12,7 +12,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use entra_pg_tests::{
     adapters::ALL,
     record::{FILE, Measured},
-    rows::Row,
+    scenarios::FaultScenario,
 };
 
 fn main() -> ExitCode {
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     };
     let measured = Measured::read_all(&file);
     let mut unheld = Vec::new();
-    for row in Row::ALL {
+    for row in FaultScenario::ALL {
         println!("\n{}\n  must hold: {}", row.fault(), row.must_hold());
         println!("{}", table(row, &measured, &mut unheld));
     }
@@ -63,7 +63,11 @@ fn give_up(message: &str) -> ExitCode {
 
 /// A row of the fault table, a line an adapter. An adapter without a measurement, or with one case fewer than others, has
 /// failed an assertion.
-fn table(row: Row, measured: &[Measured], unheld: &mut Vec<(Row, &'static str)>) -> Table {
+fn table(
+    row: FaultScenario,
+    measured: &[Measured],
+    unheld: &mut Vec<(FaultScenario, &'static str)>,
+) -> Table {
     let cases: BTreeSet<_> = of(row, None, measured).map(|m| m.case.as_str()).collect();
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header([
@@ -80,7 +84,8 @@ fn table(row: Row, measured: &[Measured], unheld: &mut Vec<(Row, &'static str)>)
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    for (adapter, _) in ALL.into_iter().filter(|(name, _)| row.applies_to(name)) {
+    for adapter in ALL.into_iter().filter(|adapter| row.applies_to(*adapter)) {
+        let adapter = adapter.name;
         let own: Vec<_> = of(row, Some(adapter), measured).collect();
         let held: BTreeSet<_> = own.iter().map(|m| m.case.as_str()).collect();
         if cases.is_empty() || held != cases {
@@ -102,7 +107,7 @@ fn table(row: Row, measured: &[Measured], unheld: &mut Vec<(Row, &'static str)>)
 }
 
 fn of<'a>(
-    row: Row,
+    row: FaultScenario,
     adapter: Option<&'a str>,
     measured: &'a [Measured],
 ) -> impl Iterator<Item = &'a Measured> {

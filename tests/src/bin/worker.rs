@@ -11,9 +11,9 @@ use std::{
 
 use entra_pg_core::{Entra, Scope, Target};
 use entra_pg_tests::{
-    adapters::{ALL, Adapter, Opened, PER_CONNECTION},
-    subject::{operation, retire},
-    world::eventually,
+    adapter_fixture::{operation, retire},
+    adapters::{Adapter, NamedAdapter, TestPool, named},
+    fixtures::eventually,
 };
 use serde_json::json;
 use tokio::{
@@ -28,17 +28,13 @@ const LOAD: usize = 16;
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let (command, name) = (arguments.next(), arguments.next().unwrap_or_default());
-    let adapter = ALL
-        .iter()
-        .find(|(other, _)| *other == name)
-        .expect("the name of an adapter")
-        .1;
+    let adapter = named(&name);
     match command.as_deref() {
         Some("operate") => {
             end_with_the_test();
-            runtime().block_on(operate(adapter));
+            runtime().block_on(operate(adapter.adapter));
         }
-        Some("leaks") => leaks(&name, adapter),
+        Some("leaks") => leaks(adapter),
         _ => panic!("entra-pg-worker operate|leaks ADAPTER"),
     }
 }
@@ -59,7 +55,7 @@ fn url() -> String {
     format!("{url}?connect_timeout=60")
 }
 
-async fn open(adapter: &dyn Adapter, entra: &Entra) -> Box<dyn Opened> {
+async fn open(adapter: &dyn Adapter, entra: &Entra) -> Box<dyn TestPool> {
     let url = url();
     let target = Target::parse(&url).expect("a URL");
     adapter.open(&url, target, entra).await.expect("connects")
@@ -103,10 +99,15 @@ fn unix_ms(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
-fn leaks(name: &str, adapter: &'static dyn Adapter) {
-    let rotates = PER_CONNECTION.iter().all(|(other, _)| *other != name);
+fn leaks(
+    NamedAdapter {
+        per_connection,
+        adapter,
+        ..
+    }: NamedAdapter,
+) {
     // A rotation keeps its pool, and so the pool's own task, until it is closed or the runtime ends: as documented.
-    let allowed = |pools: usize| if rotates { 2 * pools } else { 0 };
+    let allowed = |pools: usize| if per_connection { 0 } else { 2 * pools };
     // Whatever a process has once, it has from now on.
     in_a_runtime(adapter, 1, allowed(1));
     let before = descriptors();
@@ -163,7 +164,7 @@ async fn settled(expected: usize) {
 }
 
 async fn closed_under_load(adapter: &'static dyn Adapter, entra: &Entra) {
-    let pool: Arc<dyn Opened> = open(adapter, entra).await.into();
+    let pool: Arc<dyn TestPool> = open(adapter, entra).await.into();
     let load: Vec<_> = (0..LOAD)
         .map(|_| {
             let pool = Arc::clone(&pool);

@@ -4,7 +4,7 @@ use entra_pg_emulator::Emulator;
 use entra_pg_tokio_postgres::connect;
 
 use super::page::page;
-use crate::world;
+use crate::fixtures;
 
 /// Makes the role, if the emulator has not. The argument names are Microsoft's:
 /// <https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users>
@@ -59,8 +59,8 @@ async fn the_roles_guide_can_be_followed_to_its_end() {
 
 /// Logs in by token, and says as whom it came, and as whom it makes tables.
 async fn makes_a_table(emulator: &Emulator, parameters: &str, table: &str) -> (String, String) {
-    let url = world::url(emulator, "moving").replace("/postgres?", "/orders?") + parameters;
-    let client = connect(url, &world::entra(emulator)).await;
+    let url = fixtures::url(emulator, "moving").replace("/postgres?", "/orders?") + parameters;
+    let client = connect(url, &fixtures::entra(emulator)).await;
     let client = client.expect("a login by token");
     let create = format!("CREATE TABLE {table} (id serial)");
     let created = client.batch_execute(&create).await;

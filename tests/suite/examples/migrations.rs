@@ -7,7 +7,7 @@ use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use entra_pg_emulator::Emulator;
 
 use super::program::{command, emulator};
-use crate::world::{entra, target};
+use crate::fixtures::{entra, target};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 

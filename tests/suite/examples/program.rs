@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{probe::built, world::eventually};
+use crate::{fixtures::eventually, probe::built};
 
 /// Half of it, what a token has left at the least when it is used, has to suffice for a login on a busy machine.
 pub const LIFETIME: Duration = Duration::from_secs(12);

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::program::{LIFETIME, Program, command, emulator};
-use crate::world::eventually;
+use crate::fixtures::eventually;
 
 /// More than the pool's connections, so that each lifetime opens several at once.
 const AT_ONCE: usize = 12;

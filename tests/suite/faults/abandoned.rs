@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use entra_pg_core::Entra;
 use entra_pg_tests::{
-    rows::Row,
-    subject::{Requests, Subject, operation},
+    adapter_fixture::{AdapterFixture, Requests, operation},
+    scenarios::FaultScenario,
 };
 use futures::FutureExt;
 use tokio::{
@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{close_all, each, healed, opened, start, stop};
-use crate::{adapters::ALL, world::eventually};
+use crate::{adapters::ALL, fixtures::eventually};
 
 const LIFETIME: Duration = Duration::from_secs(20);
 const TIMES: usize = 1_000;
@@ -45,66 +45,66 @@ impl TokenCredential for Gated {
 async fn whoever_gives_up_waiting_for_a_refresh_neither_stops_it_nor_starts_another() {
     let emulator = start(LIFETIME).await;
     let (gate, open) = watch::channel(true);
-    let subjects = ALL.map(|adapter| {
+    let fixtures = ALL.map(|adapter| {
         let asked = Requests::default();
         let gated = Gated {
             credential: Requests::default().credential(&emulator),
             open: open.clone(),
             asked: asked.clone(),
         };
-        Subject::with(&emulator, adapter, Entra::new(Arc::new(gated)), asked)
+        AdapterFixture::with(&emulator, adapter, Entra::new(Arc::new(gated)), asked)
     });
-    let subjects = opened(subjects.into()).await;
+    let fixtures = opened(fixtures.into()).await;
     // Fresh still: nothing has been asked for a second time.
     gate.send_replace(false);
     emulator
         .control()
         .set_token_lifetime(Duration::from_secs(3_600));
-    let subjects = each(subjects, async |mut subject: Subject| {
-        sleep_until(subject.expiry() + Duration::from_millis(100)).await;
-        subject.tokens().cached();
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
+        sleep_until(fixture.expiry() + Duration::from_millis(100)).await;
+        fixture.tokens().cached();
         eventually("a refresh is under way", async || {
-            subject.status().refreshing
+            fixture.status().refreshing
         })
         .await;
-        subject = abandon(subject).await;
-        assert_eq!(subject.requests_since(), 1, "{}", subject.name);
-        subject
+        fixture = abandon(fixture).await;
+        assert_eq!(fixture.requests_since(), 1, "{}", fixture.name);
+        fixture
     })
     .await;
     gate.send_replace(true);
-    let subjects = each(subjects, async |mut subject: Subject| {
-        let wait = healed(&mut subject).await;
-        assert_eq!(subject.requests_since(), 1, "{}", subject.name);
-        subject.record(
-            Row::AbandonedRefresh,
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
+        let wait = healed(&mut fixture).await;
+        assert_eq!(fixture.requests_since(), 1, "{}", fixture.name);
+        fixture.record(
+            FaultScenario::AbandonedRefresh,
             "abandoned",
             super::took("well after", wait),
         );
-        subject
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }
 
-async fn abandon(subject: Subject) -> Subject {
-    let subject = Arc::new(subject);
+async fn abandon(fixture: AdapterFixture) -> AdapterFixture {
+    let fixture = Arc::new(fixture);
     for number in 0..TIMES {
         match number % 3 {
-            0 => drop(operation(subject.opened()).now_or_never()),
+            0 => drop(operation(fixture.opened()).now_or_never()),
             1 => {
-                let asking = Arc::clone(&subject);
+                let asking = Arc::clone(&fixture);
                 let task = tokio::spawn(async move { operation(asking.opened()).await.map(drop) });
                 tokio::task::yield_now().await;
                 task.abort();
                 let ended = timeout(Duration::from_secs(60), task).await;
                 drop(ended.expect("an aborted task ends"));
             }
-            _ => drop(timeout(Duration::from_millis(1), operation(subject.opened())).await),
+            _ => drop(timeout(Duration::from_millis(1), operation(fixture.opened())).await),
         }
     }
-    let mut subject = Arc::into_inner(subject).expect("all have ended");
-    subject.tally.operations += TIMES as u64;
-    subject
+    let mut fixture = Arc::into_inner(fixture).expect("all have ended");
+    fixture.stats.operations += TIMES as u64;
+    fixture
 }

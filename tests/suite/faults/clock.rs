@@ -9,7 +9,7 @@ use std::{
 };
 
 use entra_pg_emulator::Emulator;
-use entra_pg_tests::{rows::Row, subject::Subject};
+use entra_pg_tests::{adapter_fixture::AdapterFixture, scenarios::FaultScenario};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -39,37 +39,37 @@ impl WallClock {
     }
 }
 
-async fn open_under(emulator: &Emulator, clock: &WallClock) -> Vec<Subject> {
-    let subjects = ALL.map(|adapter| {
+async fn open_under(emulator: &Emulator, clock: &WallClock) -> Vec<AdapterFixture> {
+    let fixtures = ALL.map(|adapter| {
         let clock = clock.clone();
-        Subject::built(emulator, adapter, |entra| {
+        AdapterFixture::built(emulator, adapter, |entra| {
             entra.wall_clock(move || clock.now())
         })
     });
-    opened(subjects.into()).await
+    opened(fixtures.into()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_within_the_life_of_a_token_are_not_noticed() {
     let emulator = start(Duration::from_secs(24 * 3_600)).await;
     let clock = WallClock::default();
-    let mut subjects = open_under(&emulator, &clock).await;
+    let mut fixtures = open_under(&emulator, &clock).await;
     for step in [5 * HOUR, -5 * HOUR, 0] {
         clock.step_to(step);
-        subjects = each(subjects, async |mut subject: Subject| {
+        fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
             for _ in 0..3 {
-                let _ = subject.operate().await;
+                let _ = fixture.operate().await;
             }
-            subject
+            fixture
         })
         .await;
     }
-    for subject in &subjects {
-        subject.assert_flawless();
-        assert_eq!(subject.requests_since(), 0, "{}", subject.name);
-        subject.record(Row::Clock, "within", "");
+    for fixture in &fixtures {
+        fixture.assert_flawless();
+        assert_eq!(fixture.requests_since(), 0, "{}", fixture.name);
+        fixture.record(FaultScenario::Clock, "within", "");
     }
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }
 
@@ -80,36 +80,36 @@ async fn a_clock_that_is_put_right_ends_the_life_of_what_has_expired() {
     let lifetime = Duration::from_secs(15);
     let emulator = start(lifetime).await;
     let clock = WallClock::off_by(-5 * HOUR);
-    let subjects = open_under(&emulator, &clock).await;
+    let fixtures = open_under(&emulator, &clock).await;
     emulator
         .control()
         .set_token_lifetime(Duration::from_secs(3_600));
     let all_expired = Instant::now() + lifetime;
     sleep_until(all_expired).await;
     clock.step_to(0);
-    let subjects = each(subjects, async |mut subject: Subject| {
-        let moment = healed(&mut subject).await;
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
+        let moment = healed(&mut fixture).await;
         for _ in 0..3 {
-            let _ = subject.operate().await;
+            let _ = fixture.operate().await;
         }
-        subject
-            .tally
+        fixture
+            .stats
             .errors
             .iter()
             .for_each(|error| assert!(is_refusal(error), "{error}"));
-        if fetches_per_connection(subject.name) {
-            subject.assert_flawless();
+        if fetches_per_connection(fixture.name) {
+            fixture.assert_flawless();
         }
-        assert_eq!(subject.requests_since(), 1, "{}", subject.name);
-        subject.record(
-            Row::Clock,
+        assert_eq!(fixture.requests_since(), 1, "{}", fixture.name);
+        fixture.record(
+            FaultScenario::Clock,
             "put right",
             took("put right: well after", moment),
         );
-        subject
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }
 
@@ -119,24 +119,24 @@ async fn a_clock_that_is_ahead_of_every_token_is_named_and_recovered_from() {
     let clock = WallClock::off_by(5 * HOUR);
     for adapter in ALL {
         let timed = clock.clone();
-        let mut subject = Subject::built(&emulator, adapter, |entra| {
+        let mut fixture = AdapterFixture::built(&emulator, adapter, |entra| {
             entra.wall_clock(move || timed.now())
         });
-        let error = subject.tokens().get(Duration::from_secs(15)).await;
+        let error = fixture.tokens().get(Duration::from_secs(15)).await;
         let error = error.expect_err("expired on arrival").to_string();
         assert!(error.contains("clock"), "{error}");
         clock.step_to(0);
-        while let Err(error) = subject.open().await {
+        while let Err(error) = fixture.open().await {
             // Inside the backoff it is still the last answer.
             assert!(
                 error.to_string().contains("clock"),
                 "{}: {error}",
-                subject.name
+                fixture.name
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert!(subject.requests_since() <= 3, "{subject:?}");
-        subject.close().await;
+        assert!(fixture.requests_since() <= 3, "{fixture:?}");
+        fixture.close().await;
         clock.step_to(5 * HOUR);
     }
     stop(emulator).await;

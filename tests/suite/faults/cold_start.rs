@@ -2,8 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use entra_pg_core::Entra;
 use entra_pg_tests::{
-    rows::Row,
-    subject::{Requests, Subject, operation},
+    adapter_fixture::{AdapterFixture, Requests, operation},
+    scenarios::FaultScenario,
 };
 use futures::future::join_all;
 use tokio::{
@@ -35,13 +35,13 @@ async fn a_thousand_tasks_at_a_cold_start_make_one_request() {
     }
     // One after another: the server has room for 200 connections.
     for adapter in ALL {
-        let subject = Subject::new(&emulator, adapter).within(DEADLINE);
-        let (name, requests) = (subject.name, subject.requests.clone());
+        let fixture = AdapterFixture::new(&emulator, adapter).within(DEADLINE);
+        let (name, requests) = (fixture.name, fixture.requests.clone());
         let app = Arc::new(App {
             cell: OnceCell::new(),
             room: Semaphore::new(POOL as usize),
         });
-        let first = Arc::new(Mutex::new(Some(subject)));
+        let first = Arc::new(Mutex::new(Some(fixture)));
         let started = Instant::now();
         let tasks = (0..TASKS).map(|_| tokio::spawn(serve(Arc::clone(&app), Arc::clone(&first))));
         let ended = join_all(tasks).await;
@@ -53,35 +53,38 @@ async fn a_thousand_tasks_at_a_cold_start_make_one_request() {
         assert_eq!(requests.count(), 1, "{name}");
         assert!(started.elapsed() < Duration::from_secs(300), "{name}");
         let app = Arc::into_inner(app).expect("all tasks have ended");
-        let mut subject = app.cell.into_inner().expect("it was opened");
-        subject.tally.operations = TASKS as u64;
-        subject.tally.longest = longest;
-        subject.record(Row::ColdStart, "cold start", "");
-        subject.close().await;
+        let mut fixture = app.cell.into_inner().expect("it was opened");
+        fixture.stats.operations = TASKS as u64;
+        fixture.stats.longest = longest;
+        fixture.record(FaultScenario::ColdStart, "cold start", "");
+        fixture.close().await;
     }
     stop(emulator).await;
 }
 
 /// An application that opens its pool when it is first needed.
 struct App {
-    cell: OnceCell<Subject>,
+    cell: OnceCell<AdapterFixture>,
     /// For the adapter without a pool.
     room: Semaphore,
 }
 
-async fn serve(app: Arc<App>, first: Arc<Mutex<Option<Subject>>>) -> Result<Duration, String> {
+async fn serve(
+    app: Arc<App>,
+    first: Arc<Mutex<Option<AdapterFixture>>>,
+) -> Result<Duration, String> {
     let started = Instant::now();
     let open = || async {
-        let mut subject = first.lock().await.take().ok_or("it did not open")?;
-        subject
+        let mut fixture = first.lock().await.take().ok_or("it did not open")?;
+        fixture
             .open_sized(POOL)
             .await
             .map_err(|error| error.to_string())?;
-        Ok::<_, String>(subject)
+        Ok::<_, String>(fixture)
     };
     let _room = app.room.acquire().await.expect("never closed");
-    let subject = app.cell.get_or_try_init(open).await?;
-    drop(operation(subject.opened()).await?);
+    let fixture = app.cell.get_or_try_init(open).await?;
+    drop(operation(fixture.opened()).await?);
     Ok(started.elapsed())
 }
 
@@ -92,16 +95,16 @@ async fn all_pools_of_a_process_start_with_one_request() {
     let requests = Requests::default();
     let entra = Entra::new(requests.credential(&emulator));
     let pools = [ALL, ALL, ALL].concat();
-    let subjects = pools
+    let fixtures = pools
         .into_iter()
-        .map(|adapter| Subject::with(&emulator, adapter, entra.clone(), requests.clone()))
+        .map(|adapter| AdapterFixture::with(&emulator, adapter, entra.clone(), requests.clone()))
         .collect();
-    let subjects = each(subjects, async |mut subject: Subject| {
-        subject.open().await.expect(subject.name);
-        subject
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
+        fixture.open().await.expect(fixture.name);
+        fixture
     })
     .await;
-    assert_eq!(requests.count(), 1, "for {} pools", subjects.len());
-    super::close_all(subjects).await;
+    assert_eq!(requests.count(), 1, "for {} pools", fixtures.len());
+    super::close_all(fixtures).await;
     stop(emulator).await;
 }

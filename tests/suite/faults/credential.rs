@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use entra_pg_core::{Entra, ErrorKind};
 use entra_pg_tests::{
-    rows::Row,
-    subject::{Requests, Subject},
+    adapter_fixture::{AdapterFixture, Requests},
+    scenarios::FaultScenario,
 };
 use rstest::rstest;
 use tokio::time::Instant;
 
 use super::{RESERVE, close_all, each, healed, open_all, opened, operate_until, start, stop, took};
-use crate::{adapters::ALL, world::shared};
+use crate::{adapters::ALL, fixtures::shared};
 
 const LIFETIME: Duration = Duration::from_secs(28);
 /// The deadline of a connect, and the least that a hanging credential costs.
@@ -88,34 +88,41 @@ const MOST: u64 = 25;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_faulty_credential_is_reported_at_a_start_and_not_asked_in_a_loop(#[case] mood: Mood) {
     let emulator = shared();
-    let subjects = ALL.map(|adapter| {
+    let fixtures = ALL.map(|adapter| {
         let asked = Requests::default();
         let moody = Moody {
             credential: Requests::default().credential(emulator),
             mood: Arc::new(Mutex::new(mood)),
             asked: asked.clone(),
         };
-        Subject::with(emulator, adapter, Entra::new(Arc::new(moody)), asked).within(DEADLINE)
+        AdapterFixture::with(emulator, adapter, Entra::new(Arc::new(moody)), asked).within(DEADLINE)
     });
-    each(subjects.into(), move |mut subject: Subject| async move {
-        let (name, started) = (subject.name, Instant::now());
-        let error = subject.open().await.expect_err(name);
-        assert_eq!(error.kind(), mood.kind(), "{name}: {error}");
-        assert!(error.to_string().contains(mood.told()), "{name}: {error}");
-        assert!(
-            started.elapsed() < Duration::from_secs(45),
-            "{name}: {:?}",
-            started.elapsed()
-        );
-        let requests = subject.requests_since();
-        assert!(
-            (1..=MOST).contains(&requests),
-            "{name}: {requests} requests"
-        );
-        subject.tally.longest = started.elapsed();
-        subject.record(Row::BadCredential, &format!("{mood:?} at a start"), "");
-        subject
-    })
+    each(
+        fixtures.into(),
+        move |mut fixture: AdapterFixture| async move {
+            let (name, started) = (fixture.name, Instant::now());
+            let error = fixture.open().await.expect_err(name);
+            assert_eq!(error.kind(), mood.kind(), "{name}: {error}");
+            assert!(error.to_string().contains(mood.told()), "{name}: {error}");
+            assert!(
+                started.elapsed() < Duration::from_secs(45),
+                "{name}: {:?}",
+                started.elapsed()
+            );
+            let requests = fixture.requests_since();
+            assert!(
+                (1..=MOST).contains(&requests),
+                "{name}: {requests} requests"
+            );
+            fixture.stats.longest = started.elapsed();
+            fixture.record(
+                FaultScenario::BadCredential,
+                &format!("{mood:?} at a start"),
+                "",
+            );
+            fixture
+        },
+    )
     .await;
 }
 
@@ -130,39 +137,39 @@ async fn a_faulty_credential_harms_nobody_while_a_token_lives(#[case] mood: Mood
         .iter()
         .map(|_| Arc::new(Mutex::new(Mood::Good)))
         .collect();
-    let subjects = ALL.iter().zip(&moods).map(|(adapter, mood)| {
+    let fixtures = ALL.iter().zip(&moods).map(|(adapter, mood)| {
         let asked = Requests::default();
         let moody = Moody {
             credential: Requests::default().credential(&emulator),
             mood: Arc::clone(mood),
             asked: asked.clone(),
         };
-        Subject::with(&emulator, *adapter, Entra::new(Arc::new(moody)), asked)
+        AdapterFixture::with(&emulator, *adapter, Entra::new(Arc::new(moody)), asked)
     });
-    let subjects = opened(subjects.collect()).await;
+    let fixtures = opened(fixtures.collect()).await;
     for each in &moods {
         *each.lock().expect("no panic under this lock") = mood;
     }
-    let subjects = each(subjects, move |mut subject: Subject| async move {
-        let end = subject.expiry() - RESERVE;
-        operate_until(&mut subject, end).await;
-        let (name, requests) = (subject.name, subject.requests_since());
-        subject.assert_flawless();
+    let fixtures = each(fixtures, move |mut fixture: AdapterFixture| async move {
+        let end = fixture.expiry() - RESERVE;
+        operate_until(&mut fixture, end).await;
+        let (name, requests) = (fixture.name, fixture.requests_since());
+        fixture.assert_flawless();
         assert!(
             (1..=MOST).contains(&requests),
             "{name}: {requests} requests"
         );
-        let error = subject.status().last_error.map(|error| error.to_string());
+        let error = fixture.status().last_error.map(|error| error.to_string());
         // One that hangs has not failed yet: it is given 75 s.
         let reported = error
             .as_ref()
             .is_some_and(|error| error.contains(mood.told()));
         assert!(reported || mood == Mood::Hangs, "{name}: {error:?}");
-        subject.record(Row::BadCredential, &format!("{mood:?}"), "");
-        subject
+        fixture.record(FaultScenario::BadCredential, &format!("{mood:?}"), "");
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }
 
@@ -170,25 +177,25 @@ async fn a_faulty_credential_harms_nobody_while_a_token_lives(#[case] mood: Mood
 async fn the_same_token_again_makes_no_hot_loop_and_the_next_one_is_taken_up() {
     let emulator = start(LIFETIME).await;
     emulator.control().repeat_tokens(true);
-    let subjects = open_all(&emulator, &ALL).await;
-    let subjects = each(subjects, async |mut subject: Subject| {
-        let end = subject.expiry() - RESERVE;
-        operate_until(&mut subject, end).await;
-        subject.assert_flawless();
-        let (name, requests) = (subject.name, subject.requests_since());
+    let fixtures = open_all(&emulator, &ALL).await;
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
+        let end = fixture.expiry() - RESERVE;
+        operate_until(&mut fixture, end).await;
+        fixture.assert_flawless();
+        let (name, requests) = (fixture.name, fixture.requests_since());
         // A quarter of what remains between two of them.
         assert!((1..=8).contains(&requests), "{name}: {requests} requests");
-        subject.record(Row::BadCredential, "repeats", "");
-        subject
+        fixture.record(FaultScenario::BadCredential, "repeats", "");
+        fixture
     })
     .await;
     emulator.control().repeat_tokens(false);
-    let subjects = each(subjects, async |mut subject: Subject| {
-        let generation = |s: &Subject| s.tokens().cached().map(|token| token.generation());
-        let before = generation(&subject);
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
+        let generation = |s: &AdapterFixture| s.tokens().cached().map(|token| token.generation());
+        let before = generation(&fixture);
         let started = Instant::now();
-        healed(&mut subject).await;
-        while generation(&subject) == before {
+        healed(&mut fixture).await;
+        while generation(&fixture) == before {
             assert!(
                 started.elapsed() < Duration::from_secs(60),
                 "{}",
@@ -196,10 +203,10 @@ async fn the_same_token_again_makes_no_hot_loop_and_the_next_one_is_taken_up() {
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        healed(&mut subject).await;
-        subject
+        healed(&mut fixture).await;
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }

@@ -2,17 +2,17 @@ use std::time::Duration;
 
 use entra_pg_emulator::Fault;
 use entra_pg_tests::{
-    relay::{Relay, Way},
-    rows::{Row, on_a_hiding_pool},
-    subject::{Named, Subject},
+    adapter_fixture::AdapterFixture,
+    relay::{Relay, RelayMode},
+    scenarios::{FaultScenario, pool_hides_cause},
 };
 use rstest::rstest;
 
 use super::{close_all, each, opened, start, stop};
-use crate::adapters::ALL;
+use crate::adapters::{ALL, NamedAdapter};
 
-fn hiding() -> impl Iterator<Item = Named> {
-    ALL.into_iter().filter(|(name, _)| on_a_hiding_pool(name))
+fn hiding() -> impl Iterator<Item = NamedAdapter> {
+    ALL.into_iter().filter(|adapter| pool_hides_cause(*adapter))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +41,11 @@ async fn a_pool_whose_connects_all_fail_lets_its_user_know_why(#[case] cause: Ca
     let lifetime = if cause == Cause::NoToken { 6 } else { 3_600 };
     let emulator = start(Duration::from_secs(lifetime)).await;
     let control = emulator.control();
-    let server = Way::To(([127, 0, 0, 1], emulator.port()).into());
+    let server = RelayMode::Forward(([127, 0, 0, 1], emulator.port()).into());
     let relay = Relay::start(server).await;
-    let subjects =
-        hiding().map(|adapter| Subject::new(&emulator, adapter).through(&emulator, relay.port()));
-    let subjects = opened(subjects.collect()).await;
+    let fixtures = hiding()
+        .map(|adapter| AdapterFixture::new(&emulator, adapter).through(&emulator, relay.port()));
+    let fixtures = opened(fixtures.collect()).await;
     match cause {
         Cause::NoToken => control.set_fault(Some(Fault::ServiceUnavailable)),
         Cause::LoginRefused => {
@@ -55,24 +55,24 @@ async fn a_pool_whose_connects_all_fail_lets_its_user_know_why(#[case] cause: Ca
                 .await
                 .expect("the role loses its login");
         }
-        Cause::ServerHangsUp => relay.set(Way::HangUp),
+        Cause::ServerHangsUp => relay.set(RelayMode::HangUp),
     }
-    let subjects = each(subjects, move |mut subject: Subject| async move {
-        let name = subject.name;
+    let fixtures = each(fixtures, move |mut fixture: AdapterFixture| async move {
+        let name = fixture.name;
         if cause == Cause::NoToken {
-            tokio::time::sleep_until(subject.expiry() + Duration::from_millis(500)).await;
+            tokio::time::sleep_until(fixture.expiry() + Duration::from_millis(500)).await;
         }
-        let error = subject.operate().await.expect_err(name);
+        let error = fixture.operate().await.expect_err(name);
         for part in cause.told() {
             assert!(
                 error.contains(part),
                 "{name}: {part:?} is missing in {error}"
             );
         }
-        subject.record(Row::EveryConnectFails, &format!("{cause:?}"), "");
-        subject
+        fixture.record(FaultScenario::EveryConnectFails, &format!("{cause:?}"), "");
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }

@@ -4,7 +4,7 @@ use std::{
 };
 
 use entra_pg_emulator::{CredentialSource, Emulator};
-use entra_pg_tests::{record::Measured, rows::Row, subject::Named};
+use entra_pg_tests::{adapters::NamedAdapter, record::Measured, scenarios::FaultScenario};
 use futures::future::join_all;
 use nix::{
     sys::signal::{Signal, kill},
@@ -41,7 +41,7 @@ async fn a_process_that_was_frozen_past_expiry_opens_connections_at_once() {
     stop(emulator).await;
 }
 
-async fn freeze(emulator: &Emulator, (name, _): Named) {
+async fn freeze(emulator: &Emulator, NamedAdapter { name, .. }: NamedAdapter) {
     let (mut worker, mut lines) = spawn(emulator, name);
     let mut last = next(&mut lines, name).await;
     while last.error.is_some()
@@ -118,7 +118,7 @@ fn judge(name: &str, thawed: u64, before: u64, seen: &[Operation]) {
         took("the moment:", moment)
     };
     Measured {
-        row: Row::Freeze,
+        row: FaultScenario::Freeze,
         adapter: name.to_owned(),
         case: "frozen".to_owned(),
         operations: seen.len() as u64,

@@ -3,11 +3,7 @@
 use std::{process::Stdio, time::Duration};
 
 use entra_pg_emulator::{CredentialSource, Emulator};
-use entra_pg_tests::{
-    record::Measured,
-    rows::Row,
-    subject::{Named, Subject},
-};
+use entra_pg_tests::{adapter_fixture::AdapterFixture, record::Measured, scenarios::FaultScenario};
 use futures::future::join_all;
 use tokio::{
     process::Command,
@@ -17,8 +13,8 @@ use tokio::{
 
 use super::{BETWEEN_OPERATIONS, fetches_per_connection};
 use crate::{
-    adapters::ALL,
-    world::{connections, eventually, shared},
+    adapters::{ALL, NamedAdapter},
+    fixtures::{connections, eventually, shared},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +24,7 @@ async fn pools_that_are_dropped_or_closed_under_load_leave_nothing_behind() {
 }
 
 /// In a process of its own, whose descriptors are its own, as is its directory for temporary files.
-async fn leaks(emulator: &Emulator, (name, _): Named) {
+async fn leaks(emulator: &Emulator, NamedAdapter { name, .. }: NamedAdapter) {
     let files = tempfile::tempdir().expect("a directory");
     let application = name.replace(' ', "-") + "-leaks";
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-pg-worker"));
@@ -71,7 +67,7 @@ async fn leaks(emulator: &Emulator, (name, _): Named) {
 
 fn record(name: &str, case: &str, token_requests: u64, started: Instant, note: &str) {
     Measured {
-        row: Row::Lifecycle,
+        row: FaultScenario::Lifecycle,
         adapter: name.to_owned(),
         case: case.to_owned(),
         operations: 1,
@@ -96,13 +92,13 @@ fn emulator(lifetime: Duration) -> (Runtime, Emulator) {
 #[test]
 fn a_runtime_that_ends_while_refreshing_strands_no_other() {
     let (own, emulator) = emulator(Duration::from_secs(24));
-    let open = |adapter: Named| {
-        let mut subject = Subject::new(&emulator, adapter);
+    let open = |adapter: NamedAdapter| {
+        let mut fixture = AdapterFixture::new(&emulator, adapter);
         let runtime = Runtime::new().expect("a runtime");
-        runtime.block_on(subject.open()).expect(subject.name);
-        (subject, runtime)
+        runtime.block_on(fixture.open()).expect(fixture.name);
+        (fixture, runtime)
     };
-    let mut subjects: Vec<_> = std::thread::scope(|scope| {
+    let mut fixtures: Vec<_> = std::thread::scope(|scope| {
         let opening = ALL.map(|adapter| scope.spawn(move || open(adapter)));
         opening
             .map(|thread| thread.join().expect("no panic"))
@@ -110,34 +106,34 @@ fn a_runtime_that_ends_while_refreshing_strands_no_other() {
     });
     emulator.control().set_latency(Duration::from_secs(3_600));
     own.block_on(async {
-        for (subject, runtime) in &subjects {
+        for (fixture, runtime) in &fixtures {
             eventually("a refresh is under way", async || {
                 let _guard = runtime.enter();
-                subject.tokens().cached();
-                subject.status().refreshing
+                fixture.tokens().cached();
+                fixture.status().refreshing
             })
             .await;
         }
     });
-    for (subject, runtime) in &mut subjects {
-        subject.drop_unclosed();
+    for (fixture, runtime) in &mut fixtures {
+        fixture.drop_unclosed();
         let ended = std::mem::replace(runtime, Runtime::new().expect("a runtime"));
         ended.shutdown_timeout(Duration::from_secs(30));
     }
     emulator.control().set_latency(Duration::ZERO);
-    for (mut subject, runtime) in subjects {
-        let (name, started) = (subject.name, Instant::now());
+    for (mut fixture, runtime) in fixtures {
+        let (name, started) = (fixture.name, Instant::now());
         runtime.block_on(async {
-            let opened = timeout(Duration::from_secs(60), subject.open()).await;
+            let opened = timeout(Duration::from_secs(60), fixture.open()).await;
             opened.expect("no hang").expect(name);
-            subject.operate().await.expect(name);
-            subject.operate().await.expect(name);
+            fixture.operate().await.expect(name);
+            fixture.operate().await.expect(name);
         });
-        let requests = subject.requests_since();
+        let requests = fixture.requests_since();
         // The first, the lost one, and at most one for it.
         assert!((2..=3).contains(&requests), "{name}: {requests} requests");
         record(name, "runtime ends", requests, started, "");
-        runtime.block_on(subject.close());
+        runtime.block_on(fixture.close());
     }
     own.block_on(emulator.stop()).expect("stops");
 }
@@ -155,7 +151,7 @@ fn two_runtimes_share_a_cache_and_one_outlives_the_other() {
     own.block_on(emulator.stop()).expect("stops");
 }
 
-fn share(emulator: &Emulator, adapter: Named, lifetime: Duration) {
+fn share(emulator: &Emulator, adapter: NamedAdapter, lifetime: Duration) {
     let runtime = || {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -164,14 +160,14 @@ fn share(emulator: &Emulator, adapter: Named, lifetime: Duration) {
             .expect("a runtime")
     };
     let (first, second) = (runtime(), runtime());
-    let mut one = Subject::new(emulator, adapter);
-    let mut two = Subject::with(emulator, adapter, one.entra.clone(), one.requests.clone());
+    let mut one = AdapterFixture::new(emulator, adapter);
+    let mut two = AdapterFixture::with(emulator, adapter, one.entra.clone(), one.requests.clone());
     first.block_on(one.open()).expect(one.name);
     second.block_on(two.open()).expect(two.name);
     let started = Instant::now();
-    let work = async |subject: &mut Subject, until: Duration| {
+    let work = async |fixture: &mut AdapterFixture, until: Duration| {
         while started.elapsed() < until {
-            let _ = subject.operate().await;
+            let _ = fixture.operate().await;
             sleep(BETWEEN_OPERATIONS).await;
         }
     };
@@ -188,6 +184,6 @@ fn share(emulator: &Emulator, adapter: Named, lifetime: Duration) {
     let (name, requests) = (two.name, two.requests_since());
     // About one in half a lifetime, and one more if one was lost with its runtime.
     assert!((3..=9).contains(&requests), "{name}: {requests} requests");
-    two.record(Row::Lifecycle, "two runtimes", "");
+    two.record(FaultScenario::Lifecycle, "two runtimes", "");
     second.block_on(two.close());
 }

@@ -1,4 +1,4 @@
-//! The fault table, row by row (`entra_pg_tests::rows`), each against every adapter that it applies to. Every test asserts
+//! The fault table, row by row (`entra_pg_tests::scenarios`), each against every adapter that it applies to. Every test asserts
 //! how many operations failed, how many token requests were made, and a bound; then it records what it measured, of which
 //! `just faults` prints a table.
 //!
@@ -21,7 +21,7 @@ mod stall;
 use std::{sync::Arc, time::Duration};
 
 use entra_pg_emulator::Emulator;
-use entra_pg_tests::subject::{Named, Subject};
+use entra_pg_tests::{adapter_fixture::AdapterFixture, adapters::NamedAdapter};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
@@ -40,65 +40,68 @@ async fn stop(emulator: Arc<Emulator>) {
 }
 
 /// Does the same with each, at the same time, each in a task of its own.
-async fn each<F>(subjects: Vec<Subject>, work: impl Fn(Subject) -> F) -> Vec<Subject>
+async fn each<F>(
+    fixtures: Vec<AdapterFixture>,
+    work: impl Fn(AdapterFixture) -> F,
+) -> Vec<AdapterFixture>
 where
-    F: Future<Output = Subject> + Send + 'static,
+    F: Future<Output = AdapterFixture> + Send + 'static,
 {
-    let tasks = subjects
+    let tasks = fixtures
         .into_iter()
-        .map(|subject| tokio::spawn(work(subject)));
+        .map(|fixture| tokio::spawn(work(fixture)));
     let ended = join_all(tasks).await;
     ended
         .into_iter()
-        .map(|subject| {
-            subject.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        .map(|fixture| {
+            fixture.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
         })
         .collect()
 }
 
 /// Each adapter with an identity of its own, opened.
-async fn open_all(emulator: &Emulator, adapters: &[Named]) -> Vec<Subject> {
-    let subjects = adapters
+async fn open_all(emulator: &Emulator, adapters: &[NamedAdapter]) -> Vec<AdapterFixture> {
+    let fixtures = adapters
         .iter()
-        .map(|adapter| Subject::new(emulator, *adapter))
+        .map(|adapter| AdapterFixture::new(emulator, *adapter))
         .collect();
-    opened(subjects).await
+    opened(fixtures).await
 }
 
-async fn opened(subjects: Vec<Subject>) -> Vec<Subject> {
-    each(subjects, async |mut subject: Subject| {
-        let opened = subject.open().await;
-        opened.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+async fn opened(fixtures: Vec<AdapterFixture>) -> Vec<AdapterFixture> {
+    each(fixtures, async |mut fixture: AdapterFixture| {
+        let opened = fixture.open().await;
+        opened.unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
         // The connection that was opened goes with this, so that whatever comes next needs another.
-        subject.operate().await.expect(subject.name);
-        subject.begin();
-        subject
+        fixture.operate().await.expect(fixture.name);
+        fixture.begin();
+        fixture
     })
     .await
 }
 
 /// One operation after another.
-async fn operate_until(subject: &mut Subject, end: Instant) {
+async fn operate_until(fixture: &mut AdapterFixture, end: Instant) {
     while Instant::now() < end {
-        // The tally has what came of it.
-        let _ = subject.operate().await;
+        // The statistics have the result.
+        let _ = fixture.operate().await;
         sleep(BETWEEN_OPERATIONS).await;
     }
 }
 
-async fn close_all(subjects: Vec<Subject>) {
-    each(subjects, async |mut subject: Subject| {
-        subject.close().await;
-        subject
+async fn close_all(fixtures: Vec<AdapterFixture>) {
+    each(fixtures, async |mut fixture: AdapterFixture| {
+        fixture.close().await;
+        fixture
     })
     .await;
 }
 
 /// Operates until it works again; says how long that took. The limit is for a test that would hang.
-async fn healed(subject: &mut Subject) -> Duration {
+async fn healed(fixture: &mut AdapterFixture) -> Duration {
     let started = Instant::now();
-    while let Err(error) = subject.operate().await {
-        let name = subject.name;
+    while let Err(error) = fixture.operate().await {
+        let name = fixture.name;
         assert!(
             started.elapsed() < Duration::from_secs(90),
             "{name} does not heal: {error}"
@@ -109,8 +112,7 @@ async fn healed(subject: &mut Subject) -> Duration {
 }
 
 fn fetches_per_connection(name: &str) -> bool {
-    let mut adapters = crate::adapters::PER_CONNECTION.iter();
-    adapters.any(|(other, _)| *other == name)
+    crate::adapters::named(name).per_connection
 }
 
 /// Whether it is the server that refused the token. PostgreSQL names the method, which is the emulator's.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use entra_pg_emulator::Fault;
-use entra_pg_tests::{rows::Row, subject::Subject};
+use entra_pg_tests::{adapter_fixture::AdapterFixture, scenarios::FaultScenario};
 use rstest::rstest;
 
 use super::{RESERVE, close_all, each, open_all, operate_until, start, stop};
@@ -37,26 +37,26 @@ async fn an_outage_harms_nobody_while_the_token_lives(
     #[case] retry_after: Duration,
 ) {
     let emulator = start(LIFETIME).await;
-    let subjects = open_all(&emulator, &ALL).await;
+    let fixtures = open_all(&emulator, &ALL).await;
     emulator.control().set_fault(Some(fault));
     let most = match fault {
         // Within the time that a single request is given.
         Fault::Hang => 1,
         _ => most_attempts(RESERVE, retry_after),
     };
-    let subjects = each(subjects, move |mut subject: Subject| async move {
-        let end = subject.expiry() - RESERVE;
-        operate_until(&mut subject, end).await;
-        let (name, requests) = (subject.name, subject.requests_since());
-        subject.assert_flawless();
+    let fixtures = each(fixtures, move |mut fixture: AdapterFixture| async move {
+        let end = fixture.expiry() - RESERVE;
+        operate_until(&mut fixture, end).await;
+        let (name, requests) = (fixture.name, fixture.requests_since());
+        fixture.assert_flawless();
         assert!(
             (1..=most).contains(&requests),
             "{name}: {requests} requests, at most {most} were expected"
         );
-        subject.record(Row::Outage, &fault.to_string(), "");
-        subject
+        fixture.record(FaultScenario::Outage, &fault.to_string(), "");
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }

@@ -8,14 +8,14 @@ use std::{
 };
 
 use entra_pg_emulator::Fault;
-use entra_pg_tests::{rows::Row, subject::Subject};
+use entra_pg_tests::{adapter_fixture::AdapterFixture, scenarios::FaultScenario};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{close_all, each, fetches_per_connection, is_refusal, open_all, start, stop, took};
-use crate::{adapters::ALL, world::eventually};
+use crate::{adapters::ALL, fixtures::eventually};
 
 const LIFETIME: Duration = Duration::from_secs(12);
 /// The longest step of the backoff, beside which only a connect is to be waited for.
@@ -25,18 +25,18 @@ const LONGEST_STEP: Duration = Duration::from_secs(10);
 async fn an_outage_past_expiry_fails_fast_with_its_cause_and_ends_with_the_first_request_after_it()
 {
     let emulator = start(LIFETIME).await;
-    let subjects = open_all(&emulator, &ALL).await;
+    let fixtures = open_all(&emulator, &ALL).await;
     emulator
         .control()
         .set_fault(Some(Fault::ServiceUnavailable));
-    let requests: Vec<_> = subjects
+    let requests: Vec<_> = fixtures
         .iter()
         .map(|s| (s.name, s.requests.clone()))
         .collect();
     let (down, (lift, lifted)) = (Arc::new(AtomicUsize::new(0)), watch::channel(None));
     let noted = Arc::clone(&down);
-    let working = tokio::spawn(each(subjects, move |subject| {
-        suffer(subject, Arc::clone(&noted), lifted.clone())
+    let working = tokio::spawn(each(fixtures, move |fixture| {
+        suffer(fixture, Arc::clone(&noted), lifted.clone())
     }));
     eventually("every adapter has felt the outage", async || {
         working.is_finished() || down.load(SeqCst) == ALL.len()
@@ -57,29 +57,29 @@ type End = (Instant, HashMap<&'static str, u64>);
 
 /// Operates until the outage has been felt and is over.
 async fn suffer(
-    mut subject: Subject,
+    mut fixture: AdapterFixture,
     down: Arc<AtomicUsize>,
     mut lifted: watch::Receiver<Option<End>>,
-) -> Subject {
-    let name = subject.name;
-    sleep_until(subject.expiry() + Duration::from_secs(1)).await;
-    subject.begin();
-    let error = subject.operate().await.expect_err(name);
+) -> AdapterFixture {
+    let name = fixture.name;
+    sleep_until(fixture.expiry() + Duration::from_secs(1)).await;
+    fixture.begin();
+    let error = fixture.operate().await.expect_err(name);
     let told = if fetches_per_connection(name) {
         error.contains("503")
     } else {
         // sqlx has only the server's word for it; the cache knows more.
-        let last = subject.status().last_error.map(|error| error.to_string());
+        let last = fixture.status().last_error.map(|error| error.to_string());
         is_refusal(&error) && last.is_some_and(|last| last.contains("503"))
     };
     assert!(told, "{name}: the cause is not told: {error}");
     down.fetch_add(1, SeqCst);
     // It goes on asking, as an application does, until the outage ends and the next operation is well.
-    while subject.operate().await.is_err() {
+    while fixture.operate().await.is_err() {
         sleep(Duration::from_millis(100)).await;
     }
     // Now, since the new token will be refreshed in its turn while others are still ill.
-    let (well, requests) = (Instant::now(), subject.requests.count());
+    let (well, requests) = (Instant::now(), fixture.requests.count());
     let end = lifted.wait_for(Option::is_some).await;
     let (since, before) = end.expect("the test goes on").clone().expect("checked");
     let recovered = well.saturating_duration_since(since);
@@ -92,13 +92,13 @@ async fn suffer(
     // bb8 tries until its own time is up, which is 20 s here.
     let limit = if name.contains("bb8") { 25 } else { 20 };
     assert!(
-        subject.tally.longest < Duration::from_secs(limit),
-        "{subject:?}"
+        fixture.stats.longest < Duration::from_secs(limit),
+        "{fixture:?}"
     );
-    subject.record(
-        Row::OutagePastExpiry,
+    fixture.record(
+        FaultScenario::OutagePastExpiry,
         "past expiry",
         took("well again after", recovered),
     );
-    subject
+    fixture
 }

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use entra_pg_emulator::Emulator;
 use entra_pg_tests::{
-    relay::{Relay, Way},
-    rows::Row,
-    subject::{Subject, operation},
+    adapter_fixture::{AdapterFixture, operation},
+    relay::{Relay, RelayMode},
+    scenarios::FaultScenario,
 };
 use futures::future::join_all;
 
@@ -14,31 +14,31 @@ use crate::adapters::ALL;
 const LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// Several connections of each, so that there is something to end.
-async fn fill(subjects: &[Subject]) {
-    for subject in subjects {
-        let held = join_all((0..3).map(|_| operation(subject.opened()))).await;
-        assert!(held.iter().all(Result::is_ok), "{}", subject.name);
+async fn fill(fixtures: &[AdapterFixture]) {
+    for fixture in fixtures {
+        let held = join_all((0..3).map(|_| operation(fixture.opened()))).await;
+        assert!(held.iter().all(Result::is_ok), "{}", fixture.name);
     }
 }
 
-async fn all_heal(subjects: Vec<Subject>, case: &'static str) -> Vec<Subject> {
-    each(subjects, move |mut subject: Subject| async move {
-        let wait = healed(&mut subject).await;
-        let failed = subject.tally.errors.len();
+async fn all_heal(fixtures: Vec<AdapterFixture>, case: &'static str) -> Vec<AdapterFixture> {
+    each(fixtures, move |mut fixture: AdapterFixture| async move {
+        let wait = healed(&mut fixture).await;
+        let failed = fixture.stats.errors.len();
         for _ in 0..3 {
-            let _ = subject.operate().await;
+            let _ = fixture.operate().await;
         }
-        let name = subject.name;
+        let name = fixture.name;
         assert_eq!(
-            subject.tally.errors.len(),
+            fixture.stats.errors.len(),
             failed,
-            "{name} does not stay well: {subject:?}"
+            "{name} does not stay well: {fixture:?}"
         );
         // A connection that died in the pool costs its user one operation, at most each one that there was.
-        assert!(failed <= 8, "{subject:?}");
-        assert_eq!(subject.requests_since(), 0, "{name}");
-        subject.record(Row::ServerGone, case, took(case, wait));
-        subject
+        assert!(failed <= 8, "{fixture:?}");
+        assert_eq!(fixture.requests_since(), 0, "{name}");
+        fixture.record(FaultScenario::ServerGone, case, took(case, wait));
+        fixture
     })
     .await
 }
@@ -47,17 +47,17 @@ async fn all_heal(subjects: Vec<Subject>, case: &'static str) -> Vec<Subject> {
 async fn pools_heal_after_a_restart_and_after_losing_all_connections() {
     let emulator = start(LIFETIME).await;
     let control = emulator.control();
-    let subjects = open_all(&emulator, &ALL).await;
-    fill(&subjects).await;
+    let fixtures = open_all(&emulator, &ALL).await;
+    fill(&fixtures).await;
     control.restart_postgres().await.expect("restarts");
-    let mut subjects = all_heal(subjects, "restart").await;
-    fill(&subjects).await;
-    for subject in &mut subjects {
-        subject.begin();
+    let mut fixtures = all_heal(fixtures, "restart").await;
+    fill(&fixtures).await;
+    for fixture in &mut fixtures {
+        fixture.begin();
     }
     control.terminate_connections().await.expect("drops");
-    let subjects = all_heal(subjects, "all ended").await;
-    close_all(subjects).await;
+    let fixtures = all_heal(fixtures, "all ended").await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }
 
@@ -66,24 +66,24 @@ async fn pools_heal_after_a_restart_and_after_losing_all_connections() {
 async fn pools_heal_after_a_failover_to_another_address() {
     let emulator = start(LIFETIME).await;
     let (first, second) = addresses(&emulator).await;
-    let relay = Relay::start(Way::To(first)).await;
-    let subjects =
-        ALL.map(|adapter| Subject::new(&emulator, adapter).through(&emulator, relay.port()));
-    let subjects = opened(subjects.into()).await;
-    fill(&subjects).await;
-    relay.set(Way::Closed);
+    let relay = Relay::start(RelayMode::Forward(first)).await;
+    let fixtures =
+        ALL.map(|adapter| AdapterFixture::new(&emulator, adapter).through(&emulator, relay.port()));
+    let fixtures = opened(fixtures.into()).await;
+    fill(&fixtures).await;
+    relay.set(RelayMode::Close);
     relay.cut();
-    let subjects = each(subjects, async |mut subject: Subject| {
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
         // While nobody is there, it fails, and says so in time.
-        let error = subject.operate().await.expect_err(subject.name);
+        let error = fixture.operate().await.expect_err(fixture.name);
         assert!(!error.is_empty());
-        subject.begin();
-        subject
+        fixture.begin();
+        fixture
     })
     .await;
-    relay.set(Way::To(second));
-    let subjects = all_heal(subjects, "failover").await;
-    close_all(subjects).await;
+    relay.set(RelayMode::Forward(second));
+    let fixtures = all_heal(fixtures, "failover").await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }
 

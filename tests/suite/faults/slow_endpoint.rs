@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use entra_pg_tests::{rows::Row, subject::Subject};
+use entra_pg_tests::{adapter_fixture::AdapterFixture, scenarios::FaultScenario};
 use tokio::time::{Instant, sleep};
 
 use super::{BETWEEN_OPERATIONS, close_all, each, open_all, start, stop, took};
@@ -15,47 +15,47 @@ const LAST_MOMENTS: Duration = Duration::from_secs(8);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_endpoint_keeps_nobody_waiting_while_the_token_lives() {
     let emulator = start(LIFETIME).await;
-    let subjects = open_all(&emulator, &ALL).await;
-    let subjects = each(subjects, async |mut subject: Subject| {
+    let fixtures = open_all(&emulator, &ALL).await;
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
         for _ in 0..3 {
-            let _ = subject.operate().await;
+            let _ = fixture.operate().await;
         }
-        subject
+        fixture
     })
     .await;
     emulator.control().set_latency(LATENCY);
-    let subjects = each(subjects, async |mut subject: Subject| {
-        subject.assert_flawless();
-        let before = subject.tally.longest;
-        subject.begin();
-        let (end, mut meanwhile) = (subject.expiry() - LAST_MOMENTS, 0);
+    let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
+        fixture.assert_flawless();
+        let before = fixture.stats.longest;
+        fixture.begin();
+        let (end, mut meanwhile) = (fixture.expiry() - LAST_MOMENTS, 0);
         while Instant::now() < end {
-            let refreshing = || subject.status().refreshing;
+            let refreshing = || fixture.status().refreshing;
             let already = refreshing();
-            let requests = subject.requests.count();
-            let _ = subject.operate().await;
-            let same_request = subject.requests.count() == requests;
-            if already && same_request && subject.status().refreshing {
+            let requests = fixture.requests.count();
+            let _ = fixture.operate().await;
+            let same_request = fixture.requests.count() == requests;
+            if already && same_request && fixture.status().refreshing {
                 meanwhile += 1;
             }
             sleep(BETWEEN_OPERATIONS).await;
         }
-        let name = subject.name;
-        subject.assert_flawless();
-        assert_eq!(subject.requests_since(), 1, "{name}: one refresh");
+        let name = fixture.name;
+        fixture.assert_flawless();
+        assert_eq!(fixture.requests_since(), 1, "{name}: one refresh");
         assert!(
             meanwhile > 0,
             "{name}: every operation waited for the refresh"
         );
-        assert!(subject.tally.longest < LATENCY, "{subject:?}");
+        assert!(fixture.stats.longest < LATENCY, "{fixture:?}");
         let note = format!(
             "{meanwhile} of them during the request; {}",
             took("longest before", before)
         );
-        subject.record(Row::SlowEndpoint, "slow", note);
-        subject
+        fixture.record(FaultScenario::SlowEndpoint, "slow", note);
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     stop(emulator).await;
 }

@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use entra_pg_core::ErrorKind;
 use entra_pg_tests::{
-    relay::{Relay, Way},
-    rows::Row,
-    subject::Subject,
+    adapter_fixture::AdapterFixture,
+    relay::{Relay, RelayMode},
+    scenarios::FaultScenario,
 };
 use rstest::rstest;
 use tokio::time::Instant;
 
 use super::{close_all, each, fetches_per_connection, healed, opened, start, stop};
-use crate::{adapters::ALL, world::shared};
+use crate::{adapters::ALL, fixtures::shared};
 
 /// For one connect. bb8 tries again until its own 20 s are over; sqlx and SeaORM have limits of their own, of up to 30 s, and look
 /// for the cause afterwards, for 5 s.
@@ -35,10 +35,10 @@ impl Stall {
     }
 
     /// Where connections lead; a stalled login is the emulator's part.
-    fn way(self, server: Way) -> Way {
+    fn mode(self, server: RelayMode) -> RelayMode {
         match self {
-            Self::AfterAccept => Way::Silence,
-            Self::InTheHandshake => Way::SilenceAfterTls,
+            Self::AfterAccept => RelayMode::Silent,
+            Self::InTheHandshake => RelayMode::SilentAfterTls,
             Self::InAuthentication => server,
         }
     }
@@ -51,83 +51,85 @@ impl Stall {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stalls_is_given_up_in_time_and_wedges_no_pool(#[case] stall: Stall) {
     let emulator = start(Duration::from_secs(3_600)).await;
-    let server = Way::To(([127, 0, 0, 1], emulator.port()).into());
+    let server = RelayMode::Forward(([127, 0, 0, 1], emulator.port()).into());
     let relay = Relay::start(server).await;
-    let subjects = ALL.map(|adapter| {
-        Subject::new(&emulator, adapter)
+    let fixtures = ALL.map(|adapter| {
+        AdapterFixture::new(&emulator, adapter)
             .through(&emulator, relay.port())
             .within(DEADLINE)
     });
-    let subjects = opened(subjects.into()).await;
-    relay.set(stall.way(server));
+    let fixtures = opened(fixtures.into()).await;
+    relay.set(stall.mode(server));
     if stall == Stall::InAuthentication {
         emulator
             .control()
             .set_login_latency(Duration::from_secs(3_600));
     }
-    let subjects = each(subjects, move |mut subject: Subject| async move {
-        let (name, started) = (subject.name, Instant::now());
-        let error = subject.operate().await.expect_err(name);
+    let fixtures = each(fixtures, move |mut fixture: AdapterFixture| async move {
+        let (name, started) = (fixture.name, Instant::now());
+        let error = fixture.operate().await.expect_err(name);
         assert!(started.elapsed() < LIMIT, "{name}: {:?}", started.elapsed());
         // sqlx does not tell how far it came.
         let told = error.contains(stall.phase()) || !fetches_per_connection(name);
         assert!(told, "{name}: {error}");
-        assert_eq!(subject.requests_since(), 0, "{name}");
-        subject
+        assert_eq!(fixture.requests_since(), 0, "{name}");
+        fixture
     })
     .await;
     relay.set(server);
     emulator.control().set_login_latency(Duration::ZERO);
-    let subjects = each(subjects, move |mut subject: Subject| async move {
-        let given_up = subject.tally.longest;
-        healed(&mut subject).await;
-        subject.tally.longest = given_up;
-        subject.record(Row::Stall, &format!("{stall:?}"), "");
-        subject
+    let fixtures = each(fixtures, move |mut fixture: AdapterFixture| async move {
+        let given_up = fixture.stats.longest;
+        healed(&mut fixture).await;
+        fixture.stats.longest = given_up;
+        fixture.record(FaultScenario::Stall, &format!("{stall:?}"), "");
+        fixture
     })
     .await;
-    close_all(subjects).await;
+    close_all(fixtures).await;
     drop(relay);
     stop(emulator).await;
 }
 
 #[rstest]
-#[case(Way::Silence)]
-#[case(Way::SilenceAfterTls)]
+#[case(RelayMode::Silent)]
+#[case(RelayMode::SilentAfterTls)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stalls_at_a_start_gives_the_same_error_in_every_adapter(#[case] way: Way) {
-    let relay = Relay::start(way).await;
+async fn a_server_that_stalls_at_a_start_gives_the_same_error_in_every_adapter(
+    #[case] mode: RelayMode,
+) {
+    let relay = Relay::start(mode).await;
     let emulator = shared();
-    let subjects = ALL.map(|adapter| {
-        Subject::new(emulator, adapter)
+    let fixtures = ALL.map(|adapter| {
+        AdapterFixture::new(emulator, adapter)
             .through(emulator, relay.port())
             .within(DEADLINE)
     });
-    each(subjects.into(), async |mut subject: Subject| {
-        let (name, started) = (subject.name, Instant::now());
-        let error = subject.open().await.expect_err(name);
+    each(fixtures.into(), async |mut fixture: AdapterFixture| {
+        let (name, started) = (fixture.name, Instant::now());
+        let error = fixture.open().await.expect_err(name);
         assert_eq!(error.kind(), ErrorKind::ConnectTimeout, "{name}: {error}");
         assert!(started.elapsed() < LIMIT, "{name}: {:?}", started.elapsed());
-        subject
+        fixture
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs_up_is_not_called_an_impostor() {
-    let relay = Relay::start(Way::HangUp).await;
+    let relay = Relay::start(RelayMode::HangUp).await;
     let emulator = shared();
-    let subjects = ALL.map(|adapter| {
-        Subject::new(emulator, adapter)
+    let fixtures = ALL.map(|adapter| {
+        AdapterFixture::new(emulator, adapter)
             .through(emulator, relay.port())
             .within(DEADLINE)
     });
-    each(subjects.into(), async |mut subject: Subject| {
-        let name = subject.name;
-        let error = subject.open().await.expect_err(name);
+    each(fixtures.into(), async |mut fixture: AdapterFixture| {
+        let name = fixture.name;
+        let error = fixture.open().await.expect_err(name);
         assert_eq!(error.kind(), ErrorKind::Connect, "{name}: {error}");
         assert!(error.is_transient(), "{name}: {error}");
-        subject
+        fixture
     })
     .await;
 }

@@ -16,7 +16,7 @@ use super::{
     proxy_to,
     raw::{Raw, text},
 };
-use crate::world::{eventually, scratch, unique};
+use crate::fixtures::{eventually, scratch, unique};
 
 /// For a test that would hang.
 const LIMIT: Duration = Duration::from_secs(120);

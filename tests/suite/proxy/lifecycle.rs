@@ -6,7 +6,7 @@ use entra_pg_core::ErrorKind;
 use entra_pg_proxy::{Address, Proxy};
 
 use super::{proxy_to, raw::Raw};
-use crate::world::{connections, entra, eventually, shared, target, unique};
+use crate::fixtures::{connections, entra, eventually, shared, target, unique};
 
 fn directory(proxy: &Proxy) -> PathBuf {
     match proxy.address() {

@@ -10,7 +10,7 @@ mod strangers;
 use entra_pg_emulator::Emulator;
 use entra_pg_proxy::{Proxy, ProxyBuilder, entra_pg_core::Target};
 
-use crate::world::{entra, short_lived, target, unique};
+use crate::fixtures::{entra, short_lived, target, unique};
 
 /// A proxy to the emulator; other processes of this user may connect.
 fn proxy_to(emulator: &Emulator) -> ProxyBuilder {

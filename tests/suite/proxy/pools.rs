@@ -13,7 +13,7 @@ use entra_pg_sqlx::{
 };
 use tokio::{net::TcpListener, runtime::Handle};
 
-use crate::world::{connections, entra, eventually, shared, target, unique, url};
+use crate::fixtures::{connections, entra, eventually, shared, target, unique, url};
 
 fn per_connection() -> EntraOptions {
     EntraOptions::new().strategy(Strategy::PerConnection)
@@ -165,9 +165,12 @@ async fn a_listener_hears_what_another_session_says() {
         .execute(&pool)
         .await
         .expect("notified");
-    let heard = tokio::time::timeout(Duration::from_secs(60), listener.recv()).await;
+    let received = tokio::time::timeout(Duration::from_secs(60), listener.recv()).await;
     assert_eq!(
-        heard.expect("in time").expect("a notification").payload(),
+        received
+            .expect("in time")
+            .expect("a notification")
+            .payload(),
         "tea"
     );
     drop(listener);

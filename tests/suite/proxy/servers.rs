@@ -1,4 +1,4 @@
-//! Servers that misbehave, refuse or stall: who hears the token, and what the client is told.
+//! Servers that misbehave, refuse or stall: which of them receive the token, and what the client sees.
 
 use std::{
     sync::{
@@ -33,7 +33,7 @@ type Script = Vec<Vec<u8>>;
 struct Server {
     port: u16,
     connections: Arc<AtomicUsize>,
-    heard: Arc<Mutex<Vec<u8>>>,
+    captured: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Server {
@@ -42,17 +42,17 @@ impl Server {
         let server = Self {
             port: listener.local_addr().expect("an address").port(),
             connections: Arc::default(),
-            heard: Arc::default(),
+            captured: Arc::default(),
         };
-        let (connections, heard) = (server.connections.clone(), server.heard.clone());
+        let (connections, captured) = (server.connections.clone(), server.captured.clone());
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let answers = script(connections.fetch_add(1, Ordering::SeqCst));
-                let heard = heard.clone();
+                let captured = captured.clone();
                 tokio::spawn(async move {
                     let (mut answers, mut buffer) = (answers.into_iter(), [0; 16 * 1024]);
                     while let Ok(length @ 1..) = client.read(&mut buffer).await {
-                        heard
+                        captured
                             .lock()
                             .expect("no panic")
                             .extend_from_slice(&buffer[..length]);
@@ -85,9 +85,9 @@ impl Server {
     }
 
     fn tokens(&self) -> usize {
-        let heard = self.heard.lock().expect("no panic");
+        let captured = self.captured.lock().expect("no panic");
         // Header and claims of a token each begin so.
-        text(&heard).matches("eyJ").count() / 2
+        text(&captured).matches("eyJ").count() / 2
     }
 }
 
@@ -137,7 +137,7 @@ async fn a_real_server_with_a_scram_role_hears_no_token() {
         control.execute(sql).await.expect("an answer");
     }
     let proxy = proxy_to(&emulator).bind_private().expect("listens");
-    crate::world::eventually("the new rules are in force", || async {
+    crate::fixtures::eventually("the new rules are in force", || async {
         let told = Raw::begin(proxy.address(), "app").await.message().await;
         told.is_some_and(|(_, body)| text(&body).contains("SCRAM"))
     })
@@ -304,11 +304,11 @@ async fn a_clients_newer_protocol_and_its_negotiation_pass() {
     for expected in [b'v', b'R', b'Z'] {
         assert_eq!(raw.message().await.map(|(tag, _)| tag), Some(expected));
     }
-    let heard = server.heard.lock().expect("no panic").clone();
+    let captured = server.captured.lock().expect("no panic").clone();
     assert_eq!(
-        heard[4..8],
+        captured[4..8],
         [0, 3, 0, 2],
-        "the server hears the client's version"
+        "the server receives the client's version"
     );
 }
 

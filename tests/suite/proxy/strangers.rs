@@ -10,7 +10,7 @@ use super::{
     proxy_for, proxy_to,
     raw::{Raw, startup, text},
 };
-use crate::world::{eventually, shared, target};
+use crate::fixtures::{eventually, shared, target};
 
 async fn nobody_is_left(proxy: &Proxy) {
     eventually("no client is left", || async {
@@ -146,7 +146,7 @@ async fn a_failed_token_reaches_psql_with_cause_and_hint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_role_in_the_url_the_clients_own_name_counts() {
     let emulator = shared();
-    let url = crate::world::url(emulator, "unnamed").replace("app@", "");
+    let url = crate::fixtures::url(emulator, "unnamed").replace("app@", "");
     let bare = entra_pg_core::Target::parse(&url).expect("a URL");
     assert_eq!(bare.user(), None);
     let proxy = super::builder(emulator, bare)

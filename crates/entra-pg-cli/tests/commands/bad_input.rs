@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::world::{bare, command, outcome, run, shared};
+use crate::fixtures::{bare, command, outcome, run, shared};
 
 #[rstest]
 #[case::password(&["whoami", "postgres://app:hunter2@localhost/x"], 3, "the URL holds a password")]

@@ -7,8 +7,8 @@ use rstest::rstest;
 use tokio::process::Command;
 
 use crate::{
+    fixtures::{self, PERSON, bare, outcome, shared, signed_in},
     servers,
-    world::{self, PERSON, bare, outcome, shared, signed_in},
 };
 
 /// What the doctor must have found.
@@ -62,7 +62,7 @@ async fn examine(what: &str, mut command: Command, expected: &Diagnosis) {
 }
 
 fn doctor(emulator: &Emulator, url: &str) -> Command {
-    world::command(emulator, &["doctor", url])
+    fixtures::command(emulator, &["doctor", url])
 }
 
 const RETRY: Fault = Fault::TooManyRequests {
@@ -184,7 +184,7 @@ async fn tokens_that_the_server_does_not_take() {
             found("login", 6, "refused the login", "does not exist"),
         ),
     ] {
-        let az = world::az(&token);
+        let az = fixtures::az(&token);
         let command = signed_in(shared(), &az, &["doctor"]);
         examine(what, command, &expected).await;
     }
@@ -200,7 +200,7 @@ async fn a_server_of_another_cloud() {
     let expected = found("login", 6, "refused the login", "with --scope");
     examine("cloud", doctor(&emulator, &emulator.url()), &expected).await;
     let scope = "https://ossrdbms-aad.database.usgovcloudapi.net";
-    let cured = world::run(&emulator, &["doctor", "--scope", scope]).await;
+    let cured = fixtures::run(&emulator, &["doctor", "--scope", scope]).await;
     assert_eq!(cured.status, 0, "{}", cured.stdout);
     emulator.stop().await.expect("stops");
 }
@@ -213,7 +213,7 @@ async fn a_group_that_one_is_no_member_of() {
         .start()
         .await
         .expect("starts");
-    let az = world::az(&emulator.control().mint(TokenSpec::new(PERSON)));
+    let az = fixtures::az(&emulator.control().mint(TokenSpec::new(PERSON)));
     let url = emulator.url_for("developers");
     let command = signed_in(&emulator, &az, &["doctor", &url]);
     let expected = found(

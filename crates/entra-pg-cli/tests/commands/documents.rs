@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::world::{bare, outcome};
+use crate::fixtures::{bare, outcome};
 
 #[rstest]
 #[case("bash")]

@@ -8,7 +8,7 @@ use nix::{
 };
 use tokio::io::AsyncReadExt;
 
-use crate::world::{command, outcome, run, shared};
+use crate::fixtures::{command, outcome, run, shared};
 
 #[tokio::test]
 async fn a_program_is_logged_in_by_its_environment_and_by_its_url() {

@@ -10,7 +10,7 @@ use nix::{
 use tempfile::TempDir;
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
-use crate::world::{PATIENCE, PERSON, az, bare, outcome, run, shared, signed_in, write};
+use crate::fixtures::{PATIENCE, PERSON, az, bare, outcome, run, shared, signed_in, write};
 
 fn object_id(name: &str, kind: IdentityKind) -> String {
     Identity::new(name, kind).object_id().to_owned()
@@ -60,7 +60,7 @@ async fn a_tool_that_hangs_ends_with_us() {
 #[tokio::test]
 async fn a_token_needs_no_server() {
     let with = run(shared(), &["token", "--json"]).await;
-    let mut command = crate::world::command(shared(), &["token", "--json"]);
+    let mut command = crate::fixtures::command(shared(), &["token", "--json"]);
     command.env_remove("DATABASE_URL").env_remove("PGHOST");
     let without = outcome(command).await;
     assert_eq!(without.status, 0, "{}", without.stderr);

@@ -13,7 +13,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::world::{command, outcome, shared};
+use crate::fixtures::{command, outcome, shared};
 
 /// A temporary directory of its own, which must be empty in the end.
 fn place() -> TempDir {
@@ -111,7 +111,7 @@ async fn started(emulator: &Emulator, place: &TempDir, arguments: &[&str]) -> (C
     (child, line.expect("a line"))
 }
 
-async fn psql(url: &str, sql: &str) -> crate::world::Outcome {
+async fn psql(url: &str, sql: &str) -> crate::fixtures::Outcome {
     let mut psql = Command::new("psql");
     psql.args([url, "-XAtc", sql])
         .env_remove("PGPASSWORD")

@@ -10,8 +10,8 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::io::AsyncReadExt;
 
 use crate::{
+    fixtures::{command, outcome, run, shared},
     servers::says,
-    world::{command, outcome, run, shared},
 };
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! No secret is ever said, whatever is logged.
 
-use crate::world::{az, command, outcome, shared, signed_in};
+use crate::fixtures::{az, command, outcome, shared, signed_in};
 use entra_pg_emulator::{CredentialSource, TokenSpec};
 
 /// Every JSON Web Token begins with the base64 of `{"`.

@@ -14,7 +14,7 @@ use nix::{
 };
 use tokio::process::{Child, Command};
 
-use crate::world::{command, shared};
+use crate::fixtures::{command, shared};
 
 /// Runs it with a terminal for its output; everything that came out, and the exit status.
 async fn on_a_terminal(mut command: Command) -> (String, Option<i32>) {
@@ -74,7 +74,7 @@ async fn the_doctor_is_live_on_a_terminal_and_plain_elsewhere() {
         "{shown}"
     );
     slow.stop().await.expect("stops");
-    let plain = crate::world::run(shared(), &["doctor"]).await;
+    let plain = crate::fixtures::run(shared(), &["doctor"]).await;
     assert_eq!(plain.status, 0, "{}", plain.stdout);
     assert!(!plain.stdout.contains('\u{1b}'), "{}", plain.stdout);
     assert_eq!(plain.stdout.matches('✓').count(), 8, "{}", plain.stdout);

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use entra_pg_emulator::{Control, Fault};
-use entra_pg_tests::relay::{Relay, Way};
+use entra_pg_tests::relay::{Relay, RelayMode};
 use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
@@ -97,7 +97,7 @@ pub(crate) async fn strike(
     time: Duration,
     control: &Control,
     relay: &Relay,
-    server: Way,
+    server: RelayMode,
     expiries: impl Fn() -> Vec<(&'static str, Instant)>,
 ) -> Result<Incident, String> {
     let (begin, mut expire) = (Instant::now(), Vec::new());
@@ -133,7 +133,11 @@ pub(crate) async fn strike(
         Kind::ConnectionsEnded => control.terminate_connections().await.map_err(failed)?,
         Kind::NetworkDown | Kind::NetworkSilent => {
             let silent = kind == Kind::NetworkSilent;
-            relay.set(if silent { Way::Silence } else { Way::Closed });
+            relay.set(if silent {
+                RelayMode::Silent
+            } else {
+                RelayMode::Close
+            });
             if !silent {
                 relay.cut();
             }

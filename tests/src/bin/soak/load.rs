@@ -9,9 +9,9 @@ use entra_pg_core::Scope;
 use entra_pg_core::{Entra, Target};
 use entra_pg_emulator::Emulator;
 use entra_pg_tests::{
-    adapters::{Opened, PER_CONNECTION},
-    subject::{Named, Requests, operation, retire},
-    world::url,
+    adapter_fixture::{Requests, operation, retire},
+    adapters::{NamedAdapter, TestPool, named},
+    fixtures::url,
 };
 use fastrand::Rng;
 use tokio::{
@@ -31,7 +31,7 @@ pub(crate) struct Player {
     pub(crate) name: &'static str,
     pub(crate) requests: Requests,
     entra: Entra,
-    opened: Arc<dyn Opened>,
+    opened: Arc<dyn TestPool>,
     score: Arc<Mutex<Score>>,
 }
 
@@ -48,7 +48,7 @@ impl Player {
     pub(crate) async fn open(
         emulator: &Emulator,
         port: u16,
-        (name, adapter): Named,
+        NamedAdapter { name, adapter, .. }: NamedAdapter,
     ) -> Result<Self, String> {
         let requests = Requests::default();
         let entra = Entra::new(requests.credential(emulator));
@@ -114,7 +114,7 @@ fn lock(score: &Mutex<Score>) -> MutexGuard<'_, Score> {
 
 struct Worker {
     name: &'static str,
-    opened: Arc<dyn Opened>,
+    opened: Arc<dyn TestPool>,
     score: Arc<Mutex<Score>>,
     random: Rng,
 }
@@ -147,7 +147,7 @@ impl Worker {
         if let Some(error) = error {
             score.failures.push(Failure {
                 adapter: self.name,
-                rotates: PER_CONNECTION.iter().all(|(name, _)| *name != self.name),
+                rotates: !named(self.name).per_connection,
                 began,
                 ended,
                 error: error.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use entra_pg_emulator::Emulator;
 use entra_pg_tests::{
     adapters::ALL,
-    relay::{Relay, Way},
+    relay::{Relay, RelayMode},
 };
 use fastrand::Rng;
 use futures::future::join_all;
@@ -55,7 +55,7 @@ pub(crate) async fn run(time: Duration, seed: u64) -> Result<End, String> {
 }
 
 async fn soak(emulator: &Emulator, time: Duration, seed: u64) -> Result<End, String> {
-    let server = Way::To(([127, 0, 0, 1], emulator.port()).into());
+    let server = RelayMode::Forward(([127, 0, 0, 1], emulator.port()).into());
     let relay = Relay::start(server).await;
     let opening = ALL.map(|adapter| Player::open(emulator, relay.port(), adapter));
     let players = join_all(opening)
@@ -163,7 +163,7 @@ fn conclude(lines: &[Line], incidents: &[Incident], begin: Instant, seed: u64) -
 struct Course<'a> {
     emulator: &'a Emulator,
     relay: &'a Relay,
-    server: Way,
+    server: RelayMode,
     players: &'a [Player],
     random: Rng,
     incidents: Vec<Incident>,

@@ -1,6 +1,6 @@
-//! One adapter under test: its own identity, whose token requests are counted, and a tally of what was done with it.
+//! One adapter under test: its own identity, whose token requests are counted, and the statistics of its operations.
 //!
-//! An operation is what an application does: take a connection, ask something. Here it is always a physical connection that
+//! An operation is what an application does: acquire a connection, run a query. Here it is always a physical connection that
 //! has just been opened, because that is when a token is needed.
 
 use std::{
@@ -22,13 +22,11 @@ use entra_pg_emulator::Emulator;
 use tokio::time::Instant;
 
 use crate::{
-    adapters::{Adapter, Held, Opened, POOL_SIZE},
+    adapters::{Adapter, NamedAdapter, POOL_SIZE, TestConnection, TestPool},
+    fixtures::{credential_over, http, unique, url},
     record::Measured,
-    rows::Row,
-    world::{credential_over, http, unique, url},
+    scenarios::FaultScenario,
 };
-
-pub type Named = (&'static str, &'static dyn Adapter);
 
 /// Counts the requests that one identity sends to the token endpoint.
 #[derive(Clone, Debug, Default)]
@@ -69,34 +67,34 @@ impl HttpClient for Counting {
 
 /// What was done so far.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct Stats {
     pub operations: u64,
     pub errors: Vec<String>,
     pub longest: Duration,
 }
 
 /// An adapter under test.
-pub struct Subject {
+pub struct AdapterFixture {
     pub name: &'static str,
     pub entra: Entra,
     pub requests: Requests,
-    pub tally: Tally,
+    pub stats: Stats,
     adapter: &'static dyn Adapter,
     url: String,
     target: Target,
-    opened: Option<Box<dyn Opened>>,
+    opened: Option<Box<dyn TestPool>>,
     requests_before: u64,
 }
 
-impl fmt::Debug for Subject {
+impl fmt::Debug for AdapterFixture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.name, self.tally)
+        write!(f, "{} {:?}", self.name, self.stats)
     }
 }
 
-impl Subject {
+impl AdapterFixture {
     /// With the real credential and the default settings. Nothing is opened yet.
-    pub fn new(emulator: &Emulator, adapter: Named) -> Self {
+    pub fn new(emulator: &Emulator, adapter: NamedAdapter) -> Self {
         let requests = Requests::default();
         let entra = Entra::new(requests.credential(emulator));
         Self::with(emulator, adapter, entra, requests)
@@ -105,7 +103,7 @@ impl Subject {
     /// With an identity of the test's own making, and whatever counts its requests.
     pub fn with(
         emulator: &Emulator,
-        (name, adapter): Named,
+        NamedAdapter { name, adapter, .. }: NamedAdapter,
         entra: Entra,
         requests: Requests,
     ) -> Self {
@@ -114,7 +112,7 @@ impl Subject {
             name,
             entra,
             requests,
-            tally: Tally::default(),
+            stats: Stats::default(),
             adapter,
             target: Target::parse(&url).expect("the emulator's URL"),
             url,
@@ -126,7 +124,7 @@ impl Subject {
     /// With settings of its own, and the real credential.
     pub fn built(
         emulator: &Emulator,
-        adapter: Named,
+        adapter: NamedAdapter,
         build: impl FnOnce(Builder) -> Builder,
     ) -> Self {
         let requests = Requests::default();
@@ -168,7 +166,7 @@ impl Subject {
         Ok(())
     }
 
-    pub fn opened(&self) -> &dyn Opened {
+    pub fn opened(&self) -> &dyn TestPool {
         self.opened.as_deref().expect("it was opened")
     }
 
@@ -197,16 +195,16 @@ impl Subject {
     }
 
     fn count(&mut self, started: Instant, result: Result<(), &String>) {
-        self.tally.operations += 1;
-        self.tally.longest = self.tally.longest.max(started.elapsed());
+        self.stats.operations += 1;
+        self.stats.longest = self.stats.longest.max(started.elapsed());
         if let Err(error) = result {
-            self.tally.errors.push(error.clone());
+            self.stats.errors.push(error.clone());
         }
     }
 
     /// The fault begins: what is counted and measured from here on belongs to it.
     pub fn begin(&mut self) {
-        self.tally = Tally::default();
+        self.stats = Stats::default();
         self.requests_before = self.requests.count();
     }
 
@@ -231,19 +229,19 @@ impl Subject {
 
     /// No operation failed.
     pub fn assert_flawless(&self) {
-        assert!(self.tally.errors.is_empty(), "{self:?}");
-        assert!(self.tally.operations > 0, "{}: nothing was done", self.name);
+        assert!(self.stats.errors.is_empty(), "{self:?}");
+        assert!(self.stats.operations > 0, "{}: nothing was done", self.name);
     }
 
-    pub fn record(&self, row: Row, case: &str, note: impl Into<String>) {
+    pub fn record(&self, row: FaultScenario, case: &str, note: impl Into<String>) {
         Measured {
             row,
             adapter: self.name.to_owned(),
             case: case.to_owned(),
-            operations: self.tally.operations,
-            failed: self.tally.errors.len() as u64,
+            operations: self.stats.operations,
+            failed: self.stats.errors.len() as u64,
             token_requests: self.requests_since(),
-            longest: self.tally.longest,
+            longest: self.stats.longest,
             note: note.into(),
         }
         .record();
@@ -251,17 +249,17 @@ impl Subject {
 }
 
 /// Takes a connection and asks something.
-pub async fn operation(opened: &dyn Opened) -> Result<Box<dyn Held>, String> {
-    let mut held = opened.hold().await?;
-    held.ask("SELECT 1::text").await?;
+pub async fn operation(opened: &dyn TestPool) -> Result<Box<dyn TestConnection>, String> {
+    let mut held = opened.acquire().await?;
+    held.query("SELECT 1::text").await?;
     Ok(held)
 }
 
 /// Ends the physical connection, so that the pool has to open another next time. The second question is answered only once
 /// the driver knows: the pool must not be given back a connection that still looks alive.
-pub async fn retire(mut held: Box<dyn Held>) {
+pub async fn retire(mut held: Box<dyn TestConnection>) {
     let _ = held
-        .ask("SELECT pg_terminate_backend(pg_backend_pid())::text")
+        .query("SELECT pg_terminate_backend(pg_backend_pid())::text")
         .await;
-    let _ = held.ask("SELECT 1::text").await;
+    let _ = held.query("SELECT 1::text").await;
 }

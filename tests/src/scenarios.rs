@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::{ALL, PER_CONNECTION};
+use crate::adapters::NamedAdapter;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Row {
+pub enum FaultScenario {
     SlowEndpoint,
     Outage,
     OutagePastExpiry,
@@ -21,7 +21,7 @@ pub enum Row {
     EveryConnectFails,
 }
 
-impl Row {
+impl FaultScenario {
     pub const ALL: [Self; 13] = [
         Self::SlowEndpoint,
         Self::Outage,
@@ -98,18 +98,18 @@ impl Row {
     }
 
     /// Whether the row says something about this adapter.
-    pub fn applies_to(self, adapter: &str) -> bool {
+    pub fn applies_to(self, adapter: NamedAdapter) -> bool {
         match self {
-            Self::RefusedToken => PER_CONNECTION.iter().any(|(name, _)| *name == adapter),
-            Self::EveryConnectFails => on_a_hiding_pool(adapter),
-            _ => ALL.iter().any(|(name, _)| *name == adapter),
+            Self::RefusedToken => adapter.per_connection,
+            Self::EveryConnectFails => pool_hides_cause(adapter),
+            _ => true,
         }
     }
 }
 
-/// Those whose pool keeps the reason of a failed connect to itself.
-pub fn on_a_hiding_pool(adapter: &str) -> bool {
+/// Whether the adapter's pool does not return the cause of a failed connect.
+pub fn pool_hides_cause(adapter: NamedAdapter) -> bool {
     ["bb8", "deadpool"]
         .iter()
-        .any(|pool| adapter.contains(pool))
+        .any(|pool| adapter.name.contains(pool))
 }

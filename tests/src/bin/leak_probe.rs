@@ -1,8 +1,8 @@
-//! Connects with every adapter and says all there is to say: every crate's logs at TRACE, `Debug` of every public type, every
-//! error in full, panics with live values in scope. The suite searches what it says for secrets.
+//! Connects with every adapter and prints everything it can: every crate's logs at TRACE, `Debug` of every public type, every
+//! error in full, panics with live values in scope. The suite searches the output for secrets.
 //!
-//! `CHATTERBOX_SCOPE` asks for tokens of another service, `CHATTERBOX_PATIENCE` is how many seconds its pools wait for a
-//! connection (30), `CHATTERBOX_PLANT` says a token on purpose.
+//! `LEAK_PROBE_SCOPE` asks for tokens of another service, `LEAK_PROBE_TIMEOUT` is how many seconds its pools wait for a
+//! connection (30), `LEAK_PROBE_PLANT` prints a token on purpose.
 
 use std::{error::Error as StdError, fmt::Debug, sync::Arc, time::Duration};
 
@@ -29,15 +29,15 @@ async fn main() -> Result<(), Error> {
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .init();
-    say("Builder", &Builder::from_env());
+    print("Builder", &Builder::from_env());
     let entra = Entra::from_env()?;
-    say("Entra", &entra);
+    print("Entra", &entra);
     match target() {
         Ok(target) => {
-            say("Target", &target);
+            print("Target", &target);
             proxy(&target, &entra);
             let (rotate, per_connection) = (Strategy::Rotate, Strategy::PerConnection);
-            say("Strategy", &per_connection);
+            print("Strategy", &per_connection);
             tokio::join!(
                 core(&target, &entra),
                 sqlx(&target, &entra, rotate),
@@ -50,15 +50,15 @@ async fn main() -> Result<(), Error> {
                 panics(&target),
             );
         }
-        Err(error) => complain("target", &error),
+        Err(error) => print_error("target", &error),
     }
-    say("Status", &entra.status());
+    print("Status", &entra.status());
     println!("done");
     Ok(())
 }
 
-fn patience() -> Duration {
-    let seconds = std::env::var("CHATTERBOX_PATIENCE").ok();
+fn pool_timeout() -> Duration {
+    let seconds = std::env::var("LEAK_PROBE_TIMEOUT").ok();
     Duration::from_secs(seconds.and_then(|text| text.parse().ok()).unwrap_or(30))
 }
 
@@ -68,7 +68,7 @@ fn url() -> String {
 
 fn target() -> Result<Target, Error> {
     let target = Target::parse(&url())?;
-    Ok(match std::env::var("CHATTERBOX_SCOPE") {
+    Ok(match std::env::var("LEAK_PROBE_SCOPE") {
         Ok(scope) => target.with_scope(Scope::new(&scope)?),
         Err(_) => target,
     })
@@ -77,50 +77,50 @@ fn target() -> Result<Target, Error> {
 async fn core(target: &Target, entra: &Entra) {
     let database = match entra.login_provider(target) {
         Ok(database) => database,
-        Err(error) => return complain("database", &error),
+        Err(error) => return print_error("database", &error),
     };
     match database.login().await {
-        Ok(login) => all_of_a_login(login, database.attempt("chatterbox")).await,
-        Err(error) => complain("login", &error),
+        Ok(login) => all_of_a_login(login, database.attempt("leak-probe")).await,
+        Err(error) => print_error("login", &error),
     }
-    say("LoginProvider", &database);
-    say("TokenCache", database.token_cache());
-    say("Scope", target.scope());
-    say("RootCertificates", target.root_certificates());
-    say("RefreshPolicy", &RefreshPolicy::default());
-    say("ManagedIdentity", &ManagedIdentity::default());
+    print("LoginProvider", &database);
+    print("TokenCache", database.token_cache());
+    print("Scope", target.scope());
+    print("RootCertificates", target.root_certificates());
+    print("RefreshPolicy", &RefreshPolicy::default());
+    print("ManagedIdentity", &ManagedIdentity::default());
     for kind in ErrorKind::ALL {
-        say("ErrorKind", kind);
-        say("Phase", &kind.phase());
+        print("ErrorKind", kind);
+        print("Phase", &kind.phase());
     }
 }
 
 async fn all_of_a_login(login: Login, attempt: Attempt) {
-    say("Login", &login);
-    say("Token", login.token());
-    say("Claims", &login.token().claims());
+    print("Login", &login);
+    print("Token", login.token());
+    print("Claims", &login.token().claims());
     // Somebody else's message may quote it.
     let quoted = format!("cannot use {}, sorry", login.token().secret());
-    say("Rejection", &Rejection::Other);
+    print("Rejection", &Rejection::Other);
     let failure = Failure::refused("28P01", &quoted).with_driver_error(std::io::Error::other("no"));
-    say("Failure", &failure);
-    say("Attempt", &attempt);
-    say("Step", &attempt.step());
-    complain("Error", &failure.into_error("app", &attempt));
+    print("Failure", &failure);
+    print("Attempt", &attempt);
+    print("Step", &attempt.step());
+    print_error("Error", &failure.into_error("app", &attempt));
     let opened = OpenError::from(Error::new(ErrorKind::Connect, &quoted));
-    say("OpenError", &opened);
-    complain(
+    print("OpenError", &opened);
+    print_error(
         "Error",
         &Error::new(ErrorKind::Connect, &quoted).with_hint(&quoted),
     );
-    if std::env::var_os("CHATTERBOX_PLANT").is_some() {
+    if std::env::var_os("LEAK_PROBE_PLANT").is_some() {
         println!("planted: {}", login.token().secret());
     }
     let panicked = tokio::spawn(async move {
         let token = login.token().clone();
         assert!(token.secret().is_empty(), "with {login:?} in scope");
     });
-    say("panic", &panicked.await);
+    print("panic", &panicked.await);
 }
 
 /// Holds a secret, and panics.
@@ -144,74 +144,74 @@ async fn panics(target: &Target) {
     let entra = Entra::new(Arc::new(Panicking));
     match entra_pg_tokio_postgres::connect(target, &entra).await {
         Ok(_) => println!("a panicking credential connects"),
-        Err(error) => complain("panicking credential", &error),
+        Err(error) => print_error("panicking credential", &error),
     }
-    say("Status", &entra.status());
+    print("Status", &entra.status());
 }
 
 fn proxy(target: &Target, entra: &Entra) {
     let builder = match entra.login_provider(target) {
         Ok(database) => Proxy::builder(database),
-        Err(error) => return complain("proxy", &error),
+        Err(error) => return print_error("proxy", &error),
     };
-    say("proxy::Builder", &builder);
+    print("proxy::Builder", &builder);
     match builder.bind_private() {
         Ok(proxy) => {
-            say("Proxy", &proxy);
-            say("Address", proxy.address());
+            print("Proxy", &proxy);
+            print("Address", proxy.address());
         }
-        Err(error) => complain("proxy", &error),
+        Err(error) => print_error("proxy", &error),
     }
 }
 
 async fn sqlx(target: &Target, entra: &Entra, strategy: Strategy) {
-    let pool_options = PgPoolOptions::new().acquire_timeout(patience());
+    let pool_options = PgPoolOptions::new().acquire_timeout(pool_timeout());
     let options = EntraOptions::new().strategy(strategy);
-    say("EntraOptions", &options);
+    print("EntraOptions", &options);
     match entra_pg_sqlx::connect_with(pool_options, target, entra, options).await {
         Ok(pool) => {
-            say("PgPool", &pool);
+            print("PgPool", &pool);
             if let Ok(database) = entra.login_provider(target)
                 && let Ok(login) = database.login().await
             {
-                say("Rotation", &entra_pg_sqlx::rotate(&pool, &database, &login));
+                print("Rotation", &entra_pg_sqlx::rotate(&pool, &database, &login));
             }
             pool.close().await;
         }
-        Err(error) => complain("sqlx", &error),
+        Err(error) => print_error("sqlx", &error),
     }
 }
 
 async fn sea_orm(target: &Target, entra: &Entra, strategy: Strategy) {
     let mut options = entra_pg_sea_orm::sea_orm::ConnectOptions::new(url());
-    options.acquire_timeout(patience());
+    options.acquire_timeout(pool_timeout());
     let entra_options = entra_pg_sea_orm::EntraOptions::new()
         .strategy(strategy)
         .target(target.clone());
-    say("sea_orm::EntraOptions", &entra_options);
+    print("sea_orm::EntraOptions", &entra_options);
     match entra_pg_sea_orm::connect_with(options, entra, entra_options).await {
         Ok(db) => {
-            say("DatabaseConnection", &db);
+            print("DatabaseConnection", &db);
             let _ = db.close().await;
         }
-        Err(error) => complain("SeaORM", &error),
+        Err(error) => print_error("SeaORM", &error),
     }
 }
 
 async fn tokio_postgres(target: &Target, entra: &Entra) {
     let connector = match Connector::new(target, entra) {
         Ok(connector) => connector,
-        Err(error) => return complain("connector", &error),
+        Err(error) => return print_error("connector", &error),
     };
     match connector.connect_and_spawn().await {
         Ok(client) => {
-            say("Client", &client.simple_query("SELECT current_user").await);
+            print("Client", &client.simple_query("SELECT current_user").await);
         }
-        Err(error) => complain("tokio-postgres", &error),
+        Err(error) => print_error("tokio-postgres", &error),
     }
-    say("Connector", &connector);
-    say("ConnectorBuilder", &Connector::builder(target, entra));
-    say("last error", &connector.last_error());
+    print("Connector", &connector);
+    print("ConnectorBuilder", &Connector::builder(target, entra));
+    print("last error", &connector.last_error());
 }
 
 async fn tokio_postgres_pools(target: &Target, entra: &Entra) {
@@ -219,49 +219,49 @@ async fn tokio_postgres_pools(target: &Target, entra: &Entra) {
         return println!("no connector");
     };
     let bb8 = entra_pg_tokio_postgres::bb8::Pool::builder()
-        .connection_timeout(patience())
+        .connection_timeout(pool_timeout())
         .retry_connection(false)
         .build_unchecked(connector.clone());
     match bb8.get().await {
-        Ok(_connection) => say("bb8", &bb8),
-        Err(error) => complain("bb8", &error),
+        Ok(_connection) => print("bb8", &bb8),
+        Err(error) => print_error("bb8", &error),
     }
     let pool = entra_pg_tokio_postgres::deadpool::managed::Pool::<Connector>::builder(connector);
     match pool.build() {
         Ok(pool) => match pool.get().await {
-            Ok(_connection) => say("deadpool", &pool),
-            Err(error) => complain("deadpool", &error),
+            Ok(_connection) => print("deadpool", &pool),
+            Err(error) => print_error("deadpool", &error),
         },
-        Err(error) => complain("deadpool", &error),
+        Err(error) => print_error("deadpool", &error),
     }
 }
 
 async fn diesel(target: &Target, entra: &Entra) {
     let manager = match entra_pg_diesel_async::manager(target, entra) {
         Ok(manager) => manager,
-        Err(error) => return complain("manager", &error),
+        Err(error) => return print_error("manager", &error),
     };
-    say("manager", &manager);
+    print("manager", &manager);
     let pool: bb8::Pool<AsyncPgConnection> = bb8::Pool::builder()
-        .connection_timeout(patience())
+        .connection_timeout(pool_timeout())
         .retry_connection(false)
         .build_unchecked(manager);
     match pool.get().await {
-        Ok(_connection) => say("diesel pool", &pool),
-        Err(error) => complain("diesel", &error),
+        Ok(_connection) => print("diesel pool", &pool),
+        Err(error) => print_error("diesel", &error),
     }
     if let Err(error) = entra_pg_diesel_async::connect(target, entra).await {
-        complain("diesel", &error);
+        print_error("diesel", &error);
     }
 }
 
-fn say(what: &str, value: &impl Debug) {
+fn print(what: &str, value: &impl Debug) {
     println!("{what}: {value:?}\n{what}: {value:#?}");
 }
 
-fn complain(what: &str, error: &(dyn StdError + 'static)) {
+fn print_error(what: &str, error: &(dyn StdError + 'static)) {
     println!("{what}: {error}\n{what}: {error:?}\n{what}: {error:#?}");
     if let Some(source) = error.source() {
-        complain(what, source);
+        print_error(what, source);
     }
 }

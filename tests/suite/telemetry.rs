@@ -1,4 +1,4 @@
-//! Subscriber and recorder for one test's thread: what is said to logs and traces, and what is counted.
+//! Captures the events, spans and metrics of one test's thread.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,12 +22,12 @@ use tracing_subscriber::{
 
 /// One event, or one span with all that was recorded in it.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct CapturedEvent {
     pub row: Vec<String>,
     values: BTreeMap<&'static str, String>,
 }
 
-impl Said {
+impl CapturedEvent {
     fn is(&self, name: &str, values: &[(&str, &str)]) -> bool {
         self.row[0] == name && holds(&self.values, values)
     }
@@ -38,7 +38,7 @@ fn holds(all: &BTreeMap<&'static str, String>, some: &[(&str, &str)]) -> bool {
         .all(|(name, value)| all.get(name).is_some_and(|other| other == value))
 }
 
-impl Visit for Said {
+impl Visit for CapturedEvent {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.values.insert(field.name(), format!("{value:?}"));
     }
@@ -63,49 +63,49 @@ fn row(kind: &str, metadata: &Metadata<'_>) -> Option<Vec<String>> {
 }
 
 #[derive(Clone, Default)]
-pub struct Ear(Arc<Mutex<Vec<Said>>>);
+pub struct EventCapture(Arc<Mutex<Vec<CapturedEvent>>>);
 
-impl Ear {
-    pub fn said(&self) -> Vec<Said> {
+impl EventCapture {
+    pub fn captured(&self) -> Vec<CapturedEvent> {
         self.0.lock().expect("no panic").clone()
     }
 
     pub fn has(&self, name: &str, values: &[(&str, &str)]) -> bool {
-        self.said().iter().any(|said| said.is(name, values))
+        self.captured().iter().any(|event| event.is(name, values))
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ear {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EventCapture {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if let Some(row) = row("event", event.metadata()) {
             let values = BTreeMap::new();
-            let mut said = Said { row, values };
-            event.record(&mut said);
-            self.0.lock().expect("no panic").push(said);
+            let mut captured = CapturedEvent { row, values };
+            event.record(&mut captured);
+            self.0.lock().expect("no panic").push(captured);
         }
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(row) = row("span", attributes.metadata()) {
             let values = BTreeMap::new();
-            let mut said = Said { row, values };
-            attributes.record(&mut said);
+            let mut event = CapturedEvent { row, values };
+            attributes.record(&mut event);
             let span = context.span(id).expect("it is new");
-            span.extensions_mut().insert(said);
+            span.extensions_mut().insert(event);
         }
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
         let span = context.span(id).expect("it lives");
-        if let Some(said) = span.extensions_mut().get_mut::<Said>() {
-            record.record(said);
+        if let Some(event) = span.extensions_mut().get_mut::<CapturedEvent>() {
+            record.record(event);
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let span = context.span(&id).expect("it still lives");
-        if let Some(said) = span.extensions_mut().remove::<Said>() {
-            self.0.lock().expect("no panic").push(said);
+        if let Some(event) = span.extensions_mut().remove::<CapturedEvent>() {
+            self.0.lock().expect("no panic").push(event);
         }
     }
 }

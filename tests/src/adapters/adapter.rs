@@ -1,0 +1,85 @@
+//! What an adapter implements to take part in the suites.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use entra_pg_core::{Entra, Error, Target};
+use entra_pg_tokio_postgres::Connector;
+
+/// How many connections a pool may have, unless a test says otherwise.
+pub const POOL_SIZE: u32 = 8;
+
+/// Opens the pool, or the connector, that an adapter gives its users.
+#[async_trait]
+pub trait Adapter: Send + Sync {
+    /// With room for `size` connections.
+    async fn open_sized(
+        &self,
+        url: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn TestPool>, Error>;
+
+    /// With room for [`POOL_SIZE`] connections.
+    async fn open(
+        &self,
+        url: &str,
+        target: Target,
+        entra: &Entra,
+    ) -> Result<Box<dyn TestPool>, Error> {
+        self.open_sized(url, target, entra, POOL_SIZE).await
+    }
+}
+
+#[async_trait]
+pub trait TestPool: Send + Sync {
+    /// A connection for the caller alone; a new physical one if all others are in use.
+    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String>;
+
+    /// Closes it while others may still be using it. Does nothing for a pool that is closed by dropping it.
+    async fn shut(&self) {}
+
+    /// Closes it as the adapter's documentation says to.
+    async fn close(self: Box<Self>) {
+        self.shut().await;
+    }
+}
+
+#[async_trait]
+pub trait TestConnection: Send {
+    /// Returns the first column of the first row, a text.
+    async fn query(&mut self, sql: &str) -> Result<String, String>;
+}
+
+pub(super) fn text(error: impl std::error::Error + 'static) -> String {
+    entra_pg_core::connect::chain(&error)
+}
+
+/// How long a pool lets its user wait: so many seconds, and not less than one for each connection that it may have to open.
+pub(super) fn acquire_timeout(seconds: u32, size: u32) -> Duration {
+    Duration::from_secs(seconds.max(size).into())
+}
+
+/// Replaces a pool's timeout by its cause, as the README of the adapter says to.
+pub(super) fn checked<E>(first: Result<(), E>, connector: &Connector) -> Result<(), Error> {
+    match first {
+        Ok(()) => Ok(()),
+        Err(_) => Err(connector.last_error().expect("the connector knows why")),
+    }
+}
+
+/// A bb8 pool, whose errors only report a timeout, and the connector, which knows the cause.
+pub(super) struct WithCause<P> {
+    pub(super) pool: P,
+    pub(super) connector: Connector,
+}
+
+impl<P> WithCause<P> {
+    pub(super) fn text(&self, error: impl std::error::Error + 'static) -> String {
+        match self.connector.last_error() {
+            Some(cause) => format!("{}: {cause}", text(error)),
+            None => text(error),
+        }
+    }
+}

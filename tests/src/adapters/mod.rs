@@ -1,0 +1,11 @@
+//! The adapters under test, one file for each driver or ORM.
+
+mod adapter;
+mod diesel_async;
+mod list;
+mod sea_orm;
+mod sqlx;
+mod tokio_postgres;
+
+pub use adapter::{Adapter, POOL_SIZE, TestConnection, TestPool};
+pub use list::{ALL, NamedAdapter, named, per_connection};

@@ -1,0 +1,119 @@
+use async_trait::async_trait;
+use entra_pg_core::{Entra, Error, Target};
+use entra_pg_tokio_postgres::{Connector, bb8, deadpool, tokio_postgres};
+
+use super::adapter::{
+    Adapter, TestConnection, TestPool, WithCause, acquire_timeout, checked, text,
+};
+
+/// One connection at a time, without a pool.
+pub struct TokioPostgres;
+
+#[async_trait]
+impl Adapter for TokioPostgres {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        _: u32,
+    ) -> Result<Box<dyn TestPool>, Error> {
+        let connector = Connector::new(target, entra)?;
+        drop(connector.connect_and_spawn().await?);
+        Ok(Box::new(connector))
+    }
+}
+
+#[async_trait]
+impl TestPool for Connector {
+    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String> {
+        Ok(Box::new(self.connect_and_spawn().await.map_err(text)?))
+    }
+}
+
+#[async_trait]
+impl TestConnection for tokio_postgres::Client {
+    async fn query(&mut self, sql: &str) -> Result<String, String> {
+        let row = self.query_one(sql, &[]).await.map_err(text)?;
+        row.try_get(0).map_err(text)
+    }
+}
+
+pub struct TokioPostgresBb8;
+
+#[async_trait]
+impl Adapter for TokioPostgresBb8 {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn TestPool>, Error> {
+        let connector = Connector::new(target, entra)?;
+        let pool = bb8::Pool::builder()
+            .max_size(size)
+            .connection_timeout(acquire_timeout(20, size))
+            .build_unchecked(connector.clone());
+        checked(pool.get().await.map(drop), &connector)?;
+        Ok(Box::new(WithCause { pool, connector }))
+    }
+}
+
+#[async_trait]
+impl TestPool for WithCause<bb8::Pool<Connector>> {
+    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String> {
+        let client = self.pool.get_owned().await;
+        Ok(Box::new(Bb8Client(client.map_err(|e| self.text(e))?)))
+    }
+}
+
+struct Bb8Client(bb8::PooledConnection<'static, Connector>);
+
+#[async_trait]
+impl TestConnection for Bb8Client {
+    async fn query(&mut self, sql: &str) -> Result<String, String> {
+        TestConnection::query(&mut *self.0, sql).await
+    }
+}
+
+pub struct TokioPostgresDeadpool;
+
+#[async_trait]
+impl Adapter for TokioPostgresDeadpool {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn TestPool>, Error> {
+        let connector = Connector::new(target, entra)?;
+        let pool = deadpool::managed::Pool::<Connector>::builder(connector.clone())
+            .max_size(size as usize)
+            .build()
+            .expect("no timeouts are set, so no runtime is needed");
+        checked(pool.get().await.map(drop), &connector)?;
+        Ok(Box::new(pool))
+    }
+}
+
+#[async_trait]
+impl TestPool for deadpool::managed::Pool<Connector> {
+    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String> {
+        Ok(Box::new(DeadpoolClient(self.get().await.map_err(text)?)))
+    }
+
+    async fn shut(&self) {
+        deadpool::managed::Pool::close(self);
+    }
+}
+
+struct DeadpoolClient(deadpool::managed::Object<Connector>);
+
+#[async_trait]
+impl TestConnection for DeadpoolClient {
+    async fn query(&mut self, sql: &str) -> Result<String, String> {
+        TestConnection::query(&mut *self.0, sql).await
+    }
+}
