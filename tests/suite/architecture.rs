@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Each published crate, and the crates of this workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("entra-pg-process", &[]),
     ("entra-pg-rustls", &[]),
     ("entra-pg-core", &["entra-pg-rustls"]),
     ("entra-pg-proxy", &["entra-pg-core", "entra-pg-rustls"]),
@@ -20,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
         "entra-pg-cli",
         &[
             "entra-pg-core",
+            "entra-pg-process",
             "entra-pg-proxy",
             "entra-pg-rustls",
             "entra-pg-tokio-postgres",

@@ -3,11 +3,19 @@
 use std::{
     ffi::{OsStr, OsString},
     path::Path,
+    process::Command,
 };
 
 use clap::Args;
+use entra_pg_process::{WRAPPER_FAILED, exec};
 
-use crate::{failure::Failure, options::Server, program, status};
+use crate::{
+    environment::{CONFLICTING_VARIABLES, Credentials, variables},
+    failure::Failure,
+    options::Server,
+    runtime::block_on,
+    status, trust,
+};
 
 /// Run a program with a fresh token in its environment
 ///
@@ -40,16 +48,32 @@ impl Exec {
         };
         if would_not_verify(&self.command) {
             return Err(Failure::new(
-                status::NOT_STARTED,
+                WRAPPER_FAILED,
                 "Prisma reads sslmode=verify-full as prefer and would send the token to an unverified server \
                  (use entra-pg proxy -- instead of entra-pg exec --)",
             ));
         }
-        let database = self
-            .server
-            .database()
-            .map_err(|error| Failure::from(error).before_the_program())?;
-        program::replace_us(&database, program, arguments)
+        let mut command = Command::new(program);
+        command.args(arguments);
+        self.log_in(&mut command)
+            .map_err(Failure::before_the_program)?;
+        Err(exec(&mut command).into())
+    }
+
+    /// Fetches a token, and puts the login into the program's environment.
+    fn log_in(&self, command: &mut Command) -> Result<(), Failure> {
+        let provider = self.server.login_provider()?;
+        let login = block_on(async { Ok(provider.login().await?) })?;
+        let credentials = Credentials {
+            user: login.user(),
+            password: login.token().secret(),
+        };
+        let roots = trust::file(provider.target().root_certificates());
+        for name in CONFLICTING_VARIABLES {
+            command.env_remove(name);
+        }
+        command.envs(variables(provider.target(), credentials, roots.as_deref()));
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a subcommand fails: an exit status, and a message unless there is nothing to add.
 
 use entra_pg_core::Error;
+use entra_pg_process::WRAPPER_FAILED;
 
 use crate::status;
 
@@ -26,12 +27,18 @@ impl Failure {
         }
     }
 
-    /// The same for a subcommand that passes on the statuses of a program, which are below 125.
+    /// The same as the wrapper's failure: all statuses below 125 are the program's.
     pub(crate) fn before_the_program(self) -> Self {
         Self {
-            status: status::NOT_STARTED,
+            status: WRAPPER_FAILED,
             ..self
         }
+    }
+}
+
+impl From<entra_pg_process::Error> for Failure {
+    fn from(error: entra_pg_process::Error) -> Self {
+        Self::new(error.exit_status(), error.to_string())
     }
 }
 

@@ -3,20 +3,18 @@
 use std::process::Command;
 
 use entra_pg_core::{Error, Login, LoginProvider};
+use entra_pg_process::{Signal, Signals, run};
 use entra_pg_proxy::{Address, Proxy, ProxyBuilder};
-use nix::sys::signal::Signal;
 
 use crate::{
     environment::{CONFLICTING_VARIABLES, Local, SERVER_VARIABLES},
     failure::Failure,
     options::Server,
-    program::not_run,
-    signals::{Signals, killed_by, supervise},
     status,
 };
 
 pub(crate) struct LocalProxy {
-    database: LoginProvider,
+    provider: LoginProvider,
     login: Login,
     proxy: Proxy,
     signals: Signals,
@@ -31,15 +29,15 @@ impl LocalProxy {
         let failed = |error| Failure::from(error).before_the_program();
         // Before anything is made that has to be removed: from here on a signal does not end us.
         let mut signals = Signals::new()?;
-        let database = server.database().map_err(failed)?;
+        let provider = server.login_provider().map_err(failed)?;
         let login = tokio::select! {
-            login = database.login() => login.map_err(failed)?,
-            signal = signals.next() => return Err(Failure::silent(killed_by(signal))),
+            login = provider.login() => login.map_err(failed)?,
+            signal = signals.recv() => return Err(Failure::silent(signal.exit_status())),
         };
-        let database = database.with_user(login.user());
-        let proxy = listen(Proxy::builder(database.clone())).map_err(failed)?;
+        let provider = provider.with_user(login.user());
+        let proxy = listen(Proxy::builder(provider.clone())).map_err(failed)?;
         Ok(Self {
-            database,
+            provider,
             login,
             proxy,
             signals,
@@ -48,7 +46,7 @@ impl LocalProxy {
 
     pub(crate) fn local(&self) -> Local<'_> {
         Local {
-            target: self.database.target(),
+            target: self.provider.target(),
             user: self.login.user(),
         }
     }
@@ -67,22 +65,18 @@ impl LocalProxy {
 
     /// Runs the program. The proxy ends with it.
     pub(crate) async fn run(mut self, command: Command) -> Result<u8, Failure> {
-        let program = command.get_program().to_owned();
-        let result = match tokio::process::Command::from(command).spawn() {
-            Ok(child) => supervise(child, &mut self.signals).await,
-            Err(error) => Err(not_run(&program, &error)),
-        };
+        let result = run(command, &mut self.signals).await;
         self.proxy.close().await;
-        result
+        Ok(result?)
     }
 
     /// Serves until a signal ends us; Ctrl-C is the usual one.
     pub(crate) async fn serve(mut self) -> u8 {
-        let signal = self.signals.next().await;
+        let signal = self.signals.recv().await;
         self.proxy.close().await;
         match signal {
-            Signal::SIGINT => status::OK,
-            signal => killed_by(signal),
+            Signal::Interrupt => status::OK,
+            signal => signal.exit_status(),
         }
     }
 }

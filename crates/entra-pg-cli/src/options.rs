@@ -72,7 +72,7 @@ impl Server {
         named.then(|| self.target()).transpose()
     }
 
-    pub(crate) fn database(&self) -> Result<LoginProvider, Error> {
+    pub(crate) fn login_provider(&self) -> Result<LoginProvider, Error> {
         let target = self.target()?;
         self.identity.entra()?.login_provider(target)
     }

@@ -7,6 +7,7 @@ use std::{
 
 use clap::{ArgAction, Args};
 use entra_pg_core::Target;
+use entra_pg_process::{NOT_FOUND, WRAPPER_FAILED};
 use entra_pg_proxy::ProxyBuilder;
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     local_proxy::LocalProxy,
     options::{Identity, Server},
     runtime::block_on,
-    status, trust,
+    trust,
 };
 
 /// Run psql, logged in with a fresh token for each connection
@@ -55,7 +56,7 @@ impl Psql {
     pub(crate) fn run(mut self) -> Result<u8, Failure> {
         if self.arguments.iter().any(|word| selects_server(word)) {
             return Err(Failure::new(
-                status::NOT_STARTED,
+                WRAPPER_FAILED,
                 "the host, the port and the role belong in the URL \
                  (write entra-pg psql postgres://ROLE@HOST:PORT/DATABASE)",
             ));
@@ -100,9 +101,9 @@ fn verify_other_servers(command: &mut Command, target: &Target) {
 }
 
 fn explain(failure: Failure) -> Failure {
-    if failure.status == status::NOT_FOUND {
+    if failure.status == NOT_FOUND {
         return Failure::new(
-            status::NOT_FOUND,
+            NOT_FOUND,
             "psql is not on the PATH (install it; Debian: postgresql-client)",
         );
     }

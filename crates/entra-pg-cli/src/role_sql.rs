@@ -129,7 +129,7 @@ mod tests {
         claims
     }
 
-    fn asked() -> RoleSql {
+    fn command() -> RoleSql {
         RoleSql {
             server: Server::default(),
             name: None,
@@ -143,9 +143,9 @@ mod tests {
 
     #[test]
     fn a_groups_role_is_not_silently_made_ones_own() {
-        let own = asked().statement(None, &alice()).expect("a statement");
+        let own = command().statement(None, &alice()).expect("a statement");
         assert!(own.starts_with("SELECT"), "{own}");
-        let group = asked()
+        let group = command()
             .statement(Some("developers"), &alice())
             .expect("a statement");
         assert!(
@@ -153,7 +153,7 @@ mod tests {
             "{group}"
         );
         assert!(group.contains("'developers', 'o', 'user'"), "{group}");
-        let hostile = asked()
+        let hostile = command()
             .statement(Some("x\nDROP ROLE y;"), &alice())
             .expect("a statement");
         let comment = hostile.lines().next().unwrap_or_default();
@@ -162,17 +162,17 @@ mod tests {
 
     #[test]
     fn an_error_names_the_option_for_a_missing_claim() {
-        let failure = asked()
+        let failure = command()
             .statement(None, &Claims::default())
             .expect_err("no name");
-        assert!(failure.message.is_some_and(|said| said.contains("--name")));
+        assert!(failure.message.is_some_and(|text| text.contains("--name")));
         let mut opaque = alice();
         opaque.object_id = None;
-        let failure = asked().statement(None, &opaque).expect_err("no id");
+        let failure = command().statement(None, &opaque).expect_err("no id");
         assert!(
             failure
                 .message
-                .is_some_and(|said| said.contains("--object-id"))
+                .is_some_and(|text| text.contains("--object-id"))
         );
     }
 }

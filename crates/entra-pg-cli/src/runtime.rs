@@ -1,10 +1,8 @@
 //! The asynchronous part of a subcommand.
 
-use crate::{
-    failure::Failure,
-    signals::{Signals, killed_by},
-    status,
-};
+use entra_pg_process::Signals;
+
+use crate::{failure::Failure, status};
 
 /// Runs the future to its end. Does not wait for what it leaves behind, such as a name look-up that hangs.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -31,7 +29,7 @@ pub(crate) fn block_on_until_signalled<T>(
         let mut signals = Signals::new()?;
         tokio::select! {
             result = work => result,
-            signal = signals.next() => Err(Failure::silent(killed_by(signal))),
+            signal = signals.recv() => Err(Failure::silent(signal.exit_status())),
         }
     })
 }

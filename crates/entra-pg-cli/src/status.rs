@@ -11,13 +11,6 @@ pub(crate) const TOKEN: u8 = 4;
 pub(crate) const CONNECTION: u8 = 5;
 pub(crate) const LOGIN: u8 = 6;
 
-/// The status of `env` and `timeout` when they fail themselves.
-pub(crate) const NOT_STARTED: u8 = 125;
-/// A shell's status for a program that cannot be run.
-pub(crate) const NOT_EXECUTABLE: u8 = 126;
-/// A shell's status for a program that does not exist.
-pub(crate) const NOT_FOUND: u8 = 127;
-
 pub(crate) fn of(error: &Error) -> u8 {
     match (error.kind(), error.phase()) {
         (ErrorKind::Rejected(_), _) => LOGIN,

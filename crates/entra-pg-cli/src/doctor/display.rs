@@ -57,20 +57,20 @@ pub(crate) fn conclude(report: &Report) -> Result<(), Failure> {
 }
 
 fn lines(step: Step, outcome: &Outcome) -> String {
-    let (sign, said) = match outcome {
+    let (sign, summary) = match outcome {
         Outcome::Passed { summary, .. } => (style("✓").green(), summary.clone()),
         Outcome::Failed(finding) => (style("✗").red(), finding.cause.clone()),
         Outcome::Skipped { because } => (style("-").dim(), format!("skipped: needs {because}")),
     };
-    let mut lines = format!("{sign} {step:14} {said}\n");
-    let (mark, more) = match outcome {
+    let mut lines = format!("{sign} {step:14} {summary}\n");
+    let (mark, details) = match outcome {
         Outcome::Passed { notes, .. } => ("note:", notes.as_slice()),
         Outcome::Failed(Finding { cures, .. }) => ("→", cures.as_slice()),
         Outcome::Skipped { .. } => ("", &[][..]),
     };
-    for said in more {
-        let said = said.replace('\n', &format!("\n{INDENT}    "));
-        lines.extend([INDENT, mark, " ", &said, "\n"]);
+    for text in details {
+        let text = text.replace('\n', &format!("\n{INDENT}    "));
+        lines.extend([INDENT, mark, " ", &text, "\n"]);
     }
     lines
 }

@@ -75,7 +75,7 @@ pub(super) async fn reach(target: &Target, addresses: &[SocketAddr]) -> CheckRes
 }
 
 fn unreachable(refusals: &[(SocketAddr, io::Error)]) -> Finding {
-    let said: Vec<_> = refusals
+    let reasons: Vec<_> = refusals
         .iter()
         .map(|(address, error)| format!("{address}: {error}"))
         .collect();
@@ -83,7 +83,7 @@ fn unreachable(refusals: &[(SocketAddr, io::Error)]) -> Finding {
         .iter()
         .any(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused);
     Finding::new(
-        said.join("; "),
+        reasons.join("; "),
         if refused {
             "nothing listens there: check the port (5432, for PgBouncer on Azure 6432), and that the server is running"
         } else {

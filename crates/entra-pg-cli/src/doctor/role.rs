@@ -159,12 +159,12 @@ mod tests {
     #[case(10_030, None)]
     #[case(10_600, Some("10m ahead of"))]
     #[case(9_400, Some("10m behind"))]
-    fn a_clock_that_is_off_is_noticed(#[case] now: u64, #[case] said: Option<&str>) {
+    fn a_clock_that_is_off_is_noticed(#[case] now: u64, #[case] expected: Option<&str>) {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
         let note = session(true, None).on_clocks(now);
-        assert_eq!(note.is_some(), said.is_some(), "{note:?}");
-        if let (Some(note), Some(said)) = (note, said) {
-            assert!(note.contains(said), "{note}");
+        assert_eq!(note.is_some(), expected.is_some(), "{note:?}");
+        if let (Some(note), Some(expected)) = (note, expected) {
+            assert!(note.contains(expected), "{note}");
         }
     }
 }

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod run;
+mod signals;
+
+pub use self::{
+    error::{Error, NOT_EXECUTABLE, NOT_FOUND, WRAPPER_FAILED},
+    run::{exec, run},
+    signals::{Signal, Signals},
+};
