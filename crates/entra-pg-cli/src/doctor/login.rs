@@ -1,7 +1,5 @@
 //! The login itself, through the adapter for tokio-postgres.
 
-use std::error::Error as _;
-
 use entra_pg_core::{Entra, Target, Token};
 use entra_pg_tokio_postgres::{
     connect,
@@ -18,8 +16,8 @@ pub(super) async fn log_in(target: &Target, entra: &Entra, token: &Token) -> Che
         Ok(client) => Ok((client, Outcome::passed("the server accepted the token"))),
         Err(error) => {
             let driver = error
-                .source()
-                .and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
+                .driver_error()
+                .and_then(|error| error.downcast_ref::<tokio_postgres::Error>());
             let attempt = Attempt {
                 target,
                 claims: &token.claims(),
