@@ -27,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "entra-pg-tokio-postgres",
         ],
     ),
-    ("entra-pg-emulator", &[]),
+    ("entra-pg-emulator", &["entra-pg-process"]),
 ];
 
 /// What the core may not know.

@@ -7,7 +7,6 @@ mod az;
 mod client;
 mod run;
 mod shell;
-mod signals;
 mod token;
 
 use std::process::ExitCode;

@@ -6,14 +6,9 @@ use std::{
 };
 
 use entra_pg_emulator::{CredentialSource, Emulator, EmulatorBuilder};
-use nix::sys::signal::Signal;
-use tokio::process::Command;
+use entra_pg_process::{Signal, Signals, WRAPPER_FAILED};
 
-use crate::{
-    arguments::Run,
-    shell,
-    signals::{NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, Signals, killed_by},
-};
+use crate::{arguments::Run, shell};
 
 pub(crate) fn main(arguments: Run) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -22,16 +17,16 @@ pub(crate) fn main(arguments: Run) -> ExitCode {
     let result = runtime.and_then(|runtime| runtime.block_on(run(arguments)));
     ExitCode::from(result.unwrap_or_else(|error| {
         report(&error.to_string());
-        NOT_STARTED
+        WRAPPER_FAILED
     }))
 }
 
 async fn run(arguments: Run) -> io::Result<u8> {
     // Before anything is started, so that a signal undoes the start.
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new().map_err(io::Error::other)?;
     let emulator = tokio::select! {
         started = builder(&arguments).start() => started.map_err(io::Error::other)?,
-        signal = signals.next() => return Ok(killed_by(signal)),
+        signal = signals.recv() => return Ok(signal.exit_status()),
     };
     let control = emulator.control();
     control.set_latency(arguments.latency);
@@ -42,23 +37,18 @@ async fn run(arguments: Run) -> io::Result<u8> {
         Some((program, rest)) => {
             let mut command = std::process::Command::new(program);
             emulator.configure_command(command.args(rest), source);
-            match Command::from(command).spawn() {
-                Ok(child) => signals.wait(child).await?,
-                Err(error) => {
-                    report(&format!("could not run {}: {error}", program.display()));
-                    if error.kind() == io::ErrorKind::NotFound {
-                        NOT_FOUND
-                    } else {
-                        NOT_EXECUTABLE
-                    }
-                }
-            }
+            entra_pg_process::run(command, &mut signals)
+                .await
+                .unwrap_or_else(|error| {
+                    report(&error.to_string());
+                    error.exit_status()
+                })
         }
         None => {
             announce(&emulator, source);
-            match signals.next().await {
-                Signal::SIGINT => 0,
-                signal => killed_by(signal),
+            match signals.recv().await {
+                Signal::Interrupt => 0,
+                signal => signal.exit_status(),
             }
         }
     };
