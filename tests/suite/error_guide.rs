@@ -29,10 +29,10 @@ const MAKERS: [&str; 6] = [
 /// Functions that repeat what a driver, a library or the system says.
 const DRIVERS_WORDS: [&str; 6] = [
     "dial",
-    "explain",
-    "establish",
+    "failure",
     "is_valid",
-    "unreachable",
+    "open_error",
+    "setup_failed",
     "user_options",
 ];
 
@@ -283,7 +283,10 @@ fn each_kind_of_error_has_a_heading_which_its_hint_names_and_there_is_no_other()
     assert_eq!(headings, expected);
     for (kind, heading) in ErrorKind::ALL.iter().zip(headings) {
         let hint = Error::new(*kind, "x").with_hint("do y").hint().to_owned();
-        assert_eq!(hint, format!("do y; see docs/errors.md#{heading}"));
+        assert_eq!(
+            hint,
+            format!("do y; see entra_pg_core::error_codes#{heading}")
+        );
     }
 }
 

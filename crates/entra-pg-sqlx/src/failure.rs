@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 /// How long the cause is looked for after a pool has only reported a timeout.
 const DIAGNOSIS: Duration = Duration::from_secs(5);
+const NOT_ADMITTED: &str = "check that the server's firewall admits this machine";
 
 /// Why a pool could not open its first connection with these options.
 ///
@@ -40,9 +41,7 @@ fn failure(error: &sqlx::Error) -> Failure {
         }
         sqlx::Error::Tls(_) => Failure::unverified(error),
         sqlx::Error::Io(_) => Failure::broken(error),
-        sqlx::Error::PoolTimedOut => {
-            not_ready_in_time("check that the server's firewall admits this machine")
-        }
+        sqlx::Error::PoolTimedOut => not_ready_in_time(NOT_ADMITTED),
         _ => Error::new(ErrorKind::Connect, chain(error))
             .with_hint("correct the connect options: sqlx cannot use them")
             .into(),

@@ -115,7 +115,7 @@ async fn a_client_that_gives_up_stops_the_connect_and_the_step_is_known() {
     nobody_is_left(&proxy).await;
     let error = proxy.last_error().expect("an error").to_string();
     assert!(
-        error.contains("reaching the server was not done when the client gave up"),
+        error.contains("the TCP connection had not finished when the caller gave up"),
         "{error}"
     );
 }

@@ -1,6 +1,12 @@
 //! What went wrong in a connect, as an adapter reports it, and the one set of messages and hints for it.
 
-use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt::{self, Write},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{Attempt, Rejection, Step, chain, rejection::is_not_admitted};
 use crate::{Error, ErrorKind};
@@ -210,26 +216,24 @@ fn broken(step: Step, reason: &str, of_tls: bool) -> Error {
 }
 
 fn timed_out(step: Step, limit: Duration, token_took: Duration) -> Error {
-    let message = format!("{} timed out after {} s", step.noun(), limit.as_secs_f64());
-    stopped(step, message, token_took)
+    stopped(step, limit, token_took, false)
 }
 
 /// The error of a connect that its caller cancelled in this step.
 pub(super) fn cancelled(step: Step, after: Duration, token_took: Duration) -> Error {
-    let message = format!(
-        "{} had not finished when the caller gave up after {:.1} s",
-        step.noun(),
-        after.as_secs_f64()
-    );
-    stopped(step, message, token_took)
+    stopped(step, after, token_took, true)
 }
 
-fn stopped(step: Step, mut message: String, token_took: Duration) -> Error {
+fn stopped(step: Step, after: Duration, token_took: Duration, by_caller: bool) -> Error {
+    let (step_name, seconds) = (step.noun(), after.as_secs_f64());
+    let mut message = if by_caller {
+        format!("{step_name} had not finished when the caller gave up after {seconds:.1} s")
+    } else {
+        format!("{step_name} timed out after {seconds} s")
+    };
     if token_took > Duration::from_secs(1) {
-        message += &format!(
-            ", of which the token took {:.1} s",
-            token_took.as_secs_f64()
-        );
+        let seconds = token_took.as_secs_f64();
+        let _ = write!(message, ", of which the token took {seconds:.1} s");
     }
     let kind = match step {
         Step::Token => ErrorKind::TokenTimeout,
