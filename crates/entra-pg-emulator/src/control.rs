@@ -78,8 +78,8 @@ impl Control {
         self.change(|settings| settings.login_latency = latency);
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Settings)) {
-        self.tenant.change_settings(change);
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+        self.tenant.change_settings(change)
     }
 
     /// Keeps the tokens that the endpoints issue from now on, for [`recorded_tokens`](Self::recorded_tokens). For tests that

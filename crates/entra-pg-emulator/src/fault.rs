@@ -1,11 +1,18 @@
-//! What the token endpoints do instead of answering.
+//! Faults of the token endpoints.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// An outage of the token endpoints. Written in kebab-case, as in `service-unavailable` or
-/// `too-many-requests:30s`, on the command line and in the control API.
+/// A fault of the token endpoints. On the command line and in the control API its name is in kebab-case, such as
+/// `service-unavailable` or `too-many-requests:30s`.
+///
+/// ```
+/// use entra_pg_emulator::Fault;
+/// let fault: Fault = "service-unavailable".parse()?;
+/// assert_eq!(fault, Fault::ServiceUnavailable);
+/// # Ok::<(), entra_pg_emulator::UnknownFault>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(try_from = "String", into = "String")]
@@ -21,27 +28,48 @@ pub enum Fault {
         /// Sent as `Retry-After`, in whole seconds. One second when not given.
         retry_after: Duration,
     },
-    /// Status 200 with a web page, as captive portals and proxies answer.
+    /// Status 200 with a web page, as captive portals and proxies send it.
     Html,
-    /// An otherwise good answer whose token is empty.
+    /// A valid response whose token is empty.
     EmptyToken,
-    /// An otherwise good answer that does not say when the token expires.
+    /// A valid response without the time at which the token expires.
     NoExpiry,
-    /// No answer at all; the connection stays open.
+    /// No response; the connection stays open.
     Hang,
     /// The connection is reset.
     Reset,
-    /// Status 200 with a body that claims to be JSON and is not.
+    /// Status 200 with a body that is declared as JSON but is not.
     Garbage,
 }
 
-/// A name that is not one of [`Fault`]'s.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown fault `{0}`; known are bad-request, internal-server-error, service-unavailable, too-many-requests[:DURATION], \
-     html, empty-token, no-expiry, hang, reset, garbage"
-)]
+/// The faults without a parameter, by name.
+const NAMES: [(&str, Fault); 9] = [
+    ("bad-request", Fault::BadRequest),
+    ("internal-server-error", Fault::InternalServerError),
+    ("service-unavailable", Fault::ServiceUnavailable),
+    ("html", Fault::Html),
+    ("empty-token", Fault::EmptyToken),
+    ("no-expiry", Fault::NoExpiry),
+    ("hang", Fault::Hang),
+    ("reset", Fault::Reset),
+    ("garbage", Fault::Garbage),
+];
+const TOO_MANY_REQUESTS: &str = "too-many-requests";
+
+/// Returned when a name is not that of a [`Fault`].
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnknownFault(String);
+
+impl fmt::Display for UnknownFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = NAMES.map(|(name, _)| name).join(", ");
+        write!(
+            f,
+            "unknown fault `{}`; known are {names}, {TOO_MANY_REQUESTS}[:DURATION]",
+            self.0
+        )
+    }
+}
 
 impl fmt::Debug for UnknownFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,55 +77,36 @@ impl fmt::Debug for UnknownFault {
     }
 }
 
+impl std::error::Error for UnknownFault {}
+
 impl FromStr for Fault {
     type Err = UnknownFault;
 
     fn from_str(text: &str) -> Result<Self, UnknownFault> {
-        let unknown = || UnknownFault(text.to_owned());
-        Ok(match text {
-            "bad-request" => Self::BadRequest,
-            "internal-server-error" => Self::InternalServerError,
-            "service-unavailable" => Self::ServiceUnavailable,
-            "too-many-requests" => Self::TooManyRequests {
-                retry_after: Duration::from_secs(1),
-            },
-            "html" => Self::Html,
-            "empty-token" => Self::EmptyToken,
-            "no-expiry" => Self::NoExpiry,
-            "hang" => Self::Hang,
-            "reset" => Self::Reset,
-            "garbage" => Self::Garbage,
-            _ => {
-                let retry_after = text
-                    .strip_prefix("too-many-requests:")
-                    .ok_or_else(unknown)?;
-                let retry_after = humantime::parse_duration(retry_after).map_err(|_| unknown())?;
-                Self::TooManyRequests { retry_after }
-            }
-        })
+        if let Some((_, fault)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(*fault);
+        }
+        let retry_after = match text.strip_prefix(TOO_MANY_REQUESTS) {
+            Some("") => Some(Duration::from_secs(1)),
+            Some(rest) => rest
+                .strip_prefix(':')
+                .and_then(|duration| humantime::parse_duration(duration).ok()),
+            None => None,
+        };
+        retry_after
+            .map(|retry_after| Self::TooManyRequests { retry_after })
+            .ok_or_else(|| UnknownFault(text.to_owned()))
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BadRequest => "bad-request",
-            Self::InternalServerError => "internal-server-error",
-            Self::ServiceUnavailable => "service-unavailable",
-            Self::TooManyRequests { retry_after } => {
-                return write!(
-                    f,
-                    "too-many-requests:{}",
-                    humantime::format_duration(*retry_after)
-                );
-            }
-            Self::Html => "html",
-            Self::EmptyToken => "empty-token",
-            Self::NoExpiry => "no-expiry",
-            Self::Hang => "hang",
-            Self::Reset => "reset",
-            Self::Garbage => "garbage",
-        })
+        if let Self::TooManyRequests { retry_after } = self {
+            let retry_after = humantime::format_duration(*retry_after);
+            return write!(f, "{TOO_MANY_REQUESTS}:{retry_after}");
+        }
+        let name = NAMES.iter().find(|(_, fault)| fault == self);
+        f.write_str(name.map_or("", |(name, _)| name))
     }
 }
 

@@ -1,22 +1,24 @@
-//! The knobs that can be turned while the emulator runs.
+//! The settings that can change while the emulator runs.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, to_value};
 
 use crate::Fault;
 
-/// How the token endpoints behave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// How the token endpoints and logins behave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    #[serde(serialize_with = "write_duration")]
+    #[serde(with = "human")]
     pub(crate) token_lifetime: Duration,
-    #[serde(serialize_with = "write_duration")]
+    #[serde(with = "human")]
     pub(crate) latency: Duration,
     pub(crate) fault: Option<Fault>,
     pub(crate) clock_skew: i64,
     pub(crate) repeat_tokens: bool,
-    #[serde(serialize_with = "write_duration")]
+    #[serde(with = "human")]
     pub(crate) login_latency: Duration,
 }
 
@@ -33,56 +35,37 @@ impl Default for Settings {
     }
 }
 
-/// Absence is no change; `null` ends an outage.
-#[derive(Debug, Default)]
-enum FaultChange {
-    #[default]
-    None,
-    To(Option<Fault>),
-}
-
-/// A change of some settings, as the control API receives it. What is absent stays as it is.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Change {
-    #[serde(deserialize_with = "read_duration")]
-    token_lifetime: Option<Duration>,
-    #[serde(deserialize_with = "read_duration")]
-    latency: Option<Duration>,
-    #[serde(deserialize_with = "read_fault")]
-    fault: FaultChange,
-    clock_skew: Option<i64>,
-    repeat_tokens: Option<bool>,
-    #[serde(deserialize_with = "read_duration")]
-    login_latency: Option<Duration>,
-}
-
-impl Change {
-    pub(crate) fn apply(self, settings: &mut Settings) {
-        settings.token_lifetime = self.token_lifetime.unwrap_or(settings.token_lifetime);
-        settings.latency = self.latency.unwrap_or(settings.latency);
-        if let FaultChange::To(fault) = self.fault {
-            settings.fault = fault;
+impl Settings {
+    /// Replaces what the JSON names; what is absent stays as it is.
+    pub(crate) fn with(&self, change: Map<String, Value>) -> serde_json::Result<Self> {
+        let mut all = to_value(self)?;
+        if let Value::Object(all) = &mut all {
+            all.extend(change);
         }
-        settings.clock_skew = self.clock_skew.unwrap_or(settings.clock_skew);
-        settings.repeat_tokens = self.repeat_tokens.unwrap_or(settings.repeat_tokens);
-        settings.login_latency = self.login_latency.unwrap_or(settings.login_latency);
+        serde_json::from_value(all)
     }
 }
 
-fn write_duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_duration(*duration))
-}
+/// Durations such as `5s` or `1m 30s`.
+mod human {
+    use std::time::Duration;
 
-fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text)
-        .map(Some)
-        .map_err(|error| D::Error::custom(format!("`{text}`: {error}")))
-}
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-fn read_fault<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FaultChange, D::Error> {
-    Option::deserialize(deserializer).map(FaultChange::To)
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*duration))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text)
+            .map_err(|error| D::Error::custom(format!("`{text}`: {error}")))
+    }
 }
 
 #[cfg(test)]
@@ -90,14 +73,12 @@ mod tests {
     use super::*;
 
     fn changed(json: &str) -> Result<Settings, String> {
-        let mut settings = Settings {
+        let settings = Settings {
             fault: Some(Fault::Hang),
             ..Settings::default()
         };
-        serde_json::from_str::<Change>(json)
-            .map_err(|error| error.to_string())?
-            .apply(&mut settings);
-        Ok(settings)
+        let change = serde_json::from_str(json).expect("an object");
+        settings.with(change).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -4,12 +4,14 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use axum::{
     extract::{Query, State},
-    http::StatusCode,
     response::Response,
 };
 use serde_json::json;
 
-use super::{outage, response::error};
+use super::{
+    outage,
+    response::{Refusal, bad_request},
+};
 use crate::entra::{Flow, SUBSCRIPTION, Tenant};
 
 /// The script that takes the place of `az` in `PATH`.
@@ -20,36 +22,24 @@ pub(crate) fn script(executable: &Path, control: &str) -> String {
     )
 }
 
-/// A token of the signed-in user. It has the outages of the other endpoints.
+/// A token of the signed-in user.
 pub(super) async fn token(
     State(tenant): State<Arc<Tenant>>,
     Query(query): Query<HashMap<String, String>>,
-) -> Response {
-    if let Some(fault) = outage::before(&tenant).await {
-        return fault;
-    }
+) -> Result<Response, Refusal> {
     let (Some(resource), Some(identity)) = (query.get("resource"), tenant.signed_in()) else {
-        return error(
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            "the parameter `resource` is missing",
-        );
+        let text = "the parameter `resource` is missing";
+        return Err(bad_request("bad_request", text));
     };
-    match tenant.issue(identity, resource, Flow::AzureCli) {
-        Ok(issued) => outage::answer(
-            &tenant,
-            json!({
-                "accessToken": issued.token,
-                "expires_on": issued.validity.until,
-                "subscription": SUBSCRIPTION,
-                "tenant": tenant.id,
-                "tokenType": "Bearer",
-            }),
-        ),
-        Err(failure) => error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "failed",
-            &failure.to_string(),
-        ),
-    }
+    let issued = tenant.issue(identity, resource, Flow::AzureCli)?;
+    Ok(outage::respond(
+        &tenant,
+        json!({
+            "accessToken": issued.token,
+            "expires_on": issued.validity.until,
+            "subscription": SUBSCRIPTION,
+            "tenant": tenant.id,
+            "tokenType": "Bearer",
+        }),
+    ))
 }

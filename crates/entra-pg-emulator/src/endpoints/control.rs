@@ -6,14 +6,13 @@ use axum::{
     Json, Router,
     extract::{Query, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
     routing::{get, patch, post},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::response::error;
-use crate::{Control, Error, TokenSpec, settings::Change};
+use super::response::{Refusal, bad_request};
+use crate::{Control, Error, TokenSpec, settings::Settings};
 
 pub(super) fn routes(control: Control) -> Router {
     Router::new()
@@ -58,10 +57,14 @@ async fn status(State(control): State<Control>) -> Json<Value> {
     }))
 }
 
-async fn settings(State(control): State<Control>, body: String) -> Result<Response, Refusal> {
-    let change: Change = parse(&body)?;
-    control.change(|settings| change.apply(settings));
-    Ok(Json(control.tenant.settings()).into_response())
+async fn settings(State(control): State<Control>, body: String) -> Result<Json<Settings>, Refusal> {
+    let change = parse(&body)?;
+    control
+        .change(|settings| {
+            *settings = settings.with(change)?;
+            Ok(Json(settings.clone()))
+        })
+        .map_err(invalid)
 }
 
 async fn revoke(
@@ -70,7 +73,7 @@ async fn revoke(
 ) -> Result<StatusCode, Refusal> {
     let role = query
         .get("role")
-        .ok_or_else(|| Refusal::BadRequest("the parameter `role` is missing".into()))?;
+        .ok_or_else(|| bad_request("bad_request", "the parameter `role` is missing"))?;
     done(control.revoke(role))
 }
 
@@ -104,37 +107,14 @@ async fn token(State(control): State<Control>, body: String) -> Result<String, R
 
 /// Reads a body whatever its content type, since `curl -d` does not send JSON's.
 fn parse<T: DeserializeOwned>(body: &str) -> Result<T, Refusal> {
-    serde_json::from_str(body).map_err(|mistake| Refusal::BadRequest(mistake.to_string()))
+    serde_json::from_str(body).map_err(invalid)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn invalid(error: serde_json::Error) -> Refusal {
+    bad_request("bad_request", error.to_string())
 }
 
 fn done(result: Result<(), Error>) -> Result<StatusCode, Refusal> {
     Ok(result.map(|()| StatusCode::NO_CONTENT)?)
-}
-
-/// Why a request was not carried out.
-enum Refusal {
-    BadRequest(String),
-    Failed(Error),
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        match self {
-            Self::BadRequest(mistake) => error(StatusCode::BAD_REQUEST, "bad_request", &mistake),
-            Self::Failed(failure @ Error::UnknownRole { .. }) => {
-                error(StatusCode::NOT_FOUND, "unknown_role", &failure.to_string())
-            }
-            Self::Failed(failure) => error(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "failed",
-                &failure.to_string(),
-            ),
-        }
-    }
 }

@@ -4,69 +4,55 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{Query, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::Response,
 };
 use serde_json::json;
 
-use super::{outage, response::error};
+use super::{
+    outage,
+    response::{Refusal, bad_request},
+};
 use crate::entra::{Flow, Tenant, find_managed};
 
 pub(super) async fn token(
     State(tenant): State<Arc<Tenant>>,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
-) -> Response {
-    if let Some(fault) = outage::before(&tenant).await {
-        return fault;
-    }
-    let refusal =
-        |description: &str| error(StatusCode::BAD_REQUEST, "invalid_request", description);
+) -> Result<Response, Refusal> {
+    let refusal = |description: &str| bad_request("invalid_request", description);
     // SDKs probe without the header and take this answer for a sign of life.
-    if !headers
+    headers
         .get("metadata")
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
-    {
-        return refusal("Required metadata header not specified");
+        .filter(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+        .ok_or_else(|| refusal("Required metadata header not specified"))?;
+    let version = query
+        .get("api-version")
+        .ok_or_else(|| refusal("Required query variable 'api-version' is missing"))?;
+    if !serves_tokens(version) {
+        let text = "Bad request. api-version is invalid or was not specified in the request";
+        return Err(refusal(text));
     }
-    match query.get("api-version") {
-        None => return refusal("Required query variable 'api-version' is missing"),
-        Some(version) if !serves_tokens(version) => {
-            return refusal(
-                "Bad request. api-version is invalid or was not specified in the request",
-            );
-        }
-        Some(_) => {}
-    }
-    let Some(resource) = query
+    let resource = query
         .get("resource")
         .filter(|resource| !resource.is_empty())
-    else {
-        return refusal("Required audience parameter not specified");
-    };
-    let Some(identity) = find_managed(&tenant.identities, |name| query.get(name).cloned()) else {
-        return refusal("Identity not found");
-    };
-    match tenant.issue(identity, resource, Flow::ManagedIdentity) {
-        Ok(issued) => outage::answer(
-            &tenant,
-            json!({
-                "access_token": issued.token,
-                "client_id": identity.client_id(),
-                "expires_in": issued.expires_in.to_string(),
-                "expires_on": issued.validity.until.to_string(),
-                "ext_expires_in": issued.expires_in.to_string(),
-                "not_before": issued.validity.from.to_string(),
-                "resource": resource,
-                "token_type": "Bearer",
-            }),
-        ),
-        Err(failure) => error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "server_error",
-            &failure.to_string(),
-        ),
-    }
+        .ok_or_else(|| refusal("Required audience parameter not specified"))?;
+    let identity =
+        find_managed(&tenant.identities, &query).ok_or_else(|| refusal("Identity not found"))?;
+    let issued = tenant.issue(identity, resource, Flow::ManagedIdentity)?;
+    Ok(outage::respond(
+        &tenant,
+        json!({
+            "access_token": issued.token,
+            "client_id": identity.client_id(),
+            "expires_in": issued.expires_in.to_string(),
+            "expires_on": issued.validity.until.to_string(),
+            "ext_expires_in": issued.expires_in.to_string(),
+            "not_before": issued.validity.from.to_string(),
+            "resource": resource,
+            "token_type": "Bearer",
+        }),
+    ))
 }
 
 /// From 2018-02-01 on. <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http>

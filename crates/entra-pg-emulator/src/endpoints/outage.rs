@@ -1,72 +1,71 @@
-//! What happens to a token request before and after an endpoint looks at it: counting, latency, faults.
+//! What all token requests pass: counting, latency, faults.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use axum::{
-    Json,
+    Extension, Json,
+    extract::{Request, State},
     http::{StatusCode, header},
+    middleware::Next,
     response::{Html, IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-use super::response::{Reset, error};
+use super::response::{Refusal, Reset, bad_request};
 use crate::{Fault, entra::Tenant};
 
-/// Counts the request, waits, and answers instead of the endpoint when a fault says so.
-pub(super) async fn before(tenant: &Tenant) -> Option<Response> {
+/// Counts the request, waits, and responds in place of the endpoint while there is a fault.
+pub(super) async fn layer(
+    State(tenant): State<Arc<Tenant>>,
+    request: Request,
+    next: Next,
+) -> Response {
     tenant.token_requests.fetch_add(1, Relaxed);
     let latency = tenant.settings().latency;
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let fault = tenant.settings().fault?;
+    let Some(fault) = tenant.settings().fault else {
+        return next.run(request).await;
+    };
     tracing::debug!(target: "entra_pg_emulator", %fault, "token request");
-    Some(match fault {
-        Fault::BadRequest => error(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            "Identity not found",
-        ),
-        Fault::InternalServerError => error(
+    let refusal = |status, code, description: &str| {
+        Refusal(status, code, description.to_owned()).into_response()
+    };
+    match fault {
+        Fault::BadRequest => bad_request("invalid_request", "Identity not found").into_response(),
+        Fault::InternalServerError => refusal(
             StatusCode::INTERNAL_SERVER_ERROR,
             "server_error",
             "An internal error occurred",
         ),
-        Fault::ServiceUnavailable => error(
+        Fault::ServiceUnavailable => refusal(
             StatusCode::SERVICE_UNAVAILABLE,
             "temporarily_unavailable",
             "The service is temporarily unavailable",
         ),
         Fault::TooManyRequests { retry_after } => {
-            let seconds = retry_after.as_secs().to_string();
-            let answer = error(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_requests",
-                "Too many requests",
-            );
-            ([(header::RETRY_AFTER, seconds)], answer).into_response()
+            let retry_after = [(header::RETRY_AFTER, retry_after.as_secs().to_string())];
+            let (status, text) = (StatusCode::TOO_MANY_REQUESTS, "Too many requests");
+            (retry_after, refusal(status, "too_many_requests", text)).into_response()
         }
         Fault::Html => {
             Html("<html><head><title>Sign in</title></head><body>Please sign in.</body></html>")
                 .into_response()
         }
-        Fault::Garbage => (
-            [(header::CONTENT_TYPE, "application/json")],
-            "{\"access_token\": ey",
-        )
-            .into_response(),
-        Fault::Hang => std::future::pending().await,
-        Fault::Reset => {
-            let mut answer = StatusCode::OK.into_response();
-            answer.extensions_mut().insert(Reset);
-            answer
+        Fault::Garbage => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            (json, r#"{"access_token": ey"#).into_response()
         }
-        Fault::EmptyToken | Fault::NoExpiry => return None,
-    })
+        Fault::Hang => std::future::pending().await,
+        Fault::Reset => (Extension(Reset), ()).into_response(),
+        // These change what the endpoint responds.
+        Fault::EmptyToken | Fault::NoExpiry => next.run(request).await,
+    }
 }
 
-/// Sends an endpoint's answer, with what a fault takes out of it.
-pub(super) fn answer(tenant: &Tenant, mut body: Value) -> Response {
+/// An endpoint's response, without what a fault removes from it.
+pub(super) fn respond(tenant: &Tenant, mut body: Value) -> Response {
     if let (Some(fault), Value::Object(fields)) = (tenant.settings().fault, &mut body) {
         for (name, value) in fields.iter_mut() {
             if fault == Fault::EmptyToken && (name == "access_token" || name == "accessToken") {
@@ -75,13 +74,10 @@ pub(super) fn answer(tenant: &Tenant, mut body: Value) -> Response {
         }
         fields.retain(|name, _| fault != Fault::NoExpiry || !name.contains("expires"));
     }
-    // As real endpoints say it: nobody between may keep a token.
-    (
-        [
-            (header::CACHE_CONTROL, "no-store"),
-            (header::PRAGMA, "no-cache"),
-        ],
-        Json(body),
-    )
-        .into_response()
+    // As on Azure: no proxy between may cache a token.
+    let uncached = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::PRAGMA, "no-cache"),
+    ];
+    (uncached, Json(body)).into_response()
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{StatusCode, Uri},
-    response::Response,
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 
-use super::{app_service, azure_cli, control, imds, oauth, response::error};
+use super::{app_service, azure_cli, control, imds, oauth, outage, response::Refusal};
 use crate::{Control, entra::Tenant};
 
 /// Everything on the plain listener: App Service, IMDS, the stand-in `az`, the control API.
@@ -20,6 +20,10 @@ pub(crate) fn plain(control: &Control) -> Router {
         // MSAL for JavaScript ends the path with a slash.
         .route("/metadata/identity/oauth2/token/", get(imds::token))
         .route("/az/token", get(azure_cli::token))
+        .route_layer(from_fn_with_state(
+            Arc::clone(&control.tenant),
+            outage::layer,
+        ))
         .with_state(Arc::clone(&control.tenant))
         .nest("/control", control::routes(control.clone()))
         .fallback(not_found)
@@ -29,6 +33,7 @@ pub(crate) fn plain(control: &Control) -> Router {
 pub(crate) fn secure(tenant: &Arc<Tenant>) -> Router {
     Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(oauth::token))
+        .route_layer(from_fn_with_state(Arc::clone(tenant), outage::layer))
         .route(
             "/{tenant}/v2.0/.well-known/openid-configuration",
             get(oauth::discovery),
@@ -39,10 +44,7 @@ pub(crate) fn secure(tenant: &Arc<Tenant>) -> Router {
         .with_state(Arc::clone(tenant))
 }
 
-async fn not_found(uri: Uri) -> Response {
-    error(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        &format!("entra-pg-emulator serves nothing at {}", uri.path()),
-    )
+async fn not_found(uri: Uri) -> Refusal {
+    let text = format!("entra-pg-emulator serves nothing at {}", uri.path());
+    Refusal(StatusCode::NOT_FOUND, "not_found", text)
 }

@@ -1,4 +1,6 @@
-//! Who can ask for a token and log in.
+//! Identities: who can request a token and log in.
+
+use std::collections::HashMap;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -6,16 +8,16 @@ use uuid::Uuid;
 /// The subscription all emulated managed identities live in.
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
-/// What kind of principal an identity is; decides the claims of its tokens.
+/// What kind of principal an identity is; it decides the claims of its tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum IdentityKind {
-    /// A managed identity: its tokens name it in `xms_mirid`.
+    /// A managed identity; its tokens contain its name in `xms_mirid`.
     ManagedIdentity,
-    /// An application: its tokens do not name it.
+    /// An application; its tokens do not contain its name.
     ServicePrincipal,
-    /// A person: the tokens carry `upn` and `unique_name`.
+    /// A person; the tokens have `upn` and `unique_name`.
     User,
 }
 
@@ -93,25 +95,26 @@ impl Identity {
     }
 }
 
-/// Finds the managed identity a request's parameters name. Without any, the system-assigned one: the first.
+/// Finds the managed identity that a request's parameters name. Without any, the system-assigned one: the first.
 ///
 /// Several parameters must agree, as on Azure.
-pub(crate) fn find_managed(
-    identities: &[Identity],
-    parameter: impl Fn(&str) -> Option<String>,
-) -> Option<&Identity> {
-    let same = |name: &str, actual: &str| {
-        parameter(name).is_none_or(|asked| asked.eq_ignore_ascii_case(actual))
+pub(crate) fn find_managed<'a>(
+    identities: &'a [Identity],
+    query: &HashMap<String, String>,
+) -> Option<&'a Identity> {
+    let matches = |name: &str, actual: &str| {
+        let requested = query.get(name);
+        requested.is_none_or(|requested| requested.eq_ignore_ascii_case(actual))
     };
     identities
         .iter()
         .filter(|identity| identity.kind == IdentityKind::ManagedIdentity)
         .find(|identity| {
-            same("client_id", identity.client_id())
-                && same("object_id", identity.object_id())
-                && same("principal_id", identity.object_id())
-                && same("msi_res_id", &identity.resource_id())
-                && same("mi_res_id", &identity.resource_id())
+            matches("client_id", &identity.client_id)
+                && matches("object_id", &identity.object_id)
+                && matches("principal_id", &identity.object_id)
+                && matches("msi_res_id", &identity.resource_id())
+                && matches("mi_res_id", &identity.resource_id())
         })
 }
 
@@ -127,9 +130,9 @@ mod tests {
             Identity::new("other", IdentityKind::ManagedIdentity),
         ];
         let other = &all[2];
-        let found = |name: &'static str, value: String| {
-            find_managed(&all, move |asked| (asked == name).then(|| value.clone()))
-                .map(|found| found.name.as_str())
+        let found = |name: &str, value: String| {
+            let query = [(name.to_owned(), value)].into();
+            find_managed(&all, &query).map(Identity::name)
         };
         assert_eq!(
             found("none", String::new()),

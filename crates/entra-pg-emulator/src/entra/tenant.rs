@@ -70,8 +70,8 @@ impl Tenant {
         lock(&self.settings).clone()
     }
 
-    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut Settings)) {
-        change(&mut lock(&self.settings));
+    pub(crate) fn change_settings<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+        change(&mut lock(&self.settings))
     }
 
     pub(crate) fn identity(&self, role: &str) -> Option<&Identity> {
