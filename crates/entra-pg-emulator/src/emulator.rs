@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     Control, CredentialSource, Error, Identity,
-    environment::{self, Values},
+    environment::{self, Parts},
     postgres::Supervisor,
     resources::HOST,
 };
@@ -72,90 +72,116 @@ impl Emulator {
         }
     }
 
-    /// `postgres://ROLE@localhost:PORT/postgres` for the first role: no password, no parameters.
+    /// Returns `postgres://ROLE@localhost:PORT/postgres` for the first role: no password, no parameters.
     pub fn url(&self) -> String {
         self.url_for(self.control.tenant.default_role())
     }
 
-    /// The same for any role.
+    /// Returns the same for any role.
     pub fn url_for(&self, role: &str) -> String {
         environment::url(role, self.port())
     }
 
-    /// Always `localhost`, whatever name the certificate carries.
+    /// Returns `localhost`, whatever name the certificate carries.
     pub fn host(&self) -> &str {
         HOST
     }
 
-    /// PostgreSQL's port, on 127.0.0.1 and, where there is IPv6, `::1`.
+    /// Returns PostgreSQL's port, on 127.0.0.1 and, where there is IPv6, `::1`.
     pub fn port(&self) -> u16 {
         self.control.cluster.port()
     }
 
-    /// PEM file with the certificate of the emulator's CA, which signed PostgreSQL's and the Entra endpoint's.
+    /// Returns the PEM file with the certificate of the emulator's CA, which signed PostgreSQL's and the Entra endpoint's.
     pub fn ca_file(&self) -> &Path {
         &self.ca_file
     }
 
-    /// What is in [`Self::ca_file`].
+    /// Returns the content of [`Self::ca_file`].
     pub fn ca_pem(&self) -> &str {
         &self.addresses.ca_pem
     }
 
-    /// The private directory; gone when the emulator has stopped.
+    /// Returns the private directory, which is removed when the emulator stops.
     pub fn directory(&self) -> &Path {
         &self.control.cluster.layout().root
     }
 
-    /// The Entra v2.0 endpoint, `https://localhost:PORT/`.
+    /// Returns the Entra v2.0 endpoint, `https://localhost:PORT/`.
     pub fn authority_host(&self) -> String {
         self.control.tenant.authority_host.clone()
     }
 
-    /// The App Service endpoint, for `IDENTITY_ENDPOINT`.
+    /// Returns the App Service endpoint, for `IDENTITY_ENDPOINT`.
     pub fn identity_endpoint(&self) -> String {
-        format!("{}/msi/token", self.addresses.plain_url)
+        environment::identity_endpoint(&self.addresses.plain_url)
     }
 
-    /// What the App Service endpoint asks for in the header `X-IDENTITY-HEADER`.
+    /// Returns the secret that the App Service endpoint expects in the header `X-IDENTITY-HEADER`.
     pub fn identity_header(&self) -> &str {
         &self.control.tenant.identity_header
     }
 
-    /// Base of the control API, `http://127.0.0.1:PORT`. IMDS is served below it as well, at
-    /// `/metadata/identity/oauth2/token`, and it is an HTTP proxy for exactly `http://169.254.169.254/metadata/`.
+    /// Returns the base of the control API, `http://127.0.0.1:PORT`. It also serves IMDS, at
+    /// `/metadata/identity/oauth2/token`, and is an HTTP proxy for exactly `http://169.254.169.254/metadata/`.
     pub fn control_url(&self) -> String {
         self.addresses.plain_url.clone()
     }
 
-    /// The emulated directory's id.
+    /// Returns the id of the emulated tenant.
     pub fn tenant_id(&self) -> String {
         self.control.tenant.id.clone()
     }
 
-    /// The identity of a role.
+    /// Returns the identity of a role.
     pub fn identity(&self, role: &str) -> Option<&Identity> {
         self.control.tenant.identity(role)
     }
 
-    /// Knobs and counters.
+    /// Returns the handle for changes and counters.
     pub fn control(&self) -> &Control {
         &self.control
     }
 
-    /// Everything a child process needs to find PostgreSQL and to get tokens from this source.
-    /// Variables of other sources may be in the way: see [`Self::conflicting_variables`].
+    /// Returns the variables with which a program finds PostgreSQL and gets tokens from this source.
+    /// Other variables may override them: see [`Self::conflicting_variables`].
+    ///
+    /// ```no_run
+    /// # use entra_pg_emulator::{CredentialSource, Emulator};
+    /// # fn example(emulator: &Emulator) {
+    /// let vars = emulator.environment(CredentialSource::WorkloadIdentity);
+    /// assert!(vars.iter().any(|(name, _)| name == "AZURE_FEDERATED_TOKEN_FILE"));
+    /// # }
+    /// ```
     pub fn environment(&self, source: CredentialSource) -> Vec<(String, String)> {
-        environment::variables(source, &self.values())
+        let inherited = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let no_proxy = inherited("NO_PROXY").or_else(|| inherited("no_proxy"));
+        let parts = Parts {
+            tenant: &self.control.tenant,
+            layout: self.control.cluster.layout(),
+            port: self.port(),
+            plain_url: &self.addresses.plain_url,
+            path: inherited("PATH").unwrap_or_default(),
+            no_proxy: no_proxy.unwrap_or_default(),
+        };
+        environment::variables(source, &parts)
     }
 
-    /// Variables a child process must not inherit: those of other credential sources and settings of libpq
-    /// that would override [`Self::environment`].
+    /// Returns the variables that a child process must not inherit: those of other credential sources, and settings of
+    /// libpq that would override [`Self::environment`].
     pub fn conflicting_variables(&self, source: CredentialSource) -> Vec<&'static str> {
         environment::conflicting(&self.environment(source))
     }
 
-    /// Prepares a command to run in the emulator's environment.
+    /// Sets up a command to run in the emulator's environment.
+    ///
+    /// ```no_run
+    /// # use entra_pg_emulator::{CredentialSource, Emulator};
+    /// # fn example(emulator: &Emulator) -> std::io::Result<()> {
+    /// let mut command = std::process::Command::new("my-program");
+    /// emulator.configure_command(&mut command, CredentialSource::ManagedIdentity).status()?;
+    /// # Ok(()) }
+    /// ```
     pub fn configure_command<'a>(
         &self,
         command: &'a mut Command,
@@ -178,36 +204,6 @@ impl Emulator {
             .spawn_blocking(move || supervisor.shutdown())
             .await
             .map_err(|_| Error::Stopped)?
-    }
-
-    fn values(&self) -> Values {
-        let (tenant, layout) = (&self.control.tenant, self.control.cluster.layout());
-        let text = |path: PathBuf| path.display().to_string();
-        let inherited = |name: &str| std::env::var(name).unwrap_or_default();
-        let role = tenant.default_role();
-        Values {
-            role: role.to_owned(),
-            url: self.url(),
-            port: self.port(),
-            plain_url: self.addresses.plain_url.clone(),
-            authority_host: tenant.authority_host.clone(),
-            tenant: tenant.id.clone(),
-            client_id: tenant
-                .identity(role)
-                .map_or("", Identity::client_id)
-                .to_owned(),
-            client_secret: tenant.client_secret.clone(),
-            identity_header: tenant.identity_header.clone(),
-            ca: text(layout.ca()),
-            ca_bundle: text(layout.ca_bundle()),
-            federated_token: text(layout.federated_token()),
-            bin: text(layout.bin()),
-            path: inherited("PATH"),
-            no_proxy: [inherited("NO_PROXY"), inherited("no_proxy")]
-                .into_iter()
-                .find(|set| !set.is_empty())
-                .unwrap_or_default(),
-        }
     }
 }
 

@@ -1,8 +1,14 @@
 //! The environment variables through which unmodified programs find the emulator.
 
+use std::path::PathBuf;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::resources::HOST;
+use crate::{
+    Identity,
+    entra::Tenant,
+    resources::{HOST, Layout},
+};
 
 /// What stays as it is in the user part of a URL.
 const USER: &AsciiSet = &NON_ALPHANUMERIC
@@ -11,78 +17,40 @@ const USER: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// Which of the ways Azure SDKs get a token a program is meant to use.
+/// Where a program gets its tokens, as Azure SDKs do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialSource {
-    /// App Service, Functions, Container Apps: `IDENTITY_ENDPOINT`
+    /// App Service, Functions, Container Apps: `IDENTITY_ENDPOINT`.
     ManagedIdentity,
-    /// A virtual machine's metadata endpoint
+    /// A virtual machine's metadata endpoint.
     Imds,
-    /// Kubernetes (AKS): a federated token file
+    /// Kubernetes (AKS): a federated token file.
     WorkloadIdentity,
-    /// An application's secret
+    /// An application's secret.
     ClientSecret,
-    /// `az login` on a laptop
+    /// `az login` on a laptop.
     AzureCli,
 }
 
+/// Variables that would override ours.
+const CONFLICTING: &str = "IDENTITY_ENDPOINT IDENTITY_HEADER IDENTITY_SERVER_THUMBPRINT IMDS_ENDPOINT \
+    MSI_ENDPOINT MSI_SECRET AZURE_POD_IDENTITY_AUTHORITY_HOST AZURE_AUTHORITY_HOST \
+    AZURE_CLIENT_CERTIFICATE_PATH AZURE_CLIENT_ID AZURE_CLIENT_SECRET AZURE_FEDERATED_TOKEN \
+    AZURE_FEDERATED_TOKEN_FILE AZURE_TENANT_ID AZURE_TOKEN_CREDENTIALS AZURE_USERNAME AZURE_PASSWORD \
+    http_proxy HTTP_PROXY all_proxy ALL_PROXY PGHOSTADDR PGPASSWORD PGPASSFILE PGSERVICE \
+    PGSERVICEFILE PGREQUIREAUTH PGCHANNELBINDING PGSSLCERT PGSSLKEY PGSSLCRL PGSSLNEGOTIATION PGOPTIONS";
+
 /// What the variables are made of.
-pub(crate) struct Values {
-    pub(crate) role: String,
-    pub(crate) url: String,
+pub(crate) struct Parts<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) layout: &'a Layout,
     pub(crate) port: u16,
-    pub(crate) plain_url: String,
-    pub(crate) authority_host: String,
-    pub(crate) tenant: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: String,
-    pub(crate) identity_header: String,
-    pub(crate) ca: String,
-    pub(crate) ca_bundle: String,
-    pub(crate) federated_token: String,
-    pub(crate) bin: String,
+    pub(crate) plain_url: &'a str,
     /// What this process has in `PATH` and `NO_PROXY`.
     pub(crate) path: String,
     pub(crate) no_proxy: String,
 }
-
-/// Variables that would override ours.
-const CONFLICTING: [&str; 33] = [
-    "IDENTITY_ENDPOINT",
-    "IDENTITY_HEADER",
-    "IDENTITY_SERVER_THUMBPRINT",
-    "IMDS_ENDPOINT",
-    "MSI_ENDPOINT",
-    "MSI_SECRET",
-    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
-    "AZURE_AUTHORITY_HOST",
-    "AZURE_CLIENT_CERTIFICATE_PATH",
-    "AZURE_CLIENT_ID",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_FEDERATED_TOKEN",
-    "AZURE_FEDERATED_TOKEN_FILE",
-    "AZURE_TENANT_ID",
-    "AZURE_TOKEN_CREDENTIALS",
-    "AZURE_USERNAME",
-    "AZURE_PASSWORD",
-    "http_proxy",
-    "HTTP_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "PGHOSTADDR",
-    "PGPASSWORD",
-    "PGPASSFILE",
-    "PGSERVICE",
-    "PGSERVICEFILE",
-    "PGREQUIREAUTH",
-    "PGCHANNELBINDING",
-    "PGSSLCERT",
-    "PGSSLKEY",
-    "PGSSLCRL",
-    "PGSSLNEGOTIATION",
-    "PGOPTIONS",
-];
 
 /// Where PostgreSQL is, for a role.
 pub(crate) fn url(role: &str, port: u16) -> String {
@@ -92,68 +60,70 @@ pub(crate) fn url(role: &str, port: u16) -> String {
     )
 }
 
-/// The variables of one source.
-pub(crate) fn variables(source: CredentialSource, values: &Values) -> Vec<(String, String)> {
-    let port = values.port.to_string();
-    let no_proxy = no_proxy(source, &values.no_proxy);
+/// The variables of one source, for the first role.
+pub(crate) fn variables(source: CredentialSource, parts: &Parts<'_>) -> Vec<(String, String)> {
+    let Parts { tenant, layout, .. } = parts;
+    let role = tenant.default_role();
+    let no_proxy = no_proxy(source, &parts.no_proxy);
+    let file = |path: PathBuf| path.display().to_string();
     let mut all = vec![
-        ("DATABASE_URL", values.url.as_str()),
-        ("PGHOST", HOST),
-        ("PGPORT", &port),
-        ("PGUSER", &values.role),
-        ("PGDATABASE", "postgres"),
-        ("PGSSLMODE", "verify-full"),
-        ("PGSSLROOTCERT", &values.ca),
-        ("SSL_CERT_FILE", &values.ca_bundle),
-        ("REQUESTS_CA_BUNDLE", &values.ca_bundle),
-        ("NODE_EXTRA_CA_CERTS", &values.ca),
-        ("NO_PROXY", &no_proxy),
-        ("no_proxy", &no_proxy),
-        ("EMULATOR_CONTROL", &values.plain_url),
+        ("DATABASE_URL", url(role, parts.port)),
+        ("PGHOST", HOST.into()),
+        ("PGPORT", parts.port.to_string()),
+        ("PGUSER", role.into()),
+        ("PGDATABASE", "postgres".into()),
+        ("PGSSLMODE", "verify-full".into()),
+        ("PGSSLROOTCERT", file(layout.ca())),
+        ("SSL_CERT_FILE", file(layout.ca_bundle())),
+        ("REQUESTS_CA_BUNDLE", file(layout.ca_bundle())),
+        ("NODE_EXTRA_CA_CERTS", file(layout.ca())),
+        ("NO_PROXY", no_proxy.clone()),
+        ("no_proxy", no_proxy),
+        ("EMULATOR_CONTROL", parts.plain_url.into()),
     ];
-    let (endpoint, path) = (
-        format!("{}/msi/token", values.plain_url),
-        format!("{}:{}", values.bin, values.path),
-    );
+    let client_id = tenant.identity(role).map_or("", Identity::client_id);
     let application = [
-        ("AZURE_AUTHORITY_HOST", values.authority_host.as_str()),
-        ("AZURE_TENANT_ID", &values.tenant),
-        ("AZURE_CLIENT_ID", &values.client_id),
+        ("AZURE_AUTHORITY_HOST", tenant.authority_host.clone()),
+        ("AZURE_TENANT_ID", tenant.id.clone()),
+        ("AZURE_CLIENT_ID", client_id.into()),
     ];
     match source {
-        CredentialSource::ManagedIdentity => {
-            all.extend([
-                ("IDENTITY_ENDPOINT", endpoint.as_str()),
-                ("IDENTITY_HEADER", &values.identity_header),
-            ]);
-        }
+        CredentialSource::ManagedIdentity => all.extend([
+            ("IDENTITY_ENDPOINT", identity_endpoint(parts.plain_url)),
+            ("IDENTITY_HEADER", tenant.identity_header.clone()),
+        ]),
         CredentialSource::Imds => all.extend([
-            ("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential"),
-            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &values.plain_url),
+            (
+                "AZURE_TOKEN_CREDENTIALS",
+                "ManagedIdentityCredential".into(),
+            ),
+            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", parts.plain_url.into()),
             // For SDKs whose address of the endpoint is fixed; the emulator's proxy serves nothing else.
-            ("http_proxy", &values.plain_url),
+            ("http_proxy", parts.plain_url.into()),
         ]),
         CredentialSource::WorkloadIdentity => {
             all.extend(application);
-            all.push(("AZURE_FEDERATED_TOKEN_FILE", &values.federated_token));
+            all.push(("AZURE_FEDERATED_TOKEN_FILE", file(layout.federated_token())));
         }
         CredentialSource::ClientSecret => {
             all.extend(application);
-            all.push(("AZURE_CLIENT_SECRET", &values.client_secret));
+            all.push(("AZURE_CLIENT_SECRET", tenant.client_secret.clone()));
         }
-        CredentialSource::AzureCli => {
-            all.extend([
-                ("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential"),
-                ("PATH", &path),
-            ]);
-        }
+        CredentialSource::AzureCli => all.extend([
+            ("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential".into()),
+            ("PATH", format!("{}:{}", file(layout.bin()), parts.path)),
+        ]),
     }
-    all.into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    let own = |(name, value): (&str, String)| (name.to_owned(), value);
+    all.into_iter().map(own).collect()
 }
 
-/// This machine, and what the user reaches without a proxy: but for the metadata endpoint, where a proxy is how we take its place.
+/// The App Service endpoint.
+pub(crate) fn identity_endpoint(plain_url: &str) -> String {
+    format!("{plain_url}/msi/token")
+}
+
+/// This machine, and the hosts that the user exempts. Not the metadata endpoint: programs reach ours through the proxy.
 fn no_proxy(source: CredentialSource, inherited: &str) -> String {
     let hides_the_endpoint = |host: &str| {
         source == CredentialSource::Imds && (host == "*" || host.starts_with("169.254."))
@@ -164,12 +134,12 @@ fn no_proxy(source: CredentialSource, inherited: &str) -> String {
     all.join(",")
 }
 
-/// The variables that must go, given those that are set.
+/// The variables to remove, given those that are set.
 pub(crate) fn conflicting(set: &[(String, String)]) -> Vec<&'static str> {
     // A proxy for everything is in the way of IMDS only, where ours takes its place.
     let own_proxy = set.iter().any(|(name, _)| name == "http_proxy");
     CONFLICTING
-        .into_iter()
+        .split_whitespace()
         .filter(|name| own_proxy || !name.to_ascii_lowercase().ends_with("_proxy"))
         .filter(|name| set.iter().all(|(kept, _)| kept != name))
         .collect()
@@ -178,36 +148,39 @@ pub(crate) fn conflicting(set: &[(String, String)]) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{IdentityKind, settings::Settings};
+
+    const TENANT: &str = "8509643c-604d-545d-8cb9-658d06571c7f";
+    const CLIENT: &str = "9d4439a1-737d-5fe0-a622-d9f186f4e504";
 
     type Pairs = &'static [(&'static str, &'static str)];
 
-    fn set(source: CredentialSource) -> Vec<(String, String)> {
-        let text = |name: &str| name.to_owned();
-        variables(
-            source,
-            &Values {
-                role: text("app"),
-                url: text("postgres://app@localhost:1/postgres"),
-                port: 1,
-                plain_url: text("http://127.0.0.1:2"),
-                authority_host: text("https://localhost:3/"),
-                tenant: text("tenant"),
-                client_id: text("client"),
-                client_secret: text("secret"),
-                identity_header: text("header"),
-                ca: text("/d/ca.pem"),
-                ca_bundle: text("/d/bundle.pem"),
-                federated_token: text("/d/token"),
-                bin: text("/d/bin"),
-                path: text("/usr/bin"),
-                no_proxy: text("example.org"),
-            },
-        )
+    fn tenant() -> Tenant {
+        let identity = Identity::new("app", IdentityKind::ManagedIdentity);
+        let host = "https://localhost:3/".to_owned();
+        let mut tenant =
+            Tenant::new(host, vec![identity], "aud".into(), Settings::default()).unwrap();
+        tenant.identity_header = "header".into();
+        tenant.client_secret = "secret".into();
+        tenant
+    }
+
+    fn set(source: CredentialSource, tenant: &Tenant) -> Vec<(String, String)> {
+        let parts = Parts {
+            tenant,
+            layout: &Layout { root: "/d".into() },
+            port: 1,
+            plain_url: "http://127.0.0.1:2",
+            path: "/usr/bin".into(),
+            no_proxy: "example.org".into(),
+        };
+        variables(source, &parts)
     }
 
     #[test]
     fn each_source_sets_its_own_variables_and_removes_the_others() {
         use CredentialSource::{AzureCli, ClientSecret, Imds, ManagedIdentity, WorkloadIdentity};
+        let tenant = tenant();
         let cases: [(CredentialSource, Pairs, &[&str]); 5] = [
             (
                 ManagedIdentity,
@@ -229,15 +202,15 @@ mod tests {
                 WorkloadIdentity,
                 &[
                     ("AZURE_AUTHORITY_HOST", "https://localhost:3/"),
-                    ("AZURE_FEDERATED_TOKEN_FILE", "/d/token"),
+                    ("AZURE_FEDERATED_TOKEN_FILE", "/d/federated-token"),
                 ],
                 &["AZURE_CLIENT_SECRET", "IDENTITY_ENDPOINT"],
             ),
             (
                 ClientSecret,
                 &[
-                    ("AZURE_TENANT_ID", "tenant"),
-                    ("AZURE_CLIENT_ID", "client"),
+                    ("AZURE_TENANT_ID", TENANT),
+                    ("AZURE_CLIENT_ID", CLIENT),
                     ("AZURE_CLIENT_SECRET", "secret"),
                 ],
                 &["AZURE_FEDERATED_TOKEN_FILE"],
@@ -257,7 +230,8 @@ mod tests {
             ("NO_PROXY", "localhost,127.0.0.1,example.org"),
         ];
         for (source, expected, absent) in cases {
-            let (set, removed) = (set(source), conflicting(&set(source)));
+            let set = set(source, &tenant);
+            let removed = conflicting(&set);
             for &(name, value) in expected.iter().chain(&common) {
                 assert!(
                     set.contains(&(name.to_owned(), value.to_owned())),
@@ -287,6 +261,9 @@ mod tests {
 
     #[test]
     fn the_users_proxy_stays_unless_imds_needs_its_place() {
-        assert!(!conflicting(&set(CredentialSource::ManagedIdentity)).contains(&"HTTP_PROXY"));
+        assert!(
+            !conflicting(&set(CredentialSource::ManagedIdentity, &tenant()))
+                .contains(&"HTTP_PROXY")
+        );
     }
 }

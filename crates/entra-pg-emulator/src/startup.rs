@@ -14,7 +14,7 @@ use crate::{
     endpoints,
     entra::Tenant,
     postgres::{Binaries, Cluster, Setup, Supervisor, ldap, roles},
-    resources::{self, Account, CertificateAuthority, HOST, Layout, Listeners, directory},
+    resources::{self, Account, CertificateAuthority, HOST, Layout, Listeners, directory, port},
     settings::Settings,
 };
 
@@ -58,13 +58,12 @@ impl Configuration {
             None => None,
         };
         let listeners = Listeners::bind().await?;
-        let ports = listeners.ports;
         let addresses = Addresses {
-            plain_url: format!("http://127.0.0.1:{}", ports.plain),
+            plain_url: format!("http://127.0.0.1:{}", port(&listeners.plain)?),
             ca_pem: ca.pem(),
         };
+        let authority_host = format!("https://{HOST}:{}/", port(&listeners.secure[0])?);
         let make_tenant = move || {
-            let authority_host = format!("https://{HOST}:{}/", ports.secure);
             Tenant::new(
                 authority_host,
                 self.identities,
@@ -86,10 +85,11 @@ impl Configuration {
             &addresses,
             self.executable,
         )?;
+        let ldap_port = port(&listeners.ldap)?;
         serve(&control, listeners, &TlsAcceptor::from(ca.https()?));
         let setup = Setup {
             account,
-            ldap_port: ports.ldap,
+            ldap_port,
             certificate: certificate.as_ref(),
             roles: control
                 .tenant

@@ -9,5 +9,5 @@ mod trust;
 pub(crate) use account::Account;
 pub(crate) use ca::{CertificateAuthority, ServerCertificate};
 pub(crate) use directory::Layout;
-pub(crate) use ports::{HOST, Listeners, accept, free_port};
+pub(crate) use ports::{HOST, Listeners, accept, free_port, port};
 pub(crate) use trust::bundle;

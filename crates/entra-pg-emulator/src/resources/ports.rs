@@ -20,52 +20,30 @@ pub(crate) struct Listeners {
     pub(crate) plain: TcpListener,
     pub(crate) secure: Vec<TcpListener>,
     pub(crate) ldap: TcpListener,
-    pub(crate) ports: Ports,
-}
-
-/// Their ports.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ports {
-    pub(crate) plain: u16,
-    pub(crate) secure: u16,
-    pub(crate) ldap: u16,
 }
 
 impl Listeners {
     pub(crate) async fn bind() -> Result<Self, Error> {
-        let (plain, plain_port) = bind_any().await?;
-        let (secure, secure_port) = bind_any().await?;
-        let (ldap, ldap_port) = bind_any().await?;
-        let mut secure = vec![secure];
-        // Clients may resolve `localhost` to `::1` and try nothing else.
-        secure.extend(
-            TcpListener::bind((Ipv6Addr::LOCALHOST, secure_port))
-                .await
-                .ok(),
-        );
-        let ports = Ports {
-            plain: plain_port,
-            secure: secure_port,
-            ldap: ldap_port,
+        let bind = || async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+            listener.map_err(Error::io("listen on 127.0.0.1"))
         };
+        let (plain, secure, ldap) = (bind().await?, bind().await?, bind().await?);
+        // Clients may resolve `localhost` to `::1` and try nothing else.
+        let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port(&secure)?)).await;
         Ok(Self {
             plain,
-            secure,
+            secure: [secure].into_iter().chain(ipv6).collect(),
             ldap,
-            ports,
         })
     }
 }
 
-async fn bind_any() -> Result<(TcpListener, u16), Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .map_err(Error::io("listen on 127.0.0.1"))?;
-    let port = listener
-        .local_addr()
-        .map_err(Error::io("listen on 127.0.0.1"))?
-        .port();
-    Ok((listener, port))
+pub(crate) fn port(listener: &TcpListener) -> Result<u16, Error> {
+    let address = listener.local_addr();
+    address
+        .map(|address| address.port())
+        .map_err(Error::io("find the port of a listener"))
 }
 
 /// Waits for the next connection. Accepting fails for want of file descriptors, most likely; then it waits and tries again.
@@ -95,7 +73,7 @@ pub(crate) fn free_port() -> Result<(u16, bool), Error> {
         }
     }
     Err(Error::Configuration(
-        "no free TCP port was found on 127.0.0.1; end what holds them, or wait and start again"
+        "no free TCP port was found on 127.0.0.1; stop the programs that use them, or try again later"
             .into(),
     ))
 }
