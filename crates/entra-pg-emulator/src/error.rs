@@ -1,14 +1,14 @@
-//! What can go wrong, and what to do about it.
+//! The error type.
 
 use std::{fmt, io, path::PathBuf};
 
-/// Why the emulator could not start, or could not do what it was asked. Never contains a token.
+/// Why the emulator could not start, or why an operation failed. The message states the remedy, and never a token.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No usable `initdb` and `postgres` on this machine.
     #[error(
-        "PostgreSQL's server programs (initdb and postgres, version 14 or newer) were not found; looked in {looked_in}. \
+        "PostgreSQL's server programs (initdb and postgres, version 14 or newer) were not found; searched {looked_in}. \
          Install them (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; \
          Alpine: apk add postgresql; macOS: brew install postgresql@17), \
          or name their directory in ENTRA_PG_EMULATOR_PGBIN"
@@ -20,7 +20,7 @@ pub enum Error {
 
     /// PostgreSQL was built without the authentication method the emulator relies on.
     #[error(
-        "the PostgreSQL in {} was built without LDAP support, through which it asks the emulator about each token. \
+        "the PostgreSQL in {} was built without LDAP support, which the emulator needs to check each token. \
          Use your distribution's own packages, or name another directory in ENTRA_PG_EMULATOR_PGBIN",
         directory.display()
     )]
@@ -30,15 +30,15 @@ pub enum Error {
     },
 
     /// PostgreSQL did not start.
-    #[error("PostgreSQL did not start: {reason}. Correct what the end of its log names:\n{log}")]
+    #[error("PostgreSQL did not start: {reason}. The end of its log:\n{log}")]
     PostgresStart {
-        /// What was being waited for.
+        /// What failed.
         reason: String,
         /// The last lines of its log.
         log: String,
     },
 
-    /// The builder was given something that cannot work.
+    /// The configuration cannot work.
     #[error("{0}")]
     Configuration(String),
 
@@ -51,7 +51,7 @@ pub enum Error {
         known: String,
     },
 
-    /// The operating system refused something.
+    /// An operation of the operating system failed.
     #[error("could not {what}: {cause}")]
     Io {
         /// What was attempted.
@@ -60,7 +60,7 @@ pub enum Error {
         cause: io::Error,
     },
 
-    /// A key or a certificate could not be made.
+    /// A key or a certificate could not be created.
     #[error("could not {what}: {cause}")]
     Crypto {
         /// What was attempted.
@@ -75,12 +75,12 @@ pub enum Error {
 
     /// The emulator was used after it had been stopped.
     #[error(
-        "the emulator has been stopped; start another, or keep its handle for as long as it is needed"
+        "the emulator has been stopped; start another, or keep its handle as long as it is needed"
     )]
     Stopped,
 
     /// The directory could not be removed.
-    #[error("the directory {} could not be removed; remove it by hand", .0.display())]
+    #[error("the directory {} could not be removed; remove it manually", .0.display())]
     LeftBehind(PathBuf),
 }
 

@@ -1,5 +1,5 @@
 //! Azure for your laptop: token endpoints that unmodified Azure SDKs talk to, and a real, throwaway
-//! PostgreSQL that accepts only the tokens they hand out.
+//! PostgreSQL that accepts only the tokens they issue.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -15,23 +15,26 @@
 //! for (name, value) in emulator.environment(CredentialSource::ManagedIdentity) {
 //!     println!("{name}={value}");
 //! }
-//! emulator.control().revoke("app");
+//! emulator.control().revoke("app")?;
 //! emulator.stop().await
 //! # }
 //! ```
 //!
-//! - [`EmulatorBuilder`] says what is started: roles, their identities, token lifetime, TLS.
-//! - [`Emulator`] is the running thing. Dropping it stops everything and removes its directory.
-//! - [`Control`] turns knobs while it runs: faults, latency, clock skew, revocation, restarts.
+//! - [`EmulatorBuilder`] configures it: roles, their identities, token lifetime, TLS.
+//! - [`Emulator`] is the running emulator. Dropping it stops everything and removes its directory.
+//! - [`Control`] changes it while it runs: faults, latency, clock skew, revocation, restarts.
 //!
-//! Everything runs on a runtime and threads of its own, so a test may block, pause its clock or end
-//! its runtime without disturbing the emulator. Everything listens on loopback only.
+//! The emulator has its own runtime and threads, so a test may block, pause its clock or end its runtime
+//! without disturbing the emulator. It listens on loopback only.
 //!
-//! PostgreSQL is the machine's own, unmodified. It asks clients for a cleartext password over TLS, as
-//! Azure does, and its `ldap` authentication method asks the emulator for the verdict. Nothing here
-//! logs a token.
+//! PostgreSQL is the machine's own, unmodified. It requests a cleartext password over TLS, as Azure does,
+//! and its `ldap` authentication method asks the emulator for the verdict. No token is ever logged.
+//!
+//! The feature `command`, on by default, builds the program `entra-pg-emulator` and adds nothing to the
+//! library. In `dev-dependencies`, turn it off: `default-features = false`.
 
 #![cfg(unix)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -58,3 +61,16 @@ pub use entra::{Identity, IdentityKind, TokenSpec};
 pub use environment::CredentialSource;
 pub use error::Error;
 pub use fault::{Fault, UnknownFault};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_types_can_be_shared_between_threads() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<(Emulator, EmulatorBuilder, Control, Logins)>();
+        check::<(CredentialSource, Fault, UnknownFault, Error)>();
+        check::<(Identity, IdentityKind, TokenSpec)>();
+    }
+}

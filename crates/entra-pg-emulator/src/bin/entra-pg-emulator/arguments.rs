@@ -7,7 +7,7 @@ use entra_pg_emulator::{CredentialSource, Fault};
 use url::Url;
 
 /// Azure for your laptop: token endpoints that unmodified Azure SDKs talk to, and a real, throwaway
-/// PostgreSQL that accepts only the tokens they hand out.
+/// PostgreSQL that accepts only the tokens they issue.
 #[derive(Debug, Parser)]
 #[command(name = "entra-pg-emulator", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -29,45 +29,46 @@ pub(crate) enum Subcommand {
     },
 }
 
-/// Start an emulator, and run a command in its environment
+/// Start an emulator and run a command in its environment
 ///
-/// With a COMMAND: runs it with libpq's and the Azure SDKs' variables, and exits with its
-/// status (128 + signal if one killed it, 127 if it does not exist, 125 if the emulator did not start).
-/// Without: prints `export` lines for a shell and stays up until Ctrl-C. Either way nothing is left behind.
+/// With a COMMAND: runs it with the variables of libpq and the Azure SDKs, and exits with its status
+/// (128 + signal if a signal ended it, 127 if it does not exist, 126 if it cannot be run, 125 if the emulator
+/// did not start). Without: prints `export` lines for a shell and runs until Ctrl-C. Neither leaves a process
+/// or a directory behind.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   entra-pg-emulator run -- cargo test
   entra-pg-emulator run --token-lifetime 5s --credential workload-identity -- python app.py
   entra-pg-emulator run -- sh -c 'PGPASSWORD=$(entra-pg-emulator token) psql \"$DATABASE_URL\"'
 
-For a shell of your own:
+For an interactive shell:
   rm -f emulator.env
   entra-pg-emulator run > emulator.env &
   until [ -s emulator.env ] || ! kill -0 $!; do sleep 1; done
   . ./emulator.env
-  kill %1   # in the end")]
+  kill %1   # stops the emulator")]
 pub(crate) struct Run {
-    /// A PostgreSQL role and the managed identity mapped to it; repeat for more. The first is the default
+    /// PostgreSQL role, with a managed identity of the same name; repeatable. The first is the default
     #[arg(long = "role", value_name = "NAME", default_value = "app")]
     pub(crate) roles: Vec<String>,
 
-    /// How long tokens live, as in `5s` or `1h`
+    /// Lifetime of tokens, such as `5s` or `1h`
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub(crate) token_lifetime: Duration,
 
-    /// How the command gets its tokens
+    /// Credential that the command uses
     #[arg(long, value_enum, value_name = "SOURCE", default_value_t = Source::ManagedIdentity)]
     pub(crate) credential: Source,
 
-    /// How long token endpoints take to answer
+    /// Delay of the token endpoints' responses
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
     pub(crate) latency: Duration,
 
-    /// An outage of the token endpoints from the start, as in `service-unavailable` or `too-many-requests:30s`
+    /// Fault of the token endpoints, such as `service-unavailable` or `too-many-requests:30s`
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Option<Fault>,
 
-    /// How many seconds the token endpoints' clock is ahead; negative for behind
+    /// Seconds by which the token endpoints' clock is ahead; negative for behind
     #[arg(
         long,
         value_name = "SECONDS",
@@ -76,15 +77,15 @@ pub(crate) struct Run {
     )]
     pub(crate) clock_skew: i64,
 
-    /// The token audience PostgreSQL accepts [default: the public cloud's]
+    /// Token audience that PostgreSQL accepts [default: the public cloud's]
     #[arg(long, value_name = "RESOURCE")]
     pub(crate) audience: Option<String>,
 
-    /// PostgreSQL without TLS, to see that a client refuses it
+    /// Start PostgreSQL without TLS, to test that a client refuses it
     #[arg(long)]
     pub(crate) without_tls: bool,
 
-    /// What to run, and its arguments
+    /// Command to run, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
@@ -94,28 +95,28 @@ pub(crate) struct Run {
 #[command(after_long_help = "Example, in the environment of `run`:
   PGPASSWORD=$(entra-pg-emulator token) psql \"$DATABASE_URL\"")]
 pub(crate) struct Token {
-    /// Whose token [default: the first role's]
+    /// Role whose token to print [default: the first role]
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
 
-    /// For which audience [default: the one PostgreSQL accepts]
+    /// Audience of the token [default: the one that PostgreSQL accepts]
     #[arg(long, value_name = "RESOURCE")]
     pub(crate) audience: Option<String>,
 
-    /// Seconds it lives, negative for an expired one [default: the emulator's token lifetime]
+    /// Lifetime in seconds, negative for an expired token [default: the emulator's token lifetime]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) lifetime: Option<i64>,
 
-    /// Signed by a key PostgreSQL does not trust
+    /// Sign with a key that PostgreSQL does not trust
     #[arg(long)]
     pub(crate) other_key: bool,
 
-    /// The running emulator's address, which `run` sets
+    /// Address of the running emulator; `run` sets it
     #[arg(long, value_name = "URL", env = "EMULATOR_CONTROL")]
     pub(crate) control: Url,
 }
 
-/// How the command gets its tokens.
+/// Credential that the command uses.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Source {
     /// App Service, Functions, Container Apps: `IDENTITY_ENDPOINT`

@@ -33,23 +33,20 @@ async fn run(arguments: Run) -> io::Result<u8> {
     control.set_fault(arguments.fault);
     control.set_clock_skew(arguments.clock_skew);
     let source = arguments.credential.into();
-    let status = match arguments.command.split_first() {
-        Some((program, rest)) => {
-            let mut command = std::process::Command::new(program);
-            emulator.configure_command(command.args(rest), source);
-            entra_pg_process::run(command, &mut signals)
-                .await
-                .unwrap_or_else(|error| {
-                    report(&error.to_string());
-                    error.exit_status()
-                })
-        }
-        None => {
-            announce(&emulator, source);
-            match signals.recv().await {
-                Signal::Interrupt => 0,
-                signal => signal.exit_status(),
-            }
+    let status = if let Some((program, rest)) = arguments.command.split_first() {
+        let mut command = std::process::Command::new(program);
+        emulator.configure_command(command.args(rest), source);
+        entra_pg_process::run(command, &mut signals)
+            .await
+            .unwrap_or_else(|error| {
+                report(&error.to_string());
+                error.exit_status()
+            })
+    } else {
+        announce(&emulator, source);
+        match signals.recv().await {
+            Signal::Interrupt => 0,
+            signal => signal.exit_status(),
         }
     };
     emulator.stop().await.map_err(io::Error::other)?;

@@ -33,7 +33,7 @@ fn request(arguments: &Token) -> Result<String, String> {
         Ok((StatusCode::OK, token)) => Ok(token),
         Ok((_, refusal)) => Err(description(&refusal)),
         Err(error) => Err(format!(
-            "no emulator answers at {control}: {error}. Start one with `entra-pg-emulator run`"
+            "no emulator responds at {control}: {error}; start one with `entra-pg-emulator run`"
         )),
     }
 }
