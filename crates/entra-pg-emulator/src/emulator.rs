@@ -36,17 +36,8 @@ pub(crate) struct Addresses {
 
 /// What must end with the emulator, or with an attempt to start it.
 pub(crate) struct Running {
-    supervisor: Arc<Supervisor>,
-    runtime: Option<Runtime>,
-}
-
-impl Running {
-    pub(crate) fn new(supervisor: Arc<Supervisor>, runtime: Runtime) -> Self {
-        Self {
-            supervisor,
-            runtime: Some(runtime),
-        }
-    }
+    pub(crate) supervisor: Arc<Supervisor>,
+    pub(crate) runtime: Option<Runtime>,
 }
 
 impl Drop for Running {

@@ -34,13 +34,14 @@ impl Configuration {
         roles::check(&self.identities)?;
         let account = Account::unprivileged()?;
         let binaries = Binaries::find()?;
-        // From here on everything is undone when `running` goes.
-        let supervisor = Arc::new(Supervisor::start(&binaries, account)?);
-        let cluster = Cluster::new(Arc::clone(&supervisor), binaries)?;
-        let runtime = new_runtime()?;
-        let handle = runtime.handle().clone();
-        let running = Running::new(supervisor, runtime);
-        let launched = handle.spawn(self.launch(cluster, account)).await;
+        // From here on everything is undone when `running` is dropped.
+        let mut running = Running {
+            supervisor: Arc::new(Supervisor::start(&binaries, account)?),
+            runtime: None,
+        };
+        let cluster = Cluster::new(Arc::clone(&running.supervisor), binaries)?;
+        let runtime = running.runtime.insert(new_runtime()?);
+        let launched = runtime.spawn(self.launch(cluster, account)).await;
         let (control, addresses) = launched.map_err(|_| Error::Stopped)??;
         tracing::info!(target: "entra_pg_emulator", port = control.cluster.port(), "started");
         Ok(Emulator::new(running, control, addresses))

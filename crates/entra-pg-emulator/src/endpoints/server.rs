@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::response::Reset;
 use crate::resources::accept;
 
-/// The one host the plain listener is a proxy for.
+/// The only host that the plain listener is a proxy for.
 const METADATA_HOST: &str = "169.254.169.254";
 
 /// Accepts connections until the task is aborted.
@@ -37,8 +37,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor
         // A second handle to the socket, to reset it while hyper owns the first.
         let socket = Socket::from(stream.as_fd().try_clone_to_owned()?);
         match tls {
-            Some(tls) => converse(tls.accept(stream).await?, socket, router).await,
-            None => converse(stream, socket, router).await,
+            Some(tls) => serve_connection(tls.accept(stream).await?, socket, router).await,
+            None => serve_connection(stream, socket, router).await,
         }
     };
     if let Err(error) = result.await {
@@ -46,7 +46,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor
     }
 }
 
-async fn converse<T>(stream: T, socket: Socket, router: Router) -> io::Result<()>
+async fn serve_connection<T>(stream: T, socket: Socket, router: Router) -> io::Result<()>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -54,12 +54,12 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         let (mut router, socket) = (router.clone(), Arc::clone(&socket));
         async move {
-            let response = if serves(request.uri()) {
+            let response = if is_served(request.uri()) {
                 Service::call(&mut router, request.map(Body::new))
                     .await
                     .unwrap_or_else(|never| match never {})
             } else {
-                no_proxy(request.uri())
+                refuse_proxy(request.uri())
             };
             if response.extensions().get::<Reset>().is_some() {
                 socket.set_linger(Some(Duration::ZERO))?;
@@ -74,8 +74,8 @@ where
         .map_err(io::Error::other)
 }
 
-/// Requests with an absolute address are meant for a proxy, which this is for the metadata endpoint alone.
-fn serves(uri: &Uri) -> bool {
+/// Requests with an absolute URI are for a proxy. The server is one for the metadata endpoint only.
+fn is_served(uri: &Uri) -> bool {
     let metadata = uri.scheme_str() == Some("http")
         && uri.host() == Some(METADATA_HOST)
         && uri.port_u16().is_none_or(|port| port == 80)
@@ -83,7 +83,7 @@ fn serves(uri: &Uri) -> bool {
     uri.authority().is_none() || metadata
 }
 
-fn no_proxy(uri: &Uri) -> Response {
+fn refuse_proxy(uri: &Uri) -> Response {
     let host = uri.host().unwrap_or_default();
     let message = format!(
         "entra-pg-emulator is a proxy for http://{METADATA_HOST}/metadata/ only, not for {host}\n"
@@ -110,7 +110,7 @@ mod tests {
             ("http://example.org/metadata/instance", false),
             ("example.org:443", false),
         ] {
-            assert_eq!(serves(&uri.parse().unwrap()), expected, "{uri}");
+            assert_eq!(is_served(&uri.parse().unwrap()), expected, "{uri}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an access token says: the claims of Entra's v1 tokens, which Azure Database for PostgreSQL receives.
+//! The claims of access tokens: those of Entra's v1 tokens, which Azure Database for PostgreSQL receives.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 /// How long before its expiry a token with a negative lifetime claims to have been issued, in seconds.
 const PAST_LIFETIME: i64 = 3600;
 
-/// Through which endpoint a token was obtained; it shows in the claims.
+/// The endpoint that issued a token; the claims depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Flow {
     ManagedIdentity,

@@ -1,7 +1,7 @@
-//! May this token log in as this role? A pure function: the answer Azure's server would give.
+//! Whether a token may log in as a role. A pure function, with the verdict of Azure's server.
 //!
-//! No leeway anywhere: a token is refused from the second it expires. Nothing here quotes a token, and
-//! claims are quoted only after the signature has been checked.
+//! There is no leeway: a token is rejected from the second it expires. A rejection never quotes a token, and
+//! quotes claims only after the signature has been checked.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use serde::Deserialize;
 
-/// Why a login was refused.
+/// Why a login was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Rejection {
     #[error("no token: the password is empty")]
@@ -24,7 +24,7 @@ pub(crate) enum Rejection {
     Audience { found: String, expected: String },
     #[error("token expired {0} s ago")]
     Expired(i64),
-    #[error("token not valid before another {0} s")]
+    #[error("token not valid for another {0} s")]
     NotYetValid(i64),
     #[error("role {0} is not mapped to an identity")]
     UnknownRole(String),
@@ -34,7 +34,7 @@ pub(crate) enum Rejection {
     Revoked,
 }
 
-/// What the verdict knows about the role that is asked for.
+/// What a role is mapped to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mapping<'a> {
     pub(crate) object_id: &'a str,
@@ -42,7 +42,7 @@ pub(crate) struct Mapping<'a> {
     pub(crate) revoked_before: u64,
 }
 
-/// What every token is held against.
+/// What every token is checked against.
 pub(crate) struct Rules<'a> {
     pub(crate) key: &'a SigningKey,
     pub(crate) audience: &'a str,

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs are.
+//! Finds PostgreSQL's programs.
 
 use std::{
     cmp::Reverse,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::Error;
 
-/// Names the directory outright; nothing else is searched then.
+/// Names the directory; then no other is searched.
 const VARIABLE: &str = "ENTRA_PG_EMULATOR_PGBIN";
 /// The oldest major version that is tried.
 const OLDEST: u32 = 14;
@@ -108,7 +108,7 @@ fn installed() -> Vec<(u32, PathBuf)> {
             ))
         })
     });
-    // Alpine keeps the programs in `postgresqlNN` itself, everybody else in `bin`.
+    // Alpine keeps the programs in `postgresqlNN` itself, other systems in `bin`.
     entries
         .flat_map(|(version, path)| [(version, path.join("bin")), (version, path)])
         .filter(|(_, path)| path.join("initdb").exists())

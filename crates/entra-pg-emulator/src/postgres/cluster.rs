@@ -24,9 +24,9 @@ use crate::{
 
 /// How long PostgreSQL may take to accept connections.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How often a port is tried that somebody else took meanwhile.
+/// How often another port is tried when another process took the first.
 const PORT_ATTEMPTS: u32 = 20;
-/// The lines of the log an error carries.
+/// How many lines of the log an error has.
 const LOG_LINES: usize = 20;
 
 /// Client backends, without the emulator's own.
@@ -41,7 +41,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) roles: Vec<&'a str>,
 }
 
-/// A PostgreSQL that can be talked to as the superuser.
+/// A PostgreSQL, and statements of its superuser.
 pub(crate) struct Cluster {
     supervisor: Arc<Supervisor>,
     binaries: Binaries,
@@ -75,7 +75,7 @@ impl Cluster {
     /// Waits for `initdb`, configures, starts and creates the roles.
     pub(crate) async fn start(&self, setup: &Setup<'_>) -> Result<(), Error> {
         let _guard = self.lifecycle.lock().await;
-        let initialised = tokio::time::timeout(START_DEADLINE, self.answer()).await;
+        let initialised = tokio::time::timeout(START_DEADLINE, self.read_status()).await;
         if !matches!(initialised, Ok(Ok(0))) {
             return Err(self.failure("initdb failed", &read(&self.layout.initdb_log(), 0)));
         }
@@ -89,16 +89,16 @@ impl Cluster {
             if self.launch().await? {
                 return self.create_roles(&setup.roles).await;
             }
-            self.order("stop").await?;
+            self.send_command("stop").await?;
         }
         Err(self.failure("no free port was found", ""))
     }
 
-    /// Stops and starts PostgreSQL on the same port. Connections are ended as by an administrator.
+    /// Stops and starts PostgreSQL on the same port. Connections end as when an administrator restarts it.
     pub(crate) async fn restart(&self) -> Result<(), Error> {
         let _guard = self.lifecycle.lock().await;
         for _ in 0..PORT_ATTEMPTS {
-            self.order("stop").await?;
+            self.send_command("stop").await?;
             if self.launch().await? {
                 return Ok(());
             }
@@ -107,7 +107,7 @@ impl Cluster {
         Err(self.failure(&format!("its port {} is taken", self.port()), ""))
     }
 
-    /// Runs statements as the superuser; rows come back as text, one per line, columns parted by `|`.
+    /// Runs statements as the superuser; rows come back as text, one per line, columns separated by `|`.
     pub(crate) async fn execute(&self, sql: &str) -> Result<String, Error> {
         let (client, connection) = tokio_postgres::Config::new()
             .host_path(self.layout.socket())
@@ -162,11 +162,11 @@ impl Cluster {
         let hba = pg_hba_conf(setup.ldap_port, setup.certificate.is_some());
         let file = self.layout.data().join("pg_hba.conf");
         directory::write(&file, &hba, 0o644)?;
-        directory::give(&file, setup.account)?;
+        directory::change_owner(&file, setup.account)?;
         if let Some(ServerCertificate { certificate, key }) = setup.certificate {
             directory::write(&self.layout.server_certificate(), certificate, 0o644)?;
             directory::write(&self.layout.server_key(), key, 0o600)?;
-            directory::give(&self.layout.server_key(), setup.account)?;
+            directory::change_owner(&self.layout.server_key(), setup.account)?;
         }
         Ok(())
     }
@@ -181,12 +181,12 @@ impl Cluster {
             .map(drop)
     }
 
-    /// Starts the server and waits for it. `false`: the port was taken by somebody else.
+    /// Starts the server and waits for it. `false`: the port was taken by another process.
     async fn launch(&self) -> Result<bool, Error> {
         let log_start = fs::metadata(self.layout.log())
             .map_or(0, |log| usize::try_from(log.len()).unwrap_or(0));
         let deadline = Instant::now() + START_DEADLINE;
-        self.order("start").await?;
+        self.send_command("start").await?;
         loop {
             let answers = self.execute("SELECT 1").await.is_ok();
             let log = read(&self.layout.log(), log_start);
@@ -209,19 +209,19 @@ impl Cluster {
         }
     }
 
-    async fn order(&self, command: &'static str) -> Result<(), Error> {
-        self.supervisor.command(command)?;
-        let answer = tokio::time::timeout(START_DEADLINE, self.answer()).await;
-        let Ok(answer) = answer else {
-            let reason = format!("`{command}` was not done within {START_DEADLINE:?}");
+    async fn send_command(&self, command: &'static str) -> Result<(), Error> {
+        self.supervisor.send_command(command)?;
+        let status = tokio::time::timeout(START_DEADLINE, self.read_status()).await;
+        let Ok(status) = status else {
+            let reason = format!("`{command}` timed out after {START_DEADLINE:?}");
             return Err(self.failure(&reason, &read(&self.layout.log(), 0)));
         };
-        answer.map(drop)
+        status.map(drop)
     }
 
-    async fn answer(&self) -> Result<i32, Error> {
+    async fn read_status(&self) -> Result<i32, Error> {
         let supervisor = Arc::clone(&self.supervisor);
-        task::spawn_blocking(move || supervisor.answer())
+        task::spawn_blocking(move || supervisor.read_status())
             .await
             .map_err(|_| Error::Stopped)?
     }

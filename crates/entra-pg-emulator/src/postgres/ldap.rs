@@ -1,4 +1,4 @@
-//! The LDAP server PostgreSQL asks about each login. It knows simple binds and nothing else.
+//! The LDAP server that PostgreSQL asks about each login. It supports simple binds only.
 
 use std::{io, sync::Arc};
 
@@ -20,14 +20,14 @@ pub(crate) async fn serve(listener: TcpListener, tenant: Arc<Tenant>) {
         let (stream, _) = accept(&listener).await;
         let tenant = Arc::clone(&tenant);
         tokio::spawn(async move {
-            if let Err(error) = converse(stream, &tenant).await {
+            if let Err(error) = handle_connection(stream, &tenant).await {
                 tracing::debug!(target: "entra_pg_emulator", "LDAP: {error}");
             }
         });
     }
 }
 
-async fn converse(stream: TcpStream, tenant: &Tenant) -> io::Result<()> {
+async fn handle_connection(stream: TcpStream, tenant: &Tenant) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut messages = Framed::new(stream, Quiet(LdapCodec::new(Some(LARGEST_MESSAGE), None)));
     while let Some(message) = messages.next().await {

@@ -29,7 +29,7 @@ use crate::{
 /// For one that hangs, not for a machine that is slow. PostgreSQL itself kills its children after 5 s of an immediate shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running supervisor. Dropping it stops PostgreSQL and removes the directory.
+/// A running supervisor, until [`Supervisor::shutdown`].
 pub(crate) struct Supervisor {
     directory: Mutex<Option<TempDir>>,
     stdin: Mutex<Option<ChildStdin>>,
@@ -84,15 +84,15 @@ impl Supervisor {
             .ok_or(Error::Stopped)
     }
 
-    /// Gives a command; its answer is read by [`Self::answer`].
-    pub(crate) fn command(&self, command: &str) -> Result<(), Error> {
+    /// Sends a command; [`Self::read_status`] reads the result.
+    pub(crate) fn send_command(&self, command: &str) -> Result<(), Error> {
         let mut stdin = lock(&self.stdin);
         let stdin = stdin.as_mut().ok_or(Error::Stopped)?;
         writeln!(stdin, "{command}").map_err(Error::io("write to PostgreSQL's supervisor"))
     }
 
-    /// Waits for the next answer, an exit status. Blocks; [`Self::shutdown`] from elsewhere ends it.
-    pub(crate) fn answer(&self) -> Result<i32, Error> {
+    /// Waits for the next exit status. Blocks; [`Self::shutdown`] from another thread ends it.
+    pub(crate) fn read_status(&self) -> Result<i32, Error> {
         let mut line = String::new();
         let mut stdout = lock(&self.stdout);
         stdout
@@ -108,10 +108,10 @@ impl Supervisor {
             return Ok(());
         };
         let mut child = lock(&self.child);
-        // `initdb` may still be at work; the shell itself is deaf to it.
+        // For `initdb`, which may still run; the shell ignores it.
         signal_group(&child, Signal::SIGTERM);
         if !exits_within(&mut child, SHUTDOWN_TIMEOUT) {
-            tracing::warn!(target: "entra_pg_emulator", "PostgreSQL's supervisor does not end; killing it");
+            tracing::warn!(target: "entra_pg_emulator", "PostgreSQL's supervisor did not exit in time; killing it");
             signal_group(&child, Signal::SIGKILL);
             _ = child.wait();
         }
@@ -121,14 +121,6 @@ impl Supervisor {
             Err(Error::LeftBehind(path))
         } else {
             Ok(())
-        }
-    }
-}
-
-impl Drop for Supervisor {
-    fn drop(&mut self) {
-        if let Err(error) = self.shutdown() {
-            tracing::warn!(target: "entra_pg_emulator", "{error}");
         }
     }
 }

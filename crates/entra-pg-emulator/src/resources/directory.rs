@@ -21,37 +21,27 @@ pub(crate) struct Layout {
     pub(crate) root: PathBuf,
 }
 
-impl Layout {
-    pub(crate) fn data(&self) -> PathBuf {
-        self.root.join("data")
-    }
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.root.join("s")
-    }
-    pub(crate) fn bin(&self) -> PathBuf {
-        self.root.join("bin")
-    }
-    pub(crate) fn log(&self) -> PathBuf {
-        self.root.join("postgres.log")
-    }
-    pub(crate) fn initdb_log(&self) -> PathBuf {
-        self.root.join("initdb.log")
-    }
-    pub(crate) fn ca(&self) -> PathBuf {
-        self.root.join("ca.pem")
-    }
-    pub(crate) fn ca_bundle(&self) -> PathBuf {
-        self.root.join("ca-bundle.pem")
-    }
-    pub(crate) fn server_certificate(&self) -> PathBuf {
-        self.root.join("server.crt")
-    }
-    pub(crate) fn server_key(&self) -> PathBuf {
-        self.root.join("server.key")
-    }
-    pub(crate) fn federated_token(&self) -> PathBuf {
-        self.root.join("federated-token")
-    }
+macro_rules! paths {
+    ($($method:ident: $name:literal),* $(,)?) => {
+        impl Layout {
+            $(pub(crate) fn $method(&self) -> PathBuf {
+                self.root.join($name)
+            })*
+        }
+    };
+}
+
+paths! {
+    data: "data",
+    socket: "s",
+    bin: "bin",
+    log: "postgres.log",
+    initdb_log: "initdb.log",
+    ca: "ca.pem",
+    ca_bundle: "ca-bundle.pem",
+    server_certificate: "server.crt",
+    server_key: "server.key",
+    federated_token: "federated-token",
 }
 
 /// Creates the directory and its subdirectories, for the account PostgreSQL will run as.
@@ -70,15 +60,15 @@ pub(crate) fn create(account: Option<Account>) -> Result<TempDir, Error> {
     };
     for path in [layout.socket(), layout.bin()] {
         fs::create_dir(&path).map_err(Error::io(format!("create {}", path.display())))?;
-        give(&path, account)?;
+        change_owner(&path, account)?;
     }
-    give(&layout.root, account)?;
+    change_owner(&layout.root, account)?;
     Ok(directory)
 }
 
-/// Hands a path to the account, so that it can remove everything even if we no longer can. A link is not followed: the
-/// account could have put it there.
-pub(crate) fn give(path: &Path, account: Option<Account>) -> Result<(), Error> {
+/// Changes the owner of a path, so that the account can remove everything even if we no longer can. Does not follow a
+/// link: the account could have put it there.
+pub(crate) fn change_owner(path: &Path, account: Option<Account>) -> Result<(), Error> {
     let Some(account) = account else {
         return Ok(());
     };
@@ -86,7 +76,7 @@ pub(crate) fn give(path: &Path, account: Option<Account>) -> Result<(), Error> {
         .map_err(Error::io(format!("change the owner of {}", path.display())))
 }
 
-/// Writes a file with the given permissions. It is always a new one, so that as root we write through no link of the account's.
+/// Writes a file with the given permissions. It is always a new one, so that root never writes through a link of the account.
 pub(crate) fn write(path: &Path, content: &str, mode: u32) -> Result<(), Error> {
     let replace = || {
         match fs::remove_file(path) {
