@@ -42,10 +42,10 @@ impl FaultScenario {
         match self {
             Self::SlowEndpoint => "token endpoint slow (10 s), token still valid",
             Self::Outage => {
-                "endpoint hangs, or answers 429, 500, 503, garbage or a reset, while the token stays valid"
+                "endpoint hangs, or returns 429, 500, 503, garbage or a reset, while the token stays valid"
             }
             Self::OutagePastExpiry => "endpoint down past expiry, then back",
-            Self::ColdStart => "cold start: 1,000 tasks ask at once, pool of 100",
+            Self::ColdStart => "cold start: 1,000 tasks request a token at once, pool of 100",
             Self::AbandonedRefresh => {
                 "the task that waits for a refresh is dropped, aborted or times out, 1,000 times"
             }
@@ -61,7 +61,7 @@ impl FaultScenario {
                 "PostgreSQL restarts, fails over to another address, ends all connections"
             }
             Self::Stall => {
-                "PostgreSQL accepts and says nothing; the TLS handshake stalls; authentication stalls"
+                "PostgreSQL accepts and sends nothing; the TLS handshake stalls; authentication stalls"
             }
             Self::Lifecycle => {
                 "pools dropped unclosed, closed under load, made and dropped; a runtime ends while refreshing; two share a cache"
@@ -77,16 +77,16 @@ impl FaultScenario {
                 "no operation fails; attempts follow the backoff, never one per connect"
             }
             Self::OutagePastExpiry => {
-                "connects fail fast, the endpoint's error is told; one attempt after it is back, all is well"
+                "new connections fail fast with the endpoint's error; they succeed one attempt after it recovers"
             }
             Self::ColdStart => "exactly one token request",
-            Self::AbandonedRefresh => "the refresh completes; nobody hangs",
+            Self::AbandonedRefresh => "the refresh completes; no caller hangs",
             Self::BadCredential => "bounded, reported, no hot loop",
             Self::RefusedToken => {
-                "one more token, one more login; the same token back ends it with the server's error"
+                "one more token, one more login; if the endpoint repeats the token, the server's error"
             }
             Self::Clock | Self::Freeze => {
-                "per connection: no operation fails; by rotation: those of the first moment at most"
+                "per connection: no operation fails; rotation: only those of the first moment"
             }
             Self::ServerGone => "pools heal with the token they have; no token request",
             Self::Stall => {

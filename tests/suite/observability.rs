@@ -337,7 +337,7 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
 }
 
 // The health check of the guide begins here.
-/// The body and status code of a health check: 503 when a token is needed that could not be had.
+/// The body and status code of a health check: 503 if no token is valid and the last refresh failed.
 fn health(entra: &Entra) -> (u16, String) {
     let mut healthy = true;
     let mut lines = Vec::new();
@@ -351,7 +351,7 @@ fn health(entra: &Entra) -> (u16, String) {
             }
             (None, Some(error)) => format!("{credential}: no token: {error}"),
             (None, None) => {
-                format!("{credential}: no token is held; one is asked for when it is needed")
+                format!("{credential}: no token yet; the first connect requests one")
             }
         });
     }
