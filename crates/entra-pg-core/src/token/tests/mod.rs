@@ -4,6 +4,7 @@ mod background;
 mod callers;
 mod clocks;
 mod properties;
+mod public_types;
 mod rejections;
 mod runtimes;
 mod script;
