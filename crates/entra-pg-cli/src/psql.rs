@@ -21,7 +21,7 @@ use crate::{
 /// Run psql, logged in with a fresh token for each connection
 ///
 /// psql connects through a private socket of this process and never sees a token. Options of entra-pg come first; all
-/// others are psql's. A URL in psql's arguments selects the server, as usual.
+/// others are psql's. A URL in psql's arguments selects the server, as usual; host, port and role belong in it.
 #[derive(Debug, Args)]
 #[command(
     disable_help_flag = true,
@@ -92,7 +92,7 @@ impl Psql {
     }
 }
 
-/// libpq ignores `sslmode` on a socket. What psql connects to without us, by `\connect`, is to be verified.
+/// libpq ignores `sslmode` on a socket. psql itself has to verify what it connects to by `\connect`.
 fn verify_other_servers(command: &mut Command, target: &Target) {
     let roots = trust::file(target.root_certificates());
     command

@@ -91,6 +91,14 @@ mod tests {
     }
 
     #[test]
+    fn all_types_can_be_sent_and_shared() {
+        fn check<T: Send + Sync>() {}
+        check::<Error>();
+        check::<Signal>();
+        check::<Signals>();
+    }
+
+    #[test]
     fn a_signal_has_a_status() {
         assert_eq!(Signal::Interrupt.exit_status(), 130);
         assert_eq!(Signal::Hangup.exit_status(), 129);

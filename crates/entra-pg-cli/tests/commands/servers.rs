@@ -1,4 +1,4 @@
-//! Servers that are not what they should be.
+//! Servers with faults.
 
 use std::{io::Write, sync::Arc};
 
@@ -25,7 +25,7 @@ where
     port
 }
 
-/// Accepts connections and says nothing.
+/// Accepts connections and sends nothing.
 pub(crate) async fn silent() -> u16 {
     serve(async |client| {
         let _held = client;
