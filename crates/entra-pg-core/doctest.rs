@@ -34,5 +34,5 @@ async fn example(
     run: impl AsyncFnOnce(entra_pg_core::TokenCache) -> Result<(), entra_pg_core::Error>,
 ) {
     let scope = entra_pg_core::Scope::for_host("localhost");
-    run(entra().tokens(&scope)).await.unwrap();
+    run(entra().token_cache(&scope)).await.unwrap();
 }

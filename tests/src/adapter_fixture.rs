@@ -17,7 +17,7 @@ use azure_core::{
     credentials::TokenCredential,
     http::{AsyncRawResponse, HttpClient, Request, RetryOptions},
 };
-use entra_pg_core::{Builder, Entra, Error, Scope, Status, Target, TokenCache};
+use entra_pg_core::{Entra, EntraBuilder, Error, Scope, Status, Target, TokenCache};
 use entra_pg_emulator::Emulator;
 use tokio::time::Instant;
 
@@ -125,10 +125,13 @@ impl AdapterFixture {
     pub fn built(
         emulator: &Emulator,
         adapter: NamedAdapter,
-        build: impl FnOnce(Builder) -> Builder,
+        build: impl FnOnce(EntraBuilder) -> EntraBuilder,
     ) -> Self {
         let requests = Requests::default();
-        let entra = build(Builder::new(requests.credential(emulator))).build();
+        let builder = Entra::builder().credential(requests.credential(emulator));
+        let entra = build(builder)
+            .build()
+            .expect("a provided credential is not refused");
         Self::with(emulator, adapter, entra, requests)
     }
 
@@ -214,7 +217,7 @@ impl AdapterFixture {
     }
 
     pub fn tokens(&self) -> TokenCache {
-        self.entra.tokens(&Scope::for_host("localhost"))
+        self.entra.token_cache(&Scope::for_host("localhost"))
     }
 
     pub fn status(&self) -> Status {

@@ -105,7 +105,7 @@ async fn new_connections_outlive_the_token_and_old_ones_stay(adapter: &dyn Adapt
 
 /// When the token that the first connection was opened with has expired.
 async fn first_expiry(entra: &Entra) -> Instant {
-    let tokens = entra.tokens(&entra_pg_core::Scope::for_host("localhost"));
+    let tokens = entra.token_cache(&entra_pg_core::Scope::for_host("localhost"));
     let token = tokens.get(Duration::from_secs(15)).await.expect("a token");
     let left = token
         .expires_on()

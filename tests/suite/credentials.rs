@@ -1,5 +1,6 @@
 //! Every credential, end to end: chosen by the environment, real azure_identity, real endpoint, real login.
 
+use entra_pg_core::{Entra, Target};
 use entra_pg_emulator::{CredentialSource, Emulator};
 use rstest::rstest;
 
@@ -30,6 +31,39 @@ async fn the_environment_of_each_host_logs_in(
     );
 }
 
+/// Logs in with an environment that this process does not have: the role, and the credential that was selected.
+async fn log_in_from_here(emulator: &Emulator, source: CredentialSource) -> String {
+    let variables = emulator.environment(source);
+    let entra = Entra::from_vars(variables.clone()).expect("a credential");
+    let target = Target::parse_with_vars(&emulator.url(), variables).expect("a target");
+    let client = entra_pg_tokio_postgres::connect(target, &entra)
+        .await
+        .expect("connects");
+    let row = client.query_one("SELECT current_user::text", &[]).await;
+    let role: String = row.expect("an answer").get(0);
+    format!("{role} by {}", entra.credential_name())
+}
+
+#[rstest]
+#[case::app_service(
+    CredentialSource::ManagedIdentity,
+    "managed identity (system-assigned)"
+)]
+#[case::virtual_machine(CredentialSource::Imds, "managed identity (system-assigned)")]
+#[case::workload_identity(CredentialSource::WorkloadIdentity, "workload identity (client id ")]
+#[case::client_secret(CredentialSource::ClientSecret, "client secret (client id ")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_of_each_host_need_not_be_the_processs_own(
+    #[case] source: CredentialSource,
+    #[case] credential: &str,
+) {
+    let login = log_in_from_here(shared(), source).await;
+    assert!(
+        login.starts_with(&format!("app by {credential}")),
+        "{login}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_azure_cli_logs_in() {
     let emulator = Emulator::builder()
@@ -40,6 +74,8 @@ async fn the_azure_cli_logs_in() {
         .expect("starts");
     let outcome = probe(&emulator, CredentialSource::AzureCli, &[], &[]).await;
     assert_eq!(outcome.stdout, "app by Azure CLI", "{}", outcome.stderr);
+    let login = log_in_from_here(&emulator, CredentialSource::AzureCli).await;
+    assert_eq!(login, "app by Azure CLI");
 
     emulator
         .control()

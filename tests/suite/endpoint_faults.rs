@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_pg_core::{Builder, ErrorKind};
+use entra_pg_core::{Entra, ErrorKind};
 use entra_pg_emulator::{CredentialSource, Emulator, Fault};
 
 use crate::{
@@ -27,8 +27,8 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
     let url = format!("postgres://app@localhost:{port}/postgres?connect_timeout=3");
     for (fault, parts) in [
         (Fault::BadRequest, ["HTTP 400", "assign the identity"]),
-        (Fault::InternalServerError, ["500", "asked again"]),
-        (Fault::ServiceUnavailable, ["503", "asked again"]),
+        (Fault::InternalServerError, ["500", "retried"]),
+        (Fault::ServiceUnavailable, ["503", "retried"]),
         (RETRY, ["429", "token endpoint"]),
         (Fault::Html, ["no token", "another service or a proxy"]),
         (Fault::Garbage, ["no token", "another service or a proxy"]),
@@ -81,7 +81,7 @@ async fn an_endpoint_that_is_down_at_start_gives_its_own_error_in_every_adapter(
         .expect("starts");
     emulator.control().set_fault(Some(Fault::BadRequest));
     for NamedAdapter { name, adapter, .. } in ALL {
-        let entra = Builder::new(credential(&emulator)).build();
+        let entra = Entra::new(credential(&emulator));
         let opened = adapter
             .open(&url(&emulator, "down"), target(&emulator, "down"), &entra)
             .await;

@@ -10,7 +10,7 @@ use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     error::ErrorKind as AzureKind,
 };
-use entra_pg_core::{Builder, Entra, Error, Scope, Target};
+use entra_pg_core::{Entra, Error, Scope, Target};
 use entra_pg_emulator::{Emulator, Fault};
 use entra_pg_proxy::Proxy;
 use entra_pg_sqlx::sqlx::postgres::PgPoolOptions;
@@ -227,17 +227,19 @@ fn here() -> Runtime {
 fn a_request_is_lost(emulator: &Emulator) {
     emulator.control().set_fault(Some(Fault::Hang));
     let entra = Entra::new(credential(emulator));
-    let tokens = entra.tokens(&Scope::for_host("localhost"));
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
     let patience = Duration::from_millis(100);
     here().block_on(async { tokens.get(patience).await.expect_err("it hangs") });
     emulator.control().set_fault(None);
 }
 
 fn tokens_cannot_be_kept_warm(emulator: &Emulator) {
-    let entra = Builder::new(credential(emulator))
+    let entra = Entra::builder()
+        .credential(credential(emulator))
         .background_refresh(true)
-        .build();
-    entra.tokens(&Scope::for_host("localhost"));
+        .build()
+        .expect("a provided credential is not refused");
+    entra.token_cache(&Scope::for_host("localhost"));
 }
 
 async fn a_fresh_token_says_nothing(
@@ -246,7 +248,7 @@ async fn a_fresh_token_says_nothing(
     meters: &mut Meters,
 ) {
     let entra = Entra::new(credential(emulator));
-    let tokens = entra.tokens(&Scope::for_host("localhost"));
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
     let limit = Duration::from_secs(30);
     let first = tokens.get(limit).await.expect("a token").generation();
     meters.reset();
@@ -368,7 +370,7 @@ async fn the_health_check_of_the_guide_tells_ill_from_well() {
     assert!(guide.contains(shown.trim()), "the guide lacks\n{shown}");
 
     let entra = Entra::new(Arc::new(Refusing));
-    let tokens = entra.tokens(&Scope::for_host("localhost"));
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
     assert_eq!(health(&entra).0, 200, "nothing was asked for");
     let error = tokens
         .get(Duration::from_secs(5))
@@ -380,7 +382,7 @@ async fn the_health_check_of_the_guide_tells_ill_from_well() {
     assert!(status.last_attempt.is_some() && status.last_refresh.is_none());
 
     let entra = crate::fixtures::entra(crate::fixtures::shared());
-    let tokens = entra.tokens(&Scope::for_host("localhost"));
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
     tokens.get(Duration::from_secs(30)).await.expect("a token");
     let (code, body) = health(&entra);
     assert!(code == 200 && body.contains("token valid until"), "{body}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use entra_pg_core::{Builder, Entra, Error, IntoTarget, LoginProvider, Scope, Target, Token};
+use entra_pg_core::{Entra, Error, IntoTarget, LoginProvider, Scope, Target, Token};
 
 /// A URL that leaves everything to the `PG*` variables.
 const ALL_FROM_VARIABLES: &str = "postgres://";
@@ -39,11 +39,10 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn entra(&self) -> Result<Entra, Error> {
-        let builder = match &self.credential {
-            Some(name) => Builder::from_env_by_name(name)?,
-            None => Builder::from_env()?,
-        };
-        Ok(builder.build())
+        match &self.credential {
+            Some(name) => Entra::builder().credential_named(name).build(),
+            None => Entra::from_env(),
+        }
     }
 
     fn scope(&self) -> Result<Option<Scope>, Error> {
@@ -92,7 +91,7 @@ impl Server {
         let scope = self.scope(target.as_ref())?;
         let entra = self.identity.entra()?;
         let timeout = Self::timeout(target.as_ref());
-        let token = entra.tokens(&scope).get(timeout).await?;
+        let token = entra.token_cache(&scope).get(timeout).await?;
         Ok(Obtained {
             entra,
             scope,

@@ -35,6 +35,32 @@ impl Environment {
         let value = self.0.get(&key(OsStr::new(name)))?.to_str()?;
         (!value.is_empty()).then_some(value)
     }
+
+    /// The first of these that is set.
+    pub(crate) fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// All of them, for a program that is run in this environment.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let variables = self.0.iter();
+        variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// Returns `true` if a program of that name is on the `PATH`.
+    pub(crate) fn has_program(&self, name: &str) -> bool {
+        let path = self.0.get(OsStr::new("PATH")).cloned().unwrap_or_default();
+        let suffixes: &[&str] = if cfg!(windows) {
+            &[".cmd", ".exe"]
+        } else {
+            &[""]
+        };
+        env::split_paths(&path).any(|folder| {
+            suffixes
+                .iter()
+                .any(|suffix| folder.join(format!("{name}{suffix}")).is_file())
+        })
+    }
 }
 
 /// Windows does not distinguish `PATH` from `Path`.
@@ -43,5 +69,21 @@ fn key(name: &OsStr) -> OsString {
         name.to_ascii_uppercase()
     } else {
         name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        let environment = Environment::from_pairs([("A", ""), ("B", "b")]);
+        assert_eq!(
+            (environment.get("A"), environment.get("B")),
+            (None, Some("b"))
+        );
+        assert_eq!(environment.first(&["A", "B"]), Some("b"));
+        assert_eq!(environment.get("PATH"), None, "the process has one");
     }
 }

@@ -7,6 +7,7 @@
 pub mod connect;
 mod credential;
 mod entra;
+mod entra_builder;
 mod environment;
 mod error;
 pub mod error_codes;
@@ -25,7 +26,8 @@ pub use self::token::scenarios;
 pub use self::{
     connect::{Login, LoginProvider, Rejection},
     credential::ManagedIdentity,
-    entra::{Builder, Entra},
+    entra::Entra,
+    entra_builder::EntraBuilder,
     error::Error,
     error_kind::{ErrorKind, Phase},
     target::{CustomRoots, Host, IntoTarget, Parameter, RootCertificates, Scope, Target},

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_pg_core::{Builder, Entra, RefreshPolicy, TokenCache};
+use entra_pg_core::{Entra, RefreshPolicy, TokenCache};
 use tokio::{
     signal,
     sync::watch,
@@ -101,10 +101,10 @@ fn setting(each: Duration) -> Result<Setting, String> {
     let mut policy = RefreshPolicy::default();
     // In proportion to what it is for tokens that live an hour, this would be shorter than a connect takes.
     policy.refresh_before = each / 6;
-    let entra = Builder::from_env()
-        .map_err(text)?
+    let entra = Entra::builder()
         .refresh_policy(policy)
-        .build();
+        .build()
+        .map_err(text)?;
     Ok(Setting {
         url,
         entra,

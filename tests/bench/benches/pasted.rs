@@ -16,7 +16,7 @@ pub const BASELINE: &str = "a pasted token";
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
 pub async fn token(emulator: &Emulator) -> String {
-    let tokens = entra(emulator).tokens(&Scope::for_host("localhost"));
+    let tokens = entra(emulator).token_cache(&Scope::for_host("localhost"));
     let token = tokens.get(PATIENCE).await.expect("a token");
     token.secret().to_owned()
 }

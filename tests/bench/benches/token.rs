@@ -11,7 +11,7 @@ use crate::pasted::{self, BASELINE, PATIENCE};
 
 pub fn measure(criterion: &mut Criterion, runtime: &Runtime) {
     let pasted: Arc<str> = runtime.block_on(pasted::token(shared())).into();
-    let tokens = entra(shared()).tokens(&Scope::for_host("localhost"));
+    let tokens = entra(shared()).token_cache(&Scope::for_host("localhost"));
     let mut group = criterion.benchmark_group("get a token");
     group.bench_function(BASELINE, |b| b.iter(|| black_box(Arc::clone(&pasted))));
     group.bench_function("from the cache, fresh", |b| {

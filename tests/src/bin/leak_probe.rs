@@ -9,8 +9,7 @@ use std::{error::Error as StdError, fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use diesel_async::{AsyncPgConnection, pooled_connection::bb8};
 use entra_pg_core::{
-    Builder, Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection, Scope,
-    Target,
+    Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection, Scope, Target,
     azure_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -29,7 +28,7 @@ async fn main() -> Result<(), Error> {
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .init();
-    print("Builder", &Builder::from_env());
+    print("EntraBuilder", &Entra::builder().vars(std::env::vars()));
     let entra = Entra::from_env()?;
     print("Entra", &entra);
     match target() {

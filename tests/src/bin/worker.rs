@@ -64,7 +64,7 @@ async fn open(adapter: &dyn Adapter, entra: &Entra) -> Box<dyn TestPool> {
 async fn operate(adapter: &dyn Adapter) {
     let entra = Entra::from_env().expect("a credential");
     let opened = open(adapter, &entra).await;
-    let tokens = entra.tokens(&Scope::for_host("localhost"));
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
     let work = async {
         loop {
             let (at, started) = (unix_ms(SystemTime::now()), Instant::now());
@@ -132,7 +132,7 @@ fn in_a_runtime(adapter: &'static dyn Adapter, pools: usize, allowed: usize) -> 
     let runtime = runtime();
     runtime.block_on(async {
         let entra = Entra::from_env().expect("a credential");
-        let tokens = entra.tokens(&Scope::for_host("localhost"));
+        let tokens = entra.token_cache(&Scope::for_host("localhost"));
         tokens.get(Duration::from_secs(60)).await.expect("a token");
         let before = tasks();
         closed_under_load(adapter, &entra).await;

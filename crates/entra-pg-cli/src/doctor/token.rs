@@ -16,7 +16,10 @@ pub(super) async fn obtain(
     entra: &Entra,
 ) -> CheckResult<Token> {
     let scope = server.scope(target)?;
-    let token = entra.tokens(&scope).get(Server::timeout(target)).await?;
+    let token = entra
+        .token_cache(&scope)
+        .get(Server::timeout(target))
+        .await?;
     let now = SystemTime::now();
     let notes = inspect(&token.claims(), &scope, now)?;
     let summary = format!(

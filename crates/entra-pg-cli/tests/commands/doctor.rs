@@ -75,8 +75,8 @@ async fn each_fault_of_the_token_endpoint() {
     let url = format!("{}?connect_timeout=3", emulator.url());
     for (fault, cause, cure) in [
         (Fault::BadRequest, "HTTP 400", "assign the identity"),
-        (Fault::InternalServerError, "500", "asked again"),
-        (Fault::ServiceUnavailable, "503", "asked again"),
+        (Fault::InternalServerError, "500", "retried"),
+        (Fault::ServiceUnavailable, "503", "retried"),
         (RETRY, "429", ""),
         (Fault::Html, "no token", "another service or a proxy"),
         (Fault::Garbage, "no token", "another service or a proxy"),

@@ -118,7 +118,7 @@ async fn a_credential_asked_for_is_used_though_the_environment_names_another() {
     let said = outcome(command).await;
     assert!(
         said.stdout
-            .contains("Azure CLI (AzureCliCredential was asked for)"),
+            .contains("Azure CLI (AzureCliCredential was selected)"),
         "{}{}",
         said.stdout,
         said.stderr

@@ -1,57 +1,62 @@
-//! Turns what a credential says into an error that names the cause and the cure.
+//! Turns a credential's error into one that names the cause and the cure.
 //!
 //! The original error is not kept: its `Debug` prints whole responses.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, fmt::Display, time::Duration};
 
 use azure_core::{
     error::ErrorKind as AzureKind,
     http::{RawResponse, StatusCode},
 };
 
-use super::{Credential, selection::Selection};
 use crate::{Error, ErrorKind, connect::chain};
 
-pub(super) fn explain(credential: &Credential, error: &azure_core::Error) -> Error {
-    let answer = HttpAnswer::find(error);
+/// `last_response` is what the endpoint responded last, and `hint` what to do if it refused.
+pub(super) fn explain(
+    credential: &dyn Display,
+    last_response: Option<String>,
+    hint: &str,
+    error: &azure_core::Error,
+) -> Error {
+    let response = HttpResponse::find(error);
     let reason = chain(error)
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
-    let message = match (&answer, credential.last_answer()) {
-        (Some(answer), _) => format!(
+    let message = match (&response, last_response) {
+        (Some(response), _) => format!(
             "{credential} got HTTP {} from the token endpoint: {reason}",
-            answer.status
+            response.status
         ),
         (None, Some(last)) => format!("{credential} got no token: {reason} (last: {last})"),
         (None, None) => format!("{credential} got no token: {reason}"),
     };
-    let cause = Cause::of(error, answer.as_ref());
+    let cause = Cause::of(error, response.as_ref());
     Error::new(ErrorKind::TokenRequest, message)
-        .with_hint(hint(credential.selection(), cause))
+        .with_hint(cause.hint().unwrap_or(hint))
         .transient(matches!(cause, Cause::Endpoint | Cause::Unreachable))
-        .with_retry_after(answer.and_then(|answer| answer.retry_after))
+        .with_retry_after(response.and_then(|response| response.retry_after))
 }
 
 /// Why there is no token, as far as it decides what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
-    /// The endpoint refused: asking again will not help.
+    /// The endpoint refused: a retry will not help.
     Refused,
-    /// The endpoint is ill or busy.
+    /// The endpoint is unavailable or busy.
     Endpoint,
     /// Nothing could be reached.
     Unreachable,
-    /// Something answered, but not with a token.
+    /// Something responded, but not with a token.
     Nonsense,
     /// A program or the user's own credential failed.
     Other,
 }
 
 impl Cause {
-    fn of(error: &azure_core::Error, answer: Option<&HttpAnswer>) -> Self {
-        if let Some(answer) = answer {
-            return Self::of_status(answer.status);
+    fn of(error: &azure_core::Error, response: Option<&HttpResponse>) -> Self {
+        if let Some(response) = response {
+            return Self::of_status(response.status);
         }
         let mut causes = azure_errors(error).map(azure_core::Error::kind);
         causes
@@ -72,14 +77,26 @@ impl Cause {
             _ => Self::Refused,
         }
     }
+
+    /// What to do, whatever the credential is.
+    fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::Endpoint => Some("the endpoint is unavailable or busy; it is retried"),
+            Self::Unreachable => Some("check that the token endpoint can be reached from here"),
+            Self::Nonsense => Some(
+                "the response is no token: another service or a proxy may respond at this address",
+            ),
+            Self::Refused | Self::Other => None,
+        }
+    }
 }
 
-struct HttpAnswer {
+struct HttpResponse {
     status: StatusCode,
     retry_after: Option<Duration>,
 }
 
-impl HttpAnswer {
+impl HttpResponse {
     fn find(error: &azure_core::Error) -> Option<Self> {
         azure_errors(error).find_map(|error| match error.kind() {
             AzureKind::HttpResponse {
@@ -112,32 +129,6 @@ fn retry_after(response: &RawResponse) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
-fn hint(selection: Option<&Selection>, cause: Cause) -> String {
-    match (selection, cause) {
-        (_, Cause::Endpoint) => "the endpoint is ill or busy; it is asked again".into(),
-        (_, Cause::Unreachable) => "check that the token endpoint can be reached from here".into(),
-        (_, Cause::Nonsense) => {
-            "the answer is no token: another service or a proxy may answer at this address".into()
-        }
-        (Some(Selection::ManagedIdentity(_)), _) => {
-            "assign the identity to this resource, and if it is user-assigned set \
-            AZURE_CLIENT_ID to its client id"
-                .into()
-        }
-        (Some(Selection::WorkloadIdentity { .. }), _) => {
-            "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the federated credential \
-            of the identity for this service account"
-                .into()
-        }
-        (Some(Selection::ClientSecret { .. }), _) => {
-            "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET".into()
-        }
-        (Some(Selection::AzureCli), _) => "run az login".into(),
-        (Some(Selection::AzureDeveloperCli), _) => "run azd auth login".into(),
-        (None, _) => "the message is the credential's own".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,18 +152,15 @@ mod tests {
         azure_core::Error::with_error(AzureKind::Credential, inner, "failed")
     }
 
-    fn managed() -> Credential {
-        Credential::azure(Selection::ManagedIdentity(
-            super::super::ManagedIdentity::SystemAssigned,
-        ))
-        .expect("a managed identity needs no settings")
+    fn explained(error: &azure_core::Error) -> Error {
+        explain(&"managed identity", None, "assign the identity", error)
     }
 
     #[rstest]
     #[case(400, false, "assign the identity")]
-    #[case(404, true, "asked again")]
-    #[case(429, true, "asked again")]
-    #[case(503, true, "asked again")]
+    #[case(404, true, "retried")]
+    #[case(429, true, "retried")]
+    #[case(503, true, "retried")]
     #[case(403, false, "assign the identity")]
     #[case(200, false, "another service or a proxy")]
     fn an_endpoints_refusal_names_status_and_cure(
@@ -180,7 +168,7 @@ mod tests {
         #[case] transient: bool,
         #[case] cure: &str,
     ) {
-        let error = explain(&managed(), &http_error(status, None));
+        let error = explained(&http_error(status, None));
         assert_eq!(error.is_transient(), transient);
         let text = error.to_string();
         assert!(
@@ -195,14 +183,14 @@ mod tests {
     #[case::cut_off(AzureKind::Connection, true, "can be reached")]
     #[case::html(AzureKind::DataConversion, false, "another service or a proxy")]
     #[case::the_credentials_own(AzureKind::Credential, false, "assign the identity")]
-    fn what_never_became_an_answer_names_its_own_cure(
+    fn what_never_became_an_response_names_its_own_cure(
         #[case] kind: AzureKind,
         #[case] transient: bool,
         #[case] cure: &str,
     ) {
         let inner = azure_core::Error::with_message(kind, "scripted");
         let outer = azure_core::Error::with_error(AzureKind::Credential, inner, "failed");
-        let error = explain(&managed(), &outer);
+        let error = explained(&outer);
         assert_eq!(error.is_transient(), transient);
         let text = error.to_string();
         assert!(text.contains("scripted") && text.contains(cure), "{text}");
@@ -210,7 +198,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_not_lost_in_the_chain() {
-        let error = explain(&managed(), &http_error(429, Some("17")));
+        let error = explained(&http_error(429, Some("17")));
         assert_eq!(error.retry_after(), Some(Duration::from_secs(17)));
     }
 }

@@ -13,7 +13,7 @@ use azure_core::{
     http::{RawResponse, headers},
 };
 
-use super::{Credential, ManagedIdentity, Selection, failure::explain};
+use super::failure::explain;
 use crate::{ErrorKind, fuzzing::assert_no_token};
 
 /// An HTTP answer that is no token: the status in two bytes, a `Retry-After` header up to the end of the line, the body.
@@ -22,7 +22,12 @@ pub fn refusal(data: &[u8]) {
     let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
     let text = String::from_utf8_lossy(rest);
     let (retry_after, body) = text.split_once('\n').unwrap_or((&text, ""));
-    let error = explain(&managed_identity(), &answer(status, retry_after, body));
+    let error = explain(
+        &"a credential",
+        None,
+        "do this",
+        &answer(status, retry_after, body),
+    );
 
     assert_eq!(error.kind(), ErrorKind::TokenRequest);
     let said = format!("{error} {error:?}");
@@ -36,11 +41,6 @@ pub fn refusal(data: &[u8]) {
     assert_eq!(error.is_transient(), helps, "{said}");
     let seconds = retry_after.trim().parse().ok().map(Duration::from_secs);
     assert_eq!(error.retry_after(), seconds);
-}
-
-fn managed_identity() -> Credential {
-    Credential::azure(Selection::ManagedIdentity(ManagedIdentity::SystemAssigned))
-        .expect("it needs no settings")
 }
 
 fn answer(status: u16, retry_after: &str, body: &str) -> azure_core::Error {

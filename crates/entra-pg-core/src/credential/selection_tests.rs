@@ -1,24 +1,24 @@
-use std::collections::HashMap;
+use std::fs;
 
 use rstest::rstest;
+use tempfile::TempDir;
 
 use super::*;
 
-struct Fake(HashMap<&'static str, &'static str>, Vec<&'static str>);
-
-impl Surroundings for Fake {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(name).map(ToString::to_string)
+/// An environment of these variables, with these programs on its `PATH`. The directory keeps them there.
+fn environment(variables: &[&'static str], programs: &[&str]) -> (Environment, TempDir) {
+    let directory = tempfile::tempdir().expect("a directory");
+    for program in programs {
+        fs::write(directory.path().join(program), "").expect("a program");
     }
-
-    fn has_program(&self, name: &str) -> bool {
-        self.1.contains(&name)
-    }
-}
-
-fn fake(variables: &[&'static str], programs: &[&'static str]) -> Fake {
-    let pair = |variable: &&'static str| variable.split_once('=').unwrap_or((variable, "set"));
-    Fake(variables.iter().map(pair).collect(), programs.to_vec())
+    let path = directory.path().display().to_string();
+    let pair = |variable: &&'static str| {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, "set"));
+        (name.to_owned(), value.to_owned())
+    };
+    let pairs = variables.iter().map(pair);
+    let environment = Environment::from_pairs(pairs.chain([("PATH".to_owned(), path)]));
+    (environment, directory)
 }
 
 const FEDERATED: [&str; 3] = [
@@ -34,7 +34,8 @@ const SECRET: [&str; 3] = [
 const APP_SERVICE: [&str; 2] = ["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h"];
 
 fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
-    match select(&fake(variables, programs)) {
+    let (environment, _directory) = environment(variables, programs);
+    match select(&environment) {
         Ok((selection, _)) => selection.to_string(),
         Err(error) => format!("error: {}", error.message()),
     }
@@ -54,6 +55,7 @@ fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
     "error: a client secret needs AZURE_CLIENT_ID, which is not set")]
 #[case::half_an_app_service(&["IDENTITY_ENDPOINT=http://x"], &["az"],
     "error: IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not")]
+#[case::no_address(&["IDENTITY_ENDPOINT=x", "IDENTITY_HEADER=h"], &[], "error: IDENTITY_ENDPOINT is not an http:// address")]
 #[case::arc(&["IDENTITY_ENDPOINT=x", "IMDS_ENDPOINT=x"], &[], "error: managed identity on Azure Arc is not supported")]
 #[case::service_fabric(&["IDENTITY_ENDPOINT=x", "IDENTITY_HEADER=h", "IDENTITY_SERVER_THUMBPRINT=t"], &[],
     "error: managed identity on Service Fabric is not supported")]
@@ -78,6 +80,10 @@ fn the_environment_is_never_guessed_at(
 #[case::prod_on_aks("prod", &FEDERATED, "workload identity (client id c)")]
 #[case::prod_with_a_client_secret("prod", &SECRET, "client secret (client id c)")]
 #[case::prod_on_a_virtual_machine("prod", &[], "managed identity (system-assigned)")]
+#[case::cloud_shell("ManagedIdentityCredential", &["MSI_ENDPOINT=http://x"],
+    "error: managed identity on Cloud Shell and Azure ML is not supported")]
+#[case::half_an_app_service("ManagedIdentityCredential", &["IDENTITY_ENDPOINT=http://x"],
+    "error: IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not")]
 #[case::dev_without_tools("dev", &SECRET, "error: AZURE_TOKEN_CREDENTIALS is dev, but neither az nor azd is on the PATH")]
 #[case::unknown("VisualStudioCredential", &SECRET, "error: AZURE_TOKEN_CREDENTIALS is VisualStudioCredential, which is not known here")]
 fn a_credential_asked_for_by_name_is_not_replaced(
@@ -92,6 +98,7 @@ fn a_credential_asked_for_by_name_is_not_replaced(
 
 #[test]
 fn an_error_about_credentials_lists_no_secret() {
-    let error = select(&fake(&["AZURE_CLIENT_SECRET=hunter2"], &[])).map(|_| ());
+    let (environment, _directory) = environment(&["AZURE_CLIENT_SECRET=hunter2"], &[]);
+    let error = select(&environment).map(|_| ());
     assert!(!format!("{error:?}").contains("hunter2"));
 }

@@ -1,139 +1,163 @@
-//! The HTTP client that credentials use: rustls with an explicit provider, no proxy in front of a metadata endpoint, and
-//! a memory of what was answered last, so that a timeout can say why nothing came.
+//! The HTTP client that credentials use: rustls with an explicit provider, no proxy in front of an endpoint on this machine,
+//! and a memory of the last response, so that a timeout can report why there is no token.
 
 use std::{
-    borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use azure_core::http::{self, AsyncRawResponse, HttpClient, Request, Url};
+use azure_core::{
+    cloud::CustomConfiguration,
+    http::{
+        self, AsyncRawResponse, ClientOptions, ExponentialRetryOptions, HttpClient, Request,
+        RetryOptions,
+    },
+};
+use reqwest::{ClientBuilder, NoProxy, Proxy};
 
-use crate::{Error, ErrorKind, RootCertificates, connect::chain};
+use super::endpoint::Endpoint;
+use crate::{Error, ErrorKind, RootCertificates, connect::chain, environment::Environment};
 
-/// As the Azure SDKs for Python, JavaScript and .NET read it.
-const METADATA_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
-const METADATA_ADDRESS: &str = "169.254.169.254";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const PUBLIC_CLOUD: &str = "https://login.microsoftonline.com";
 
-/// Whether requests honour `HTTP_PROXY` and `HTTPS_PROXY`.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Via {
-    /// For metadata endpoints, which live on this machine: their secret header must not reach a proxy.
-    Direct,
-    SystemProxy,
+#[derive(Clone)]
+pub(crate) struct Transport {
+    client: Arc<Client>,
+    /// Where Microsoft Entra is. Always set, because the Azure SDK would look into the process's own environment.
+    authority_host: String,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Transport(Arc<Client>);
-
-#[derive(Debug)]
 struct Client {
     http: reqwest::Client,
-    metadata_host: Option<Url>,
-    last_answer: Mutex<Option<String>>,
+    endpoint: Option<Endpoint>,
+    last_response: Mutex<Option<String>>,
 }
 
 impl Transport {
-    pub(super) fn new(via: Via) -> Result<Self, Error> {
-        let roots = match via {
-            // Metadata endpoints speak plain HTTP, also in images without a certificate store.
-            Via::Direct => Vec::new(),
-            Via::SystemProxy => RootCertificates::Platform.to_der()?,
-        };
-        let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured((*entra_pg_rustls::client_config(roots)).clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        let http = match via {
-            Via::Direct => builder.no_proxy(),
-            Via::SystemProxy => builder,
+    /// To an endpoint on this machine. It speaks plain HTTP, also in images without a certificate store, and the secret in
+    /// its header must not reach a proxy.
+    pub(super) fn to_endpoint(endpoint: Endpoint) -> Result<Self, Error> {
+        let http = client(&[])?.no_proxy();
+        Self::new(http, Some(endpoint), PUBLIC_CLOUD)
+    }
+
+    /// To Microsoft Entra, through the proxy that the environment names.
+    pub(super) fn to_entra(environment: &Environment) -> Result<Self, Error> {
+        let roots = RootCertificates::platform_in(environment)?;
+        let mut http = client(&roots)?.no_proxy();
+        if let Some(proxy) = proxy(environment)? {
+            http = http.proxy(proxy);
         }
-        .build()
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::NoCredential,
-                format!("no HTTP client: {}", chain(&error)),
-            )
-            .with_hint("check HTTP_PROXY and HTTPS_PROXY")
-        })?;
-        Ok(Self(Arc::new(Client {
-            http,
-            metadata_host: metadata_host()?,
-            last_answer: Mutex::default(),
-        })))
+        let authority_host = environment.get("AZURE_AUTHORITY_HOST");
+        Self::new(http, None, authority_host.unwrap_or(PUBLIC_CLOUD))
     }
 
-    pub(super) fn lend(&self) -> http::Transport {
-        http::Transport::new(self.0.clone())
+    fn new(
+        http: ClientBuilder,
+        endpoint: Option<Endpoint>,
+        authority_host: &str,
+    ) -> Result<Self, Error> {
+        let http = http.build().map_err(|error| no_client(&error))?;
+        Ok(Self {
+            client: Arc::new(Client {
+                http,
+                endpoint,
+                last_response: Mutex::default(),
+            }),
+            authority_host: authority_host.to_owned(),
+        })
     }
 
-    pub(super) fn last_answer(&self) -> Option<String> {
-        self.0.memory().clone()
+    /// Few retries within one request: the cache spaces the requests, and must soon be able to report what went wrong.
+    /// (The credential for virtual machines overrides this with its own, up to 72 s.)
+    pub(super) fn client_options(&self) -> ClientOptions {
+        let mut cloud = CustomConfiguration::default();
+        cloud.authority_host.clone_from(&self.authority_host);
+        ClientOptions {
+            transport: Some(http::Transport::new(self.client.clone())),
+            cloud: Some(Arc::new(cloud.into())),
+            retry: RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries: 2,
+                max_total_elapsed: azure_core::time::Duration::seconds(5),
+                ..ExponentialRetryOptions::default()
+            }),
+            ..ClientOptions::default()
+        }
+    }
+
+    pub(super) fn last_response(&self) -> Option<String> {
+        self.client.memory().clone()
     }
 
     pub(super) fn forget(&self) {
-        *self.0.memory() = None;
+        *self.client.memory() = None;
     }
 }
 
-fn metadata_host() -> Result<Option<Url>, Error> {
-    let Some(text) = std::env::var(METADATA_HOST_VARIABLE)
-        .ok()
-        .filter(|text| !text.is_empty())
-    else {
+fn client(roots: &[Vec<u8>]) -> Result<ClientBuilder, Error> {
+    let tls = entra_pg_rustls::client_config(roots);
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none()))
+}
+
+/// As reqwest reads it from the process's own environment. Microsoft Entra is reached by HTTPS only.
+fn proxy(environment: &Environment) -> Result<Option<Proxy>, Error> {
+    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let Some(url) = environment.first(&names) else {
         return Ok(None);
     };
-    match Url::parse(&text) {
-        Ok(url) if url.scheme() == "http" && url.has_host() => Ok(Some(url)),
-        _ => Err(Error::new(
-            ErrorKind::NoCredential,
-            format!("{METADATA_HOST_VARIABLE} is not an http:// address"),
-        )
-        .with_hint("correct it, or unset it")),
-    }
+    let except = environment.first(&["NO_PROXY", "no_proxy"]);
+    let proxy = Proxy::all(url).map_err(|error| no_client(&error))?;
+    Ok(Some(proxy.no_proxy(except.and_then(NoProxy::from_string))))
+}
+
+fn no_client(error: &reqwest::Error) -> Error {
+    Error::new(
+        ErrorKind::NoCredential,
+        format!("no HTTP client: {}", chain(error)),
+    )
+    .with_hint("check HTTPS_PROXY and ALL_PROXY")
 }
 
 impl Client {
-    /// The Azure SDKs for other languages let a variable stand in for the address of the metadata service; that for Rust
-    /// does not.
-    fn redirected<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
-        let Some(host) = &self.metadata_host else {
-            return Cow::Borrowed(request);
-        };
-        if request.url().host_str() != Some(METADATA_ADDRESS) {
-            return Cow::Borrowed(request);
-        }
-        let mut request = request.clone();
-        let url = request.url_mut();
-        // None of these can fail between two HTTP URLs.
-        let _ = url.set_scheme(host.scheme());
-        let _ = url.set_host(host.host_str());
-        let _ = url.set_port(host.port());
-        Cow::Owned(request)
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.last_answer
+    fn memory(&self) -> MutexGuard<'_, Option<String>> {
+        self.last_response
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let mut address = request.url().clone();
+        address.set_query(None);
+        let result = self.http.execute_request(request).await;
+        *self.memory() = Some(match &result {
+            Ok(response) => format!("{address} answered HTTP {}", response.status()),
+            Err(error) => format!("{address}: {}", chain(error)),
+        });
+        result
     }
 }
 
 #[async_trait]
 impl HttpClient for Client {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let request = self.redirected(request);
-        let mut address = request.url().clone();
-        address.set_query(None);
-        let result = self.http.execute_request(&request).await;
-        *self.memory() = Some(match &result {
-            Ok(response) => format!("{address} answered HTTP {}", response.status()),
-            Err(error) => format!("{address}: {}", chain(error)),
-        });
-        result
+        match &self.endpoint {
+            Some(endpoint) => self.send(&endpoint.redirect(request)).await,
+            None => self.send(request).await,
+        }
+    }
+}
+
+/// A proxy's address may hold a password.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
     }
 }

@@ -1,10 +1,12 @@
 //! Which certificates a server's must lead to.
 
+#[cfg(feature = "native-roots")]
+use std::env;
 use std::{fmt, fs, path::Path, sync::Arc};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, environment::Environment};
 
 /// The certificates that a server's must lead to.
 ///
@@ -127,9 +129,20 @@ impl RootCertificates {
     /// [`ErrorKind::RootCertificates`] if the platform has no certificates.
     pub fn to_der(&self) -> Result<Vec<Vec<u8>>, Error> {
         match self {
-            Self::Platform => platform(),
+            Self::Platform => Self::platform_in(&Environment::of_process()),
             Self::Custom(roots) => Ok(roots.der.to_vec()),
         }
+    }
+
+    /// The platform's, as a program in this environment finds them: `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the store.
+    pub(crate) fn platform_in(environment: &Environment) -> Result<Vec<Vec<u8>>, Error> {
+        let roots = [native(environment), compiled_in()].concat();
+        if roots.is_empty() {
+            return Err(unusable("the platform has no root certificates").with_hint(
+                "install them (Debian: ca-certificates), name a file in sslrootcert, or enable the feature webpki-roots",
+            ));
+        }
+        Ok(roots)
     }
 }
 
@@ -150,30 +163,41 @@ impl fmt::Debug for CustomRoots {
     }
 }
 
-fn platform() -> Result<Vec<Vec<u8>>, Error> {
-    #[allow(unused_mut, reason = "neither feature may be on")]
-    let mut der: Vec<Vec<u8>> = Vec::new();
-    #[cfg(feature = "native-roots")]
-    der.extend(
-        rustls_native_certs::load_native_certs()
-            .certs
-            .iter()
-            .map(|certificate| certificate.to_vec()),
-    );
-    #[cfg(feature = "webpki-roots")]
-    der.extend(
-        webpki_root_certs::TLS_SERVER_ROOT_CERTS
-            .iter()
-            .map(|certificate| certificate.to_vec()),
-    );
-    if der.is_empty() {
-        return Err(
-            unusable("the platform has no root certificates").with_hint(
-                "install them (Debian: ca-certificates), name a file in sslrootcert, or enable the feature webpki-roots",
-            ),
-        );
+#[cfg(feature = "native-roots")]
+fn native(environment: &Environment) -> Vec<Vec<u8>> {
+    let load = |file: Option<&Path>, directory: Option<&Path>| {
+        rustls_native_certs::load_certs_from_paths(file, directory).certs
+    };
+    let file = environment.get("SSL_CERT_FILE").map(Path::new);
+    let directories = environment.get("SSL_CERT_DIR");
+    if file.is_none() && directories.is_none() {
+        return copies(&rustls_native_certs::load_native_certs().certs);
     }
-    Ok(der)
+    let mut certificates = load(file, None);
+    for directory in env::split_paths(directories.unwrap_or_default()) {
+        certificates.extend(load(None, Some(&directory)));
+    }
+    copies(&certificates)
+}
+
+#[cfg(not(feature = "native-roots"))]
+fn native(_: &Environment) -> Vec<Vec<u8>> {
+    Vec::new()
+}
+
+#[cfg(feature = "webpki-roots")]
+fn compiled_in() -> Vec<Vec<u8>> {
+    copies(webpki_root_certs::TLS_SERVER_ROOT_CERTS)
+}
+
+#[cfg(not(feature = "webpki-roots"))]
+fn compiled_in() -> Vec<Vec<u8>> {
+    Vec::new()
+}
+
+#[cfg(any(feature = "native-roots", feature = "webpki-roots"))]
+fn copies(certificates: &[CertificateDer<'_>]) -> Vec<Vec<u8>> {
+    certificates.iter().map(|der| der.to_vec()).collect()
 }
 
 fn unusable(message: &str) -> Error {

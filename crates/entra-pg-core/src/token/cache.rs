@@ -42,7 +42,7 @@ use crate::{
 /// use std::time::Duration;
 /// use entra_pg_core::Scope;
 ///
-/// let cache = entra.tokens(&Scope::for_host("orders.postgres.database.azure.com"));
+/// let cache = entra.token_cache(&Scope::for_host("orders.postgres.database.azure.com"));
 /// let token = cache.get(Duration::from_secs(15)).await?;
 /// assert!(!token.secret().is_empty());
 /// # Ok(())

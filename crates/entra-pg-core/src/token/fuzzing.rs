@@ -74,7 +74,7 @@ pub fn arrivals(data: &[u8]) {
         let endpoint = Arc::new(Endpoint::default());
         let (time, credential) = (Arc::clone(&endpoint), Arc::clone(&endpoint));
         let cache = TokenCache::new(
-            Credential::given(credential),
+            Credential::provided(credential),
             Scope::for_host("localhost"),
             RefreshPolicy::default(),
             Clock::new(move || time.now()),

@@ -87,7 +87,7 @@ async fn fetch(refresher: &Arc<Refresher>) -> Option<Result<Token, Error>> {
 fn timeout_error(refresher: &Refresher, limit: Duration) -> Error {
     let credential = refresher.credential();
     let so_far = credential
-        .last_answer()
+        .last_response()
         .or_else(|| refresher.last_error().map(|e| e.message().to_owned()))
         .unwrap_or_else(|| "nothing was answered so far".to_owned());
     let seconds = limit.as_secs_f64();

@@ -147,7 +147,7 @@ pub(super) async fn send(credential: Credential, scope: Scope, limit: Duration) 
 
 fn timed_out(credential: &Credential, limit: Duration) -> Error {
     let last_answer = credential
-        .last_answer()
+        .last_response()
         .map(|answer| format!(": {answer}"))
         .unwrap_or_default();
     let seconds = limit.as_secs_f64();

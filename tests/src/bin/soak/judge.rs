@@ -117,7 +117,7 @@ mod tests {
     const S: Duration = Duration::from_secs(1);
 
     #[rstest]
-    #[case("token failed: the given credential: HTTP 503", Class::NoToken)]
+    #[case("token failed: the provided credential: HTTP 503", Class::NoToken)]
     #[case("FATAL: LDAP authentication failed for user \"app\"", Class::Refused)]
     #[case("terminating connection due to administrator command", Class::Lost)]
     #[case("Timed out in bb8: connection failed: Connection refused", Class::Lost)]

@@ -88,7 +88,10 @@ impl Player {
 
     /// When the token that is held now expires; now, if there is none.
     pub(crate) fn expiry(&self) -> Instant {
-        let status = self.entra.tokens(&Scope::for_host("localhost")).status();
+        let status = self
+            .entra
+            .token_cache(&Scope::for_host("localhost"))
+            .status();
         let left = status
             .expires_on
             .and_then(|until| until.duration_since(SystemTime::now()).ok());
@@ -97,7 +100,10 @@ impl Player {
 
     /// Whether the endpoint is not to be disturbed: a request is under way, or the last one failed.
     pub(crate) fn is_settled(&self) -> bool {
-        let status = self.entra.tokens(&Scope::for_host("localhost")).status();
+        let status = self
+            .entra
+            .token_cache(&Scope::for_host("localhost"))
+            .status();
         !status.refreshing && status.failures == 0 && status.expires_on.is_some()
     }
 

@@ -71,7 +71,7 @@ impl World {
             ..RefreshPolicy::default()
         };
         TokenCache::new(
-            Credential::given(Arc::clone(self) as Arc<dyn TokenCredential>),
+            Credential::provided(Arc::clone(self) as Arc<dyn TokenCredential>),
             Scope::for_host("localhost"),
             policy,
             Clock::new(move || time.now()),

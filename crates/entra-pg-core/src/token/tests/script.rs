@@ -72,7 +72,7 @@ impl Script {
     pub(super) fn cache(self: &Arc<Self>) -> TokenCache {
         let clock = Arc::clone(self);
         TokenCache::new(
-            Credential::given(Arc::clone(self) as Arc<dyn TokenCredential>),
+            Credential::provided(Arc::clone(self) as Arc<dyn TokenCredential>),
             Scope::for_host("localhost"),
             RefreshPolicy::default(),
             Clock::new(move || clock.now()),

@@ -1,0 +1,81 @@
+//! A source of tokens: a kind of credential, built again for each request.
+
+use std::{fmt, sync::Arc};
+
+use azure_core::{
+    credentials::{AccessToken, TokenCredential},
+    http::ClientOptions,
+};
+
+use super::{failure::explain, kind::Kind, provided::Provided, transport::Transport};
+use crate::{Error, ErrorKind, Scope, connect::chain, environment::Environment};
+
+#[derive(Clone)]
+pub(crate) struct Credential(Arc<Inner>);
+
+struct Inner {
+    kind: Box<dyn Kind>,
+    transport: Option<Transport>,
+}
+
+impl Credential {
+    /// The application's own credential.
+    pub(crate) fn provided(credential: Arc<dyn TokenCredential>) -> Self {
+        Self(Arc::new(Inner {
+            kind: Box::new(Provided(credential)),
+            transport: None,
+        }))
+    }
+
+    /// Builds the credential once, so that what is wrong with its settings is reported now.
+    pub(crate) fn new(kind: Box<dyn Kind>, environment: &Environment) -> Result<Self, Error> {
+        let transport = kind.transport(environment)?;
+        let credential = Self(Arc::new(Inner { kind, transport }));
+        credential.build().map_err(|error| {
+            Error::new(
+                ErrorKind::NoCredential,
+                format!("{credential} cannot be used: {}", chain(&error)),
+            )
+            .with_hint("correct the variable that the message names")
+        })?;
+        Ok(credential)
+    }
+
+    /// The Azure SDK caches too, and until 300 s before expiry would only repeat the token that a server has just refused.
+    fn build(&self) -> azure_core::Result<Arc<dyn TokenCredential>> {
+        let options = match &self.0.transport {
+            Some(transport) => transport.client_options(),
+            None => ClientOptions::default(),
+        };
+        self.0.kind.build(options)
+    }
+
+    /// Requests a token. Does not retry beyond what the credential itself does.
+    pub(crate) async fn request(&self, scope: &Scope) -> Result<AccessToken, Error> {
+        if let Some(transport) = &self.0.transport {
+            transport.forget();
+        }
+        let result = match self.build() {
+            Ok(credential) => credential.get_token(&[scope.as_str()], None).await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| explain(self, self.last_response(), self.0.kind.hint(), &error))
+    }
+
+    /// What the endpoint responded last in the request that is under way.
+    pub(crate) fn last_response(&self) -> Option<String> {
+        self.0.transport.as_ref().and_then(Transport::last_response)
+    }
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.kind.fmt(f)
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({self})")
+    }
+}
