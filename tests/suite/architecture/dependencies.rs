@@ -1,8 +1,8 @@
-//! The arrows between the crates, and no others.
+//! Which crates depend on which.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub(super) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Each published crate, and the crates of this workspace that it may depend on.
 const ARROWS: [(&str, &[&str]); 10] = [
@@ -42,8 +42,8 @@ const ORMS: [&str; 8] = [
     "mobc",
 ];
 
-/// The dependencies of each crate under `crates/`, those for development aside.
-fn dependencies() -> BTreeMap<String, Vec<String>> {
+/// What cargo knows of this workspace.
+pub(super) fn metadata() -> serde_json::Value {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -55,7 +55,12 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
         .current_dir(ROOT)
         .output()
         .expect("cargo runs");
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("metadata");
+    serde_json::from_slice(&output.stdout).expect("metadata")
+}
+
+/// The dependencies of each crate under `crates/`, those for development aside.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let metadata = metadata();
     let packages = metadata["packages"].as_array().expect("packages");
     packages
         .iter()
@@ -99,7 +104,23 @@ fn no_crate_depends_on_one_that_it_should_not_know() {
     }
 }
 
-/// Who does not ask for the proxy does not build it.
+/// They share what is not stable, such as the types of `entra_pg_core::connect`.
+#[test]
+fn the_crates_depend_on_one_version_of_each_other() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).expect("a manifest");
+    let internal = manifest
+        .lines()
+        .filter(|line| line.starts_with("entra-pg-"));
+    let (exact, loose): (Vec<_>, Vec<_>) =
+        internal.partition(|line| line.contains("version = \"="));
+    assert_eq!(
+        (exact.len(), loose),
+        (ARROWS.len() - 1, Vec::new()),
+        "all but the command"
+    );
+}
+
+/// Users without the feature do not compile the proxy.
 #[test]
 fn sqlx_knows_the_proxy_through_a_feature_only() {
     let manifest = Path::new(ROOT).join("crates/entra-pg-sqlx/Cargo.toml");
