@@ -95,7 +95,7 @@ guides-cli:
     tests/guides/run {{quote(target)}}
 
 # Check formatting, lints, documentation and dependencies
-check: fmt-check lint doc deny
+check: fmt-check lint doc api deny
 
 # Format the code
 fmt:
@@ -109,6 +109,10 @@ lint:
 
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+
+# Check that the public API names no foreign type, hides nothing and can grow. Documents the crates as JSON for that
+api:
+    cargo test --workspace --all-features --quiet --test suite -- --ignored the_public_api
 
 # Build the guides as a book, in target/book. `just book --open` opens it
 book *args: (_tool "mdbook" "mdbook" "--no-default-features --features search")
