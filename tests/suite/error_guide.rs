@@ -17,11 +17,12 @@ use syn::{
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Helpers that make an error from the message that they are given.
-const MAKERS: [&str; 6] = [
+const MAKERS: [&str; 7] = [
     "invalid",
     "listen_error",
     "none",
     "password",
+    "protocol_error",
     "unusable",
     "unverified",
 ];

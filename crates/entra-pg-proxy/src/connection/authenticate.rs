@@ -79,7 +79,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
     /// Handles one message. Returns whether it was the last.
     async fn step(&mut self) -> Result<bool, Failure> {
         let message = read_message(self.server).await.map_err(broken)?;
-        let (tag, body) = message.ok_or_else(invalid_message)?;
+        let (tag, body) = message.ok_or_else(|| {
+            protocol_error(format!(
+                "the server sent a message that is invalid, or longer than {MAX_MESSAGE} bytes"
+            ))
+        })?;
         match (ServerMessage::parse(tag, &body), &self.state) {
             (ServerMessage::CleartextPassword, State::StartupSent) => {
                 self.send_token().await.map_err(broken)?;
@@ -100,20 +104,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
                 return Ok(true);
             }
             (ServerMessage::Forward(bytes), _) => self.forward(&bytes)?,
-            _ => return Err(unexpected_message(tag).into()),
+            _ => {
+                let tag = char::from(tag);
+                let message = format!("unexpected message {tag:?} during authentication");
+                return Err(protocol_error(message));
+            }
         }
         Ok(false)
     }
 
     fn forward(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if self.startup_response.len() + bytes.len() > MAX_STARTUP_RESPONSE {
-            return Err(Error::new(
-                ErrorKind::Connect,
-                format!(
-                    "the server sent more than {MAX_STARTUP_RESPONSE} bytes before it was ready"
-                ),
-            )
-            .into());
+            return Err(protocol_error(format!(
+                "the server sent more than {MAX_STARTUP_RESPONSE} bytes before it was ready"
+            )));
         }
         self.startup_response.extend_from_slice(bytes);
         Ok(())
@@ -152,21 +156,8 @@ fn invalid_startup(error: &io::Error) -> Error {
     .with_hint("role, database and options must not contain a zero byte")
 }
 
-fn invalid_message() -> Error {
-    Error::new(
-        ErrorKind::Connect,
-        format!("the server sent a message that is invalid, or longer than {MAX_MESSAGE} bytes"),
-    )
-    .with_hint("check that the host and the port are a PostgreSQL server's")
-}
-
-fn unexpected_message(tag: u8) -> Error {
-    Error::new(
-        ErrorKind::Connect,
-        format!(
-            "unexpected message {:?} during authentication",
-            char::from(tag)
-        ),
-    )
-    .with_hint("check that the host and the port are a PostgreSQL server's")
+fn protocol_error(message: String) -> Failure {
+    Error::new(ErrorKind::Connect, message)
+        .with_hint("check that the host and the port are a PostgreSQL server's")
+        .into()
 }
