@@ -1,70 +1,71 @@
-//! Four adapters write and read rows side by side through several lifetimes of tokens that last seconds. Each opens new
-//! connections in every lifetime, and keeps an old one open through all of them. Next to them a plain pool with one pasted
-//! token fails at its first new connection after expiry.
-//!
-//! An ordinary program: it knows `DATABASE_URL` and the identity that the environment names, as an app on Azure does. Only
-//! for the tokens' lifetime, and for the count of token requests, does it talk to the emulator.
+//! Four adapters work side by side through several lifetimes of tokens that last seconds. Each opens new connections in every
+//! lifetime and keeps its first one. Beside them, a plain pool with one pasted token fails at its first new connection after
+//! the token's expiry.
 
 mod adapters;
-mod contestant;
-mod display;
-mod emulator;
-mod evidence;
-mod pasted;
-mod records;
-mod report;
+mod outcome;
 mod run;
-mod score;
-mod verdict;
+mod worker;
 
-use std::{process::ExitCode, time::Duration};
+use std::{error::Error, process::ExitCode, time::Duration};
 
 use clap::Parser;
+use entra_pg_emulator::Emulator;
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// What a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-/// All four adapters outlive their tokens, side by side; a pool with one pasted token does not.
+/// Four adapters outlive their tokens, side by side; a pool with one pasted token does not
 ///
-/// Runs inside the emulator: `just demo`, or `entra-pg-emulator run -- entra-pg-demo`.
+/// Needs PostgreSQL's programs, and no Azure account: it starts an emulator of Azure's token endpoints, with a throwaway
+/// PostgreSQL.
 ///
-/// Exits with 0 if every adapter came through all lifetimes without an error and the pasted token failed, with 1 if not,
-/// with 2 if it could not start, and with 130 after Ctrl-C.
+/// Exit status: 0 if every adapter survived all lifetimes without an error and the pasted token failed, 1 if not, 2 if the demo
+/// could not run, 130 after Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Through how many token lifetimes to run
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    /// How many token lifetimes to run through
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=1000))]
     lifetimes: u16,
 
-    /// How long a token lives, 3s or more; the emulator is told
-    #[arg(long, default_value = "8s", value_parser = lifetime)]
+    /// How long a token lives, at least 3s
+    #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = token_lifetime)]
     token_lifetime: Duration,
 }
 
-fn lifetime(text: &str) -> Result<Duration, String> {
+fn token_lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if lifetime < Duration::from_secs(3) {
-        return Err("below 3s the time that a connect takes would decide the outcome".into());
+        return Err("with less than 3s, a slow connect would decide the outcome".into());
     }
     Ok(lifetime)
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| "off".into()))
-        .with_writer(std::io::stderr)
-        .init();
-    match run::run(u32::from(args.lifetimes), args.token_lifetime).await {
-        Ok(run::End::AsPromised) => ExitCode::SUCCESS,
-        Ok(run::End::Broken) => ExitCode::FAILURE,
-        Ok(run::End::Interrupted) => ExitCode::from(INTERRUPTED),
-        Err(message) => {
-            eprintln!("entra-pg-demo: {message}");
+    let outcome = tokio::select! {
+        outcome = demo(Args::parse()) => outcome,
+        _ = tokio::signal::ctrl_c() => return ExitCode::from(INTERRUPTED),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("entra-pg-demo: {error}");
             ExitCode::from(2)
         }
     }
+}
+
+/// However this ends, nothing is left of PostgreSQL: dropping the emulator stops it.
+async fn demo(args: Args) -> Result<bool> {
+    let (lifetimes, each) = (args.lifetimes.into(), args.token_lifetime);
+    println!("{lifetimes} token lifetimes of {each:?}. Starting PostgreSQL and the emulator …");
+    let emulator = Emulator::builder().token_lifetime(each).start().await?;
+    let kept = run::run(&emulator, lifetimes, each).await;
+    emulator.stop().await?;
+    kept
 }

@@ -1,99 +1,39 @@
-//! diesel-async: a bb8 pool whose connections grow old quickly, and a connection taken out of it and kept.
+//! A bb8 pool, and a connection taken out of it.
 
-use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel_async::{
-    AsyncPgConnection, RunQueryDsl,
-    pooled_connection::{
-        RecyclingMethod,
-        bb8::{Pool, PooledConnection, RunError},
-    },
-};
-use entra_pg_diesel_async::{Connector, manager_with};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, pooled_connection::bb8::Pool};
 
-use crate::contestant::{Contestant, PATIENCE, Seen, Setting, text};
+use crate::{Result, worker::Worker};
 
 diesel::table! {
     entra_pg_demo (id) {
         id -> Int8,
         kept -> Bool,
-        note -> Text,
-        backend -> Int4,
-        opened -> Int8,
     }
 }
 
-struct DieselAsync {
-    pool: Pool<AsyncPgConnection>,
-    kept: PooledConnection<'static, AsyncPgConnection>,
-    connector: Connector,
-}
-
-pub(super) async fn open(url: String, setting: &Setting) -> Result<Box<dyn Contestant>, String> {
-    let connector = Connector::new(url.as_str(), &setting.entra).map_err(text)?;
-    let pool: Pool<AsyncPgConnection> = Pool::builder()
+pub(super) async fn run(mut worker: Worker) -> Result<()> {
+    let manager = entra_pg_diesel_async::manager(worker.url.as_str(), &worker.entra)?;
+    let pool = Pool::builder()
         .max_size(2)
-        .max_lifetime(setting.connection_age)
-        .reaper_rate(setting.connection_age / 4)
-        .connection_timeout(PATIENCE)
-        // A failed connect is to be seen, not made up for.
+        .max_lifetime(worker.max_lifetime)
+        .reaper_rate(worker.max_lifetime / 4)
+        // A failed connect counts; a second attempt must not hide it.
         .retry_connection(false)
-        .build_unchecked(manager_with(connector.clone(), RecyclingMethod::default()));
-    let kept = pool
-        .get_owned()
-        .await
-        .map_err(|error| cause(error, &connector))?;
-    Ok(Box::new(DieselAsync {
-        pool,
-        kept,
-        connector,
-    }))
-}
-
-#[async_trait]
-impl Contestant for DieselAsync {
-    async fn fresh(&mut self, note: &str) -> Result<Seen, String> {
-        let mut connection = self
-            .pool
-            .get()
-            .await
-            .map_err(|error| cause(error, &self.connector))?;
-        round(&mut connection, false, note).await.map_err(text)
-    }
-
-    async fn kept(&mut self, note: &str) -> Result<Seen, String> {
-        round(&mut self.kept, true, note).await.map_err(text)
-    }
-
-    async fn close(self: Box<Self>) -> Result<(), String> {
-        // bb8 has no close: the connections end with the last handles.
-        Ok(())
-    }
-}
-
-async fn round(connection: &mut AsyncPgConnection, kept: bool, note: &str) -> QueryResult<Seen> {
-    let id: i64 = diesel::insert_into(entra_pg_demo::table)
-        .values((entra_pg_demo::kept.eq(kept), entra_pg_demo::note.eq(note)))
-        .returning(entra_pg_demo::id)
-        .get_result(connection)
+        .build(manager)
         .await?;
-    let (note, backend, opened) = entra_pg_demo::table
-        .find(id)
-        .select((
-            entra_pg_demo::note,
-            entra_pg_demo::backend,
-            entra_pg_demo::opened,
-        ))
-        .first(connection)
-        .await?;
-    Ok(Seen {
-        note,
-        backend,
-        opened,
-    })
+    let mut kept = pool.get().await?;
+    while worker.next_round().await {
+        let fresh = async { insert(&mut *pool.get().await?, false).await };
+        worker.run(fresh).await;
+        worker.run(insert(&mut kept, true)).await;
+    }
+    // bb8 closes connections when their last handle is dropped.
+    Ok(())
 }
 
-/// A pool may only say that time is up; the connector knows why.
-fn cause(error: RunError, connector: &Connector) -> String {
-    connector.last_error().map_or_else(|| text(error), text)
+async fn insert(connection: &mut AsyncPgConnection, kept: bool) -> Result<usize> {
+    let insert = diesel::insert_into(entra_pg_demo::table);
+    let row = entra_pg_demo::kept.eq(kept);
+    Ok(insert.values(row).execute(connection).await?)
 }

@@ -1,66 +1,23 @@
-//! One contestant per adapter, each a plain program in the style of its ORM.
+//! One small program per adapter, in the style of its ORM. Each opens a pool whose connections grow old quickly, keeps one
+//! connection, and writes rows over both until the demo ends.
 
 mod diesel_async;
 mod sea_orm;
-pub(crate) mod sqlx;
+mod sqlx;
 mod tokio_postgres;
 
-use tokio::time::timeout;
+use crate::{Result, worker::Worker};
 
-use crate::contestant::{Contestant, PATIENCE, Setting};
+/// The pool with one pasted token.
+pub(crate) const CONTROL: &str = "pasted-token";
+pub(crate) const NAMES: [&str; 5] = ["sea-orm", "sqlx", "diesel-async", "tokio-postgres", CONTROL];
 
-/// Who takes part. The server knows each by [`application`](Adapter::application).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Adapter {
-    SeaOrm,
-    Sqlx,
-    DieselAsync,
-    TokioPostgres,
-}
-
-impl Adapter {
-    pub(crate) const ALL: [Self; 4] = [
-        Self::SeaOrm,
-        Self::Sqlx,
-        Self::DieselAsync,
-        Self::TokioPostgres,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::SeaOrm => "SeaORM",
-            Self::Sqlx => "sqlx",
-            Self::DieselAsync => "diesel-async, bb8",
-            Self::TokioPostgres => "tokio-postgres",
-        }
-    }
-
-    pub(crate) fn application(self) -> &'static str {
-        match self {
-            Self::SeaOrm => "demo-sea-orm",
-            Self::Sqlx => "demo-sqlx",
-            Self::DieselAsync => "demo-diesel-async",
-            Self::TokioPostgres => "demo-tokio-postgres",
-        }
-    }
-
-    /// Connects, and holds one connection from now on.
-    pub(crate) async fn open(self, setting: &Setting) -> Result<Box<dyn Contestant>, String> {
-        let url = setting.url_for(self.application());
-        let opening = async {
-            match self {
-                Self::SeaOrm => self::sea_orm::open(url, setting).await,
-                Self::Sqlx => self::sqlx::open(url, setting).await,
-                Self::DieselAsync => self::diesel_async::open(url, setting).await,
-                Self::TokioPostgres => self::tokio_postgres::open(url, setting).await,
-            }
-        };
-        // A pool's first connection and the one that is held: two steps.
-        timeout(PATIENCE * 2, opening).await.unwrap_or_else(|_| {
-            Err(format!(
-                "did not connect within {} s",
-                (PATIENCE * 2).as_secs()
-            ))
-        })
+pub(crate) async fn run(name: &str, worker: Worker) -> Result<()> {
+    match name {
+        "sea-orm" => sea_orm::run(worker).await,
+        "sqlx" => sqlx::run(worker).await,
+        "diesel-async" => diesel_async::run(worker).await,
+        "tokio-postgres" => tokio_postgres::run(worker).await,
+        _ => sqlx::run_with_pasted_token(worker).await,
     }
 }

@@ -1,68 +1,46 @@
-//! sqlx: a `PgPool` whose connections grow old quickly, and a connection taken out of it and kept.
+//! A `PgPool`, and a connection taken out of it; with tokens from the adapter, and with one pasted token.
 
-use async_trait::async_trait;
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions};
+use sqlx::{
+    Executor, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+};
 
-use crate::contestant::{Contestant, PATIENCE, Seen, Setting, text};
+use crate::{Result, worker::Worker};
 
-struct Sqlx {
-    pool: PgPool,
-    kept: PoolConnection<Postgres>,
+const INSERT: &str = "INSERT INTO entra_pg_demo (kept) VALUES (false)";
+const INSERT_KEPT: &str = "INSERT INTO entra_pg_demo (kept) VALUES (true)";
+
+pub(super) async fn run(worker: Worker) -> Result<()> {
+    let url = worker.url.as_str();
+    let pool = entra_pg_sqlx::connect(options(&worker), url, &worker.entra).await?;
+    work(worker, pool).await
 }
 
-pub(super) async fn open(url: String, setting: &Setting) -> Result<Box<dyn Contestant>, String> {
-    let pool = entra_pg_sqlx::connect(options(setting), url.as_str(), &setting.entra)
-        .await
-        .map_err(text)?;
-    let kept = pool.acquire().await.map_err(text)?;
-    Ok(Box::new(Sqlx { pool, kept }))
+/// Differs from [`run`] only in where the token comes from.
+pub(super) async fn run_with_pasted_token(worker: Worker) -> Result<()> {
+    let provider = worker.entra.login_provider(worker.url.as_str())?;
+    let login = provider.login().await?;
+    let pasted: PgConnectOptions = worker.url.parse()?;
+    let pasted = pasted
+        .ssl_mode(PgSslMode::VerifyFull)
+        .password(login.token().secret());
+    let pool = options(&worker).connect_with(pasted).await?;
+    work(worker, pool).await
 }
 
-/// Also those of the pool with a pasted token: the token is all that differs.
-pub(crate) fn options(setting: &Setting) -> PgPoolOptions {
+fn options(worker: &Worker) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(2)
-        .max_lifetime(setting.connection_age)
-        .acquire_timeout(PATIENCE)
+        .max_lifetime(worker.max_lifetime)
 }
 
-#[async_trait]
-impl Contestant for Sqlx {
-    async fn fresh(&mut self, note: &str) -> Result<Seen, String> {
-        let mut connection = self.pool.acquire().await.map_err(text)?;
-        round(&mut connection, false, note).await.map_err(text)
+async fn work(mut worker: Worker, pool: PgPool) -> Result<()> {
+    let mut kept = pool.acquire().await?;
+    while worker.next_round().await {
+        worker.run(pool.execute(INSERT)).await;
+        worker.run(kept.execute(INSERT_KEPT)).await;
     }
-
-    async fn kept(&mut self, note: &str) -> Result<Seen, String> {
-        round(&mut self.kept, true, note).await.map_err(text)
-    }
-
-    async fn close(self: Box<Self>) -> Result<(), String> {
-        self.kept.close().await.map_err(text)?;
-        self.pool.close().await;
-        Ok(())
-    }
-}
-
-pub(crate) async fn round(
-    connection: &mut PgConnection,
-    kept: bool,
-    note: &str,
-) -> Result<Seen, sqlx::Error> {
-    let id: i64 =
-        sqlx::query_scalar("INSERT INTO entra_pg_demo (kept, note) VALUES ($1, $2) RETURNING id")
-            .bind(kept)
-            .bind(note)
-            .fetch_one(&mut *connection)
-            .await?;
-    let (note, backend, opened) =
-        sqlx::query_as("SELECT note, backend, opened FROM entra_pg_demo WHERE id = $1")
-            .bind(id)
-            .fetch_one(connection)
-            .await?;
-    Ok(Seen {
-        note,
-        backend,
-        opened,
-    })
+    kept.close().await?;
+    pool.close().await;
+    Ok(())
 }
