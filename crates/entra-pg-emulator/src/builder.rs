@@ -43,7 +43,7 @@ impl Emulator {
     /// Starts an emulator with one role, `app`, and all defaults.
     ///
     /// # Errors
-    /// When PostgreSQL is not installed or does not start; the message says what to do.
+    /// When PostgreSQL is not installed or does not start; the message states the remedy.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
@@ -96,7 +96,7 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     /// When PostgreSQL is not installed or does not start, or when a name cannot be used; the message
-    /// says what to do.
+    /// states the remedy.
     pub async fn start(mut self) -> Result<Emulator, Error> {
         if self.0.identities.is_empty() {
             self = self.role(DEFAULT_ROLE);

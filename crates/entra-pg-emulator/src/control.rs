@@ -30,7 +30,7 @@ use crate::{Error, Fault, TokenSpec, entra::Tenant, postgres::Cluster, settings:
 pub struct Control {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) cluster: Arc<Cluster>,
-    /// The emulator's own: what is begun there is finished, whatever happens to the caller.
+    /// The emulator's own: what starts there is finished, even if the caller is cancelled.
     pub(crate) runtime: Handle,
 }
 

@@ -141,7 +141,7 @@ fn write_files(
     let federated_token = tenant.federation.token(tenant.default_role())?;
     let az = endpoints::azure_cli_script(&executable, plain_url);
     directory::write(&layout.ca(), ca_pem, 0o644)?;
-    directory::write(&layout.ca_bundle(), &resources::bundle(ca_pem), 0o644)?;
+    directory::write(&layout.ca_bundle(), &resources::trust_bundle(ca_pem), 0o644)?;
     directory::write(&layout.federated_token(), &federated_token, 0o600)?;
     directory::write(&layout.bin().join("az"), &az, 0o755)
 }

@@ -134,7 +134,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// SDKs ask by the tenant's id, or by one of Entra's names for any tenant.
+/// SDKs send the tenant's id, or one of Entra's names for any tenant.
 fn check_authority(tenant: &Tenant, id: &str) -> Result<(), Refusal> {
     if ["common", "organizations"].contains(&id) {
         Ok(())
@@ -173,7 +173,7 @@ pub(super) async fn keys(
     Ok(Json(json!({ "keys": [key] })))
 }
 
-/// MSAL asks which hosts belong together; this one stands alone.
+/// MSAL requests the aliases of a host; this one has none.
 pub(super) async fn instance(State(tenant): State<Arc<Tenant>>) -> Json<Value> {
     let authority = &tenant.authority_host;
     let host = authority

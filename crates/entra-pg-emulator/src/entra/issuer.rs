@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Error, settings::Settings, sync::lock};
 
-/// A token as an endpoint hands it out.
+/// A token as an endpoint returns it.
 #[derive(Clone)]
 pub(crate) struct Issued {
     pub(crate) token: String,
@@ -57,12 +57,12 @@ impl Issuer {
         self.serial.load(Relaxed)
     }
 
-    /// How many different tokens the endpoints have handed out.
+    /// How many different tokens the endpoints have issued.
     pub(crate) fn issued(&self) -> u64 {
         self.issued.load(Relaxed)
     }
 
-    /// The token an endpoint answers with, by the endpoint's clock.
+    /// The token that an endpoint returns, by the endpoint's clock.
     pub(crate) fn issue(
         &self,
         identity: &Identity,
@@ -104,7 +104,7 @@ impl Issuer {
         Ok(issued)
     }
 
-    /// Signs a token that no endpoint hands out.
+    /// Signs any token.
     pub(crate) fn sign(
         &self,
         key: &SigningKey,
@@ -133,7 +133,7 @@ impl Issuer {
         Ok(())
     }
 
-    /// Keeps the tokens that endpoints hand out from now on.
+    /// Keeps the tokens that endpoints issue from now on.
     pub(crate) fn start_recording(&self) {
         lock(&self.record).get_or_insert_default();
     }

@@ -70,7 +70,7 @@ impl SigningKey {
         Ok(format!("{signed}.{}", BASE64.encode(signature)))
     }
 
-    /// The claims of a token this key signed. Says nothing about times or audience.
+    /// The claims of a token that this key signed. Does not check times or audience.
     pub(crate) fn verify<T: DeserializeOwned>(&self, token: &str) -> Result<T, Invalid> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Invalid::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(Invalid::Malformed)?;

@@ -93,7 +93,7 @@ impl Tenant {
             .or(self.identities.first())
     }
 
-    /// The token an endpoint answers with.
+    /// The token that an endpoint returns.
     pub(crate) fn issue(
         &self,
         identity: &Identity,

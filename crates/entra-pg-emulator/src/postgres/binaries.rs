@@ -70,7 +70,7 @@ impl Binaries {
     }
 }
 
-/// The directories to look in, in order: the variable alone, or `PATH` and then the installed ones.
+/// The directories to search, in order: only the variable, or `PATH` and then the installed ones.
 fn candidates(
     variable: Option<PathBuf>,
     path: impl Iterator<Item = PathBuf>,

@@ -2,7 +2,7 @@
 //!
 //! It is a shell whose standard input is a pipe that only we hold. However this process ends, the pipe
 //! closes, and the shell stops PostgreSQL and removes the directory. It runs as PostgreSQL's account and
-//! in a process group of its own: a Ctrl-C in the terminal reaches us first.
+//! in a separate process group, so a Ctrl-C in the terminal reaches only us.
 
 use std::{
     io::{BufRead, BufReader, Write},

@@ -11,7 +11,7 @@ start() {
 stop() {
     [ -n "$server" ] || return 0
     # A shell starts its background processes deaf to INT and QUIT. TERM ends a server that is not listening
-    # yet, and asks one that is to wait for its clients; the second signal makes that quicker.
+    # yet, and makes one that is listening wait for its clients; the second signal makes it quicker.
     kill -TERM "$server" 2>/dev/null
     kill "-$1" "$server" 2>/dev/null
     # A signal to this shell ends `wait` early.

@@ -12,7 +12,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Whom to become: nobody else when we are not root, otherwise `postgres` or `nobody`.
+    /// Returns the account to switch to: none if this process is not root, otherwise `postgres` or `nobody`.
     pub(crate) fn unprivileged() -> Result<Option<Self>, Error> {
         if !geteuid().is_root() {
             return Ok(None);

@@ -13,7 +13,7 @@ use rustls::{
 
 use crate::Error;
 
-/// A root that clients are told to trust.
+/// The root that clients trust.
 pub(crate) struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
 /// A server's certificate and key, both in PEM.

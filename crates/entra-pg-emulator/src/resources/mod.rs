@@ -10,4 +10,4 @@ pub(crate) use account::Account;
 pub(crate) use ca::{CertificateAuthority, ServerCertificate};
 pub(crate) use directory::Layout;
 pub(crate) use ports::{HOST, Listeners, accept, free_port, port};
-pub(crate) use trust::bundle;
+pub(crate) use trust::trust_bundle;

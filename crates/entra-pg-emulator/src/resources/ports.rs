@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::Error;
 
-/// What clients call the machine. Its certificate carries the same name unless the builder says otherwise.
+/// The host in URLs and in certificates, unless the builder sets another name for PostgreSQL's.
 pub(crate) const HOST: &str = "localhost";
 
 /// Below the usual ephemeral ports, so that no outgoing connection takes the port while PostgreSQL restarts.

@@ -1,7 +1,7 @@
-//! What clients of the emulator trust: its CA beside the machine's own roots.
+//! The roots that clients of the emulator trust: its CA beside the machine's own.
 //!
-//! `SSL_CERT_FILE` and its like replace a program's roots. With our CA alone there, a program run in the
-//! emulator's environment could no longer reach anything else, a package registry for example.
+//! `SSL_CERT_FILE` and its like replace a program's roots. With our CA alone, a program in the
+//! emulator's environment could reach nothing else, a package registry for example.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ const SYSTEM_ROOTS: [&str; 4] = [
 ];
 
 /// The emulator's CA, and the roots this machine trusts.
-pub(crate) fn bundle(ca_pem: &str) -> String {
+pub(crate) fn trust_bundle(ca_pem: &str) -> String {
     let inherited = std::env::var("SSL_CERT_FILE").ok();
     let mut places = inherited.as_deref().into_iter().chain(SYSTEM_ROOTS);
     let system = places

@@ -1,4 +1,4 @@
-//! Runs the command in a temporary directory of its own, so that what it leaves behind shows.
+//! Runs the command with its own temporary directory, so that a test sees what it leaves behind.
 
 use std::{
     collections::HashMap,
@@ -19,20 +19,20 @@ use nix::{
 use tempfile::TempDir;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_entra-pg-emulator");
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A temporary directory that must be empty in the end.
-pub(crate) struct Place(TempDir);
+/// A temporary directory that must end up empty.
+pub(crate) struct TempRoot(TempDir);
 
-impl Place {
+impl TempRoot {
     pub(crate) fn new() -> Self {
-        let place = tempfile::Builder::new()
+        let root = tempfile::Builder::new()
             .prefix("t")
             .tempdir_in("/tmp")
             .unwrap();
         // Open to the account PostgreSQL runs as, as /tmp is.
-        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
-        Self(place)
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        Self(root)
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
@@ -70,8 +70,8 @@ pub(crate) struct Running {
 
 impl Running {
     #[expect(clippy::zombie_processes, reason = "the test fails then")]
-    pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
-        let mut child = place
+    pub(crate) fn start(root: &TempRoot, arguments: &[&str]) -> Self {
+        let mut child = root
             .command(&[&["run"], arguments].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -139,13 +139,13 @@ pub(crate) fn http(base: &str, head: &str, body: &str) -> String {
 }
 
 /// Waits until there is something.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = check() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,4 +1,4 @@
-//! The library in process: knobs, counters, and PostgreSQL without TLS, which `tokio-postgres` alone can reach.
+//! The library in process: settings, counters, and PostgreSQL without TLS, for `tokio-postgres` without a TLS connector.
 
 use std::{
     io::Write,
@@ -14,8 +14,8 @@ use crate::command::http;
 
 const AUDIENCE: &str = "https://ossrdbms-aad.database.windows.net";
 
-/// What the App Service endpoint answers.
-fn ask(emulator: &Emulator, more: &str) -> String {
+/// The response of the App Service endpoint.
+fn request_token(emulator: &Emulator, more: &str) -> String {
     let head = format!(
         "GET /msi/token?api-version=2019-08-01&resource={AUDIENCE}{more} HTTP/1.0\r\nX-IDENTITY-HEADER: {}",
         emulator.identity_header()
@@ -24,7 +24,7 @@ fn ask(emulator: &Emulator, more: &str) -> String {
 }
 
 fn token(emulator: &Emulator) -> (String, i64) {
-    let answer = ask(emulator, "");
+    let answer = request_token(emulator, "");
     let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     let expires_on = body["expires_on"].as_str().unwrap().parse().unwrap();
     (
@@ -82,17 +82,18 @@ async fn every_fault_is_seen_by_clients_and_counted() {
         (Fault::Hang, "WouldBlock"),
     ] {
         control.set_fault(Some(fault));
-        let answer = ask(&emulator, "");
+        let answer = request_token(&emulator, "");
         assert!(answer.contains(expected), "{fault}: {answer}");
     }
     control.set_fault(Some(Fault::NoExpiry));
-    assert!(!ask(&emulator, "").contains("expires"));
+    assert!(!request_token(&emulator, "").contains("expires"));
     control.set_fault(None);
-    assert!(ask(&emulator, "").contains(" 200 OK"));
+    assert!(request_token(&emulator, "").contains(" 200 OK"));
     assert_eq!(control.token_requests(), 11);
 
     assert!(
-        ask(&emulator, "&client_id=00000000-0000-0000-0000-000000000000").contains(" 400 "),
+        request_token(&emulator, "&client_id=00000000-0000-0000-0000-000000000000")
+            .contains(" 400 "),
         "unknown identity"
     );
     let stranger = http(
@@ -126,7 +127,7 @@ async fn every_fault_is_seen_by_clients_and_counted() {
 }
 
 #[tokio::test]
-async fn knobs_shape_the_tokens() {
+async fn settings_change_the_tokens() {
     let emulator = Emulator::builder()
         .token_lifetime(Duration::from_secs(600))
         .start()
@@ -154,7 +155,7 @@ async fn knobs_shape_the_tokens() {
 }
 
 #[tokio::test]
-async fn connections_can_be_counted_dropped_and_survive_a_restart_as_data() {
+async fn connections_can_be_counted_and_terminated_and_data_survives_a_restart() {
     let alice = Identity::new("alice@contoso.com", IdentityKind::User);
     let emulator = Emulator::builder()
         .identity(alice)

@@ -1,4 +1,4 @@
-//! Who gets in, through psql and the command's own tokens.
+//! Which tokens log in, through psql and the command `token`.
 
 use std::{
     path::PathBuf,
@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::command::{PROGRAM, Place, Running, text};
+use crate::command::{PROGRAM, Running, TempRoot, text};
 
 /// psql, from `PATH` or beside the server.
 fn psql() -> PathBuf {
@@ -56,8 +56,8 @@ fn log_in(running: &Running, password: &str) -> Output {
 
 #[test]
 fn only_a_good_token_of_the_right_principal_logs_in() {
-    let place = Place::new();
-    let running = Running::start(&place, &["--role", "app", "--role", "eve"]);
+    let root = TempRoot::new();
+    let running = Running::start(&root, &["--role", "app", "--role", "eve"]);
     let reason = || {
         let status = running.http("GET", "/control/status", "");
         let status: Value = serde_json::from_str(status.split_once("\r\n\r\n").unwrap().1).unwrap();
@@ -120,9 +120,9 @@ fn only_a_good_token_of_the_right_principal_logs_in() {
 }
 
 #[test]
-fn a_token_for_nobody_is_a_mistake_that_is_explained() {
-    let place = Place::new();
-    let running = Running::start(&place, &["--role", "app", "--role", "O'Brien"]);
+fn a_token_for_an_unknown_role_is_an_error_that_lists_the_roles() {
+    let root = TempRoot::new();
+    let running = Running::start(&root, &["--role", "app", "--role", "O'Brien"]);
     let output = token(&running, &["--role", "ghost"]);
     assert!(!output.status.success());
     assert!(
@@ -142,8 +142,8 @@ fn a_token_for_nobody_is_a_mistake_that_is_explained() {
 }
 
 #[test]
-fn the_stand_in_az_speaks_like_the_real_one() {
-    let place = Place::new();
+fn the_stand_in_az_prints_what_the_real_one_does() {
+    let root = TempRoot::new();
     let ask = [
         "account",
         "get-access-token",
@@ -159,7 +159,7 @@ fn the_stand_in_az_speaks_like_the_real_one() {
         "--token-lifetime",
         "90s",
     ];
-    let output = place.run(&[&run[..], &["--", "az"], &ask].concat());
+    let output = root.run(&[&run[..], &["--", "az"], &ask].concat());
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["tokenType"], "Bearer");
     assert!(
@@ -171,7 +171,7 @@ fn the_stand_in_az_speaks_like_the_real_one() {
         3
     );
 
-    let output = place.run(
+    let output = root.run(
         &[
             &run[..],
             &["--fault", "service-unavailable", "--", "az"],

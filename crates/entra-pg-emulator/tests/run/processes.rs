@@ -7,40 +7,40 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::command::{Place, Running, eventually, text};
+use crate::command::{Running, TempRoot, eventually, text};
 
 #[test]
 fn the_commands_status_is_passed_on() {
-    let place = Place::new();
+    let root = TempRoot::new();
     for (script, expected) in [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)] {
-        let output = place.run(&["run", "--", "sh", "-c", script]);
+        let output = root.run(&["run", "--", "sh", "-c", script]);
         assert_eq!(
             output.status.code(),
             Some(expected),
             "{}",
             text(&output.stderr)
         );
-        assert!(place.entries().is_empty(), "{:?}", place.entries());
+        assert!(root.entries().is_empty(), "{:?}", root.entries());
     }
 }
 
 #[test]
 fn a_command_that_does_not_exist_is_named() {
-    let place = Place::new();
-    let output = place.run(&["run", "--", "no-such-program"]);
+    let root = TempRoot::new();
+    let output = root.run(&["run", "--", "no-such-program"]);
     assert_eq!(output.status.code(), Some(127));
     assert!(
         text(&output.stderr).contains("no-such-program"),
         "{}",
         text(&output.stderr)
     );
-    assert!(place.entries().is_empty());
+    assert!(root.entries().is_empty());
 }
 
 #[test]
 fn a_failed_start_says_what_to_install() {
-    let place = Place::new();
-    let output = place
+    let root = TempRoot::new();
+    let output = root
         .command(&["run", "--", "true"])
         .env("ENTRA_PG_EMULATOR_PGBIN", "/nowhere")
         .output()
@@ -51,12 +51,12 @@ fn a_failed_start_says_what_to_install() {
         message.contains("/nowhere") && message.contains("apt-get install"),
         "{message}"
     );
-    assert!(place.entries().is_empty());
+    assert!(root.entries().is_empty());
 }
 
 #[test]
 fn a_start_that_fails_late_leaves_nothing_and_shows_why() {
-    let place = Place::new();
+    let root = TempRoot::new();
     let programs = tempfile::Builder::new()
         .prefix("b")
         .tempdir_in("/tmp")
@@ -70,7 +70,7 @@ fn a_start_that_fails_late_leaves_nothing_and_shows_why() {
         fs::write(programs.path().join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(programs.path().join(name), open.clone()).unwrap();
     }
-    let output = place
+    let output = root
         .command(&["run", "--", "true"])
         .env("ENTRA_PG_EMULATOR_PGBIN", programs.path())
         .output()
@@ -81,20 +81,20 @@ fn a_start_that_fails_late_leaves_nothing_and_shows_why() {
         "{}",
         text(&output.stderr)
     );
-    assert!(place.entries().is_empty());
+    assert!(root.entries().is_empty());
 }
 
 #[test]
-fn every_signal_ends_it_without_a_trace() {
+fn every_signal_ends_it_and_leaves_nothing() {
     for signal in [
         Signal::SIGINT,
         Signal::SIGTERM,
         Signal::SIGHUP,
         Signal::SIGKILL,
     ] {
-        let place = Place::new();
-        let mut running = Running::start(&place, &[]);
-        let pid_file = fs::read_to_string(place.directory().join("data/postmaster.pid")).unwrap();
+        let root = TempRoot::new();
+        let mut running = Running::start(&root, &[]);
+        let pid_file = fs::read_to_string(root.directory().join("data/postmaster.pid")).unwrap();
         let postgres = Pid::from_raw(pid_file.lines().next().unwrap().parse().unwrap());
         running.signal(signal);
         let status = running.child.wait().unwrap();
@@ -104,7 +104,7 @@ fn every_signal_ends_it_without_a_trace() {
                 kill(postgres, None).is_err().then_some(())
             });
             eventually("the directory's removal", || {
-                place.entries().is_empty().then_some(())
+                root.entries().is_empty().then_some(())
             });
         } else {
             assert_eq!(
@@ -119,7 +119,7 @@ fn every_signal_ends_it_without_a_trace() {
                 kill(postgres, None).is_err(),
                 "PostgreSQL still runs after {signal}"
             );
-            assert!(place.entries().is_empty(), "{signal}");
+            assert!(root.entries().is_empty(), "{signal}");
         }
     }
 }
@@ -127,25 +127,25 @@ fn every_signal_ends_it_without_a_trace() {
 #[test]
 fn a_signal_during_the_start_undoes_it() {
     for milliseconds in [30, 300, 600, 900, 1200] {
-        let place = Place::new();
-        let mut command = place.command(&["run", "--", "sleep", "60"]);
+        let root = TempRoot::new();
+        let mut command = root.command(&["run", "--", "sleep", "60"]);
         let child = command.stderr(Stdio::piped()).spawn().unwrap();
         let id = Pid::from_raw(child.id().try_into().unwrap());
         thread::sleep(Duration::from_millis(milliseconds));
         kill(id, Signal::SIGTERM).unwrap();
-        let said = text(&child.wait_with_output().unwrap().stderr);
-        assert!(said.is_empty(), "nothing was stuck: {said}");
+        let stderr = text(&child.wait_with_output().unwrap().stderr);
+        assert!(stderr.is_empty(), "no complaint: {stderr}");
         eventually("the directory's removal", || {
-            place.entries().is_empty().then_some(())
+            root.entries().is_empty().then_some(())
         });
     }
 }
 
 #[test]
-fn the_command_hears_of_our_end() {
-    let place = Place::new();
+fn the_command_receives_our_signals() {
+    let root = TempRoot::new();
     let script = "trap 'exit 42' TERM; echo up; while :; do sleep 0.05; done";
-    let mut child = place
+    let mut child = root
         .command(&["run", "--", "sh", "-c", script])
         .stdout(Stdio::piped())
         .spawn()
@@ -158,5 +158,5 @@ fn the_command_hears_of_our_end() {
     )
     .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(42));
-    assert!(place.entries().is_empty());
+    assert!(root.entries().is_empty());
 }

@@ -13,12 +13,12 @@ use url::Url;
 
 use crate::client;
 
-/// What the real one says when nobody is signed in.
+/// The message of the real command when no user is signed in.
 const NOT_SIGNED_IN: &str = "ERROR: Please run 'az login' to setup account.";
 
 /// Does what `az` would do with these arguments.
 pub(crate) fn main(control: &Url, arguments: &[String]) -> ExitCode {
-    let answer = resource(arguments).and_then(|resource| ask(control, &resource));
+    let answer = resource(arguments).and_then(|resource| request(control, &resource));
     match answer {
         Ok(answer) => {
             _ = writeln!(std::io::stdout(), "{answer}");
@@ -31,14 +31,14 @@ pub(crate) fn main(control: &Url, arguments: &[String]) -> ExitCode {
     }
 }
 
-/// The resource that is asked for. Other options are accepted and ignored.
+/// The requested resource. Other options are accepted and ignored.
 fn resource(arguments: &[String]) -> Result<String, String> {
     let [group, command, options @ ..] = arguments else {
-        return Err("ERROR: the stand-in az knows `account get-access-token` only".into());
+        return Err("ERROR: the stand-in az supports only `account get-access-token`".into());
     };
     if (group.as_str(), command.as_str()) != ("account", "get-access-token") {
         return Err(format!(
-            "ERROR: '{group} {command}' is not in the stand-in az, which knows `account get-access-token` only"
+            "ERROR: '{group} {command}' is not supported by the stand-in az, only `account get-access-token` is"
         ));
     }
     let mut options = options.iter();
@@ -57,7 +57,7 @@ fn resource(arguments: &[String]) -> Result<String, String> {
     Ok("https://management.core.windows.net/".into())
 }
 
-fn ask(control: &Url, resource: &str) -> Result<String, String> {
+fn request(control: &Url, resource: &str) -> Result<String, String> {
     let mut url = control
         .join("/az/token")
         .map_err(|error| format!("ERROR: {error}"))?;
