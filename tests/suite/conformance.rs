@@ -39,7 +39,6 @@ check! {
     another_host_name_is_refused,
     a_server_without_tls_hears_no_token,
     a_closed_port_is_named_as_such,
-    session_options_survive,
     close_leaves_no_task_and_no_connection,
     an_unknown_role_is_named_with_its_cure,
 }
@@ -178,31 +177,6 @@ async fn a_closed_port_is_named_as_such(adapter: &dyn Adapter) {
         "{text}"
     );
     assert!(error.is_transient());
-}
-
-async fn session_options_survive(adapter: &dyn Adapter) {
-    let (emulator, name) = (shared(), unique("options"));
-    let url = format!(
-        "{}&options[statement_timeout]=4321ms&options=-c%20search_path%3Dpg_catalog",
-        url(emulator, &name)
-    );
-    let target = Target::parse(&url).expect("a URL");
-    assert_eq!(target.hosts()[0].port(), emulator.port());
-    let opened = adapter
-        .open(&url, target, &entra(emulator))
-        .await
-        .expect("connects");
-    let mut connection = opened.acquire().await.expect("a connection");
-    for (setting, expected) in [
-        ("statement_timeout", "4321ms"),
-        ("search_path", "pg_catalog"),
-        ("application_name", name.as_str()),
-    ] {
-        let sql = format!("SELECT current_setting('{setting}')");
-        assert_eq!(connection.query(&sql).await.as_deref(), Ok(expected));
-    }
-    drop(connection);
-    opened.close().await;
 }
 
 async fn close_leaves_no_task_and_no_connection(adapter: &dyn Adapter) {

@@ -78,6 +78,13 @@ impl Api {
                 _ => {}
             }
         }
+        let mut converted = Vec::new();
+        conversions(&item["inner"], &mut converted);
+        for (id, name) in converted {
+            if self.crate_of(&id).is_some_and(|other| !is_familiar(other)) {
+                broken.insert(format!("takes all that is Into<{name}>"));
+            }
+        }
         // `derive(Eq)` adds a hidden method.
         let derived = item["inner"]["impl"].is_object() || item["name"] == "assert_fields_are_eq";
         if item["attrs"].to_string().contains("doc(hidden") && !derived {
@@ -121,6 +128,19 @@ fn references(value: &Value, found: &mut Vec<(String, String)>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| references(value, found)),
         Value::Object(map) => map.values().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+/// The types that it takes by `Into`. With another major version of the driver, the compiler then names the trait and not
+/// the driver's type.
+fn conversions(value: &Value, found: &mut Vec<(String, String)>) {
+    if value["trait"]["path"] == "Into" {
+        references(&value["trait"]["args"], found);
+    }
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| conversions(value, found)),
+        Value::Object(map) => map.values().for_each(|value| conversions(value, found)),
         _ => {}
     }
 }

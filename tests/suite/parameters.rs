@@ -1,0 +1,212 @@
+//! Every parameter of the URL takes effect in every adapter, and in the proxy.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use entra_pg_core::{Entra, Error, ErrorKind, Target};
+use entra_pg_emulator::Emulator;
+use entra_pg_proxy::Proxy;
+use entra_pg_tests::{
+    adapters::{ALL, Adapter, NamedAdapter, TestConnection, TestPool},
+    relay::{Relay, RelayMode},
+};
+use entra_pg_tokio_postgres::tokio_postgres::{Config, NoTls};
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use crate::fixtures::{entra, shared, short_lived};
+
+/// Less than the default timeout, with room for a search for the cause.
+const SOON: Duration = Duration::from_secs(12);
+
+/// What shows that a parameter takes effect. The URL has the parameter.
+enum Effect {
+    /// The first column of the first row.
+    Answer {
+        url: String,
+        sql: &'static str,
+        expected: &'static str,
+    },
+    Refusal {
+        url: String,
+        kind: ErrorKind,
+    },
+    /// The timeout is in the error, or shorter than the default.
+    Timeout {
+        url: String,
+    },
+}
+
+fn answer(url: String, sql: &'static str, expected: &'static str) -> Effect {
+    Effect::Answer { url, sql, expected }
+}
+
+fn refusal(url: String, kind: ErrorKind) -> Effect {
+    Effect::Refusal { url, kind }
+}
+
+/// The effects of a parameter. `silent` is the port of a server that never answers.
+fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
+    let (port, ca) = (emulator.port(), emulator.ca_file().display());
+    let base = format!("postgres://app@localhost:{port}/postgres?sslrootcert={ca}");
+    let with = |more: &str| format!("{base}&{more}");
+    match parameter {
+        "application_name" => {
+            let sql = "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+            vec![answer(with("application_name=named"), sql, "named")]
+        }
+        "channel_binding" => vec![
+            answer(with("channel_binding=disable"), "SELECT 'in'", "in"),
+            refusal(with("channel_binding=require"), ErrorKind::InvalidTarget),
+        ],
+        "connect_timeout" => {
+            let silent = base.replace(&format!(":{port}/"), &format!(":{silent}/"));
+            let url = format!("{silent}&connect_timeout=2");
+            vec![Effect::Timeout { url }]
+        }
+        "dbname" => {
+            let sql = "SELECT current_database()::text";
+            vec![answer(with("dbname=template1"), sql, "template1")]
+        }
+        "host" => {
+            let url = with("host=localhost").replace("@localhost", "@elsewhere.invalid");
+            vec![answer(url, "SELECT 'in'", "in")]
+        }
+        "options" => {
+            let both =
+                with("options[statement_timeout]=4321ms&options=-c%20search_path%3Dpg_catalog");
+            let timeout = "SELECT current_setting('statement_timeout')";
+            let path = "SELECT current_setting('search_path')";
+            vec![
+                answer(both.clone(), timeout, "4321ms"),
+                answer(both, path, "pg_catalog"),
+            ]
+        }
+        "port" => {
+            let url = with(&format!("port={port}")).replace(&format!(":{port}/"), ":1/");
+            vec![answer(url, "SELECT 'in'", "in")]
+        }
+        "sslmode" => {
+            let sql = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+            let other_name = with("sslmode=require").replace("@localhost", "@127.0.0.1");
+            vec![
+                answer(with("sslmode=require"), sql, "true"),
+                refusal(other_name, ErrorKind::Tls),
+                refusal(with("sslmode=disable"), ErrorKind::InsecureTls),
+            ]
+        }
+        "sslrootcert" => {
+            let other = short_lived().ca_file().display().to_string();
+            let (own, other) = (format!("={ca}"), format!("={other}"));
+            vec![
+                refusal(base.replace(&own, &other), ErrorKind::Tls),
+                refusal(base.replace(&own, "=system"), ErrorKind::Tls),
+                refusal(base.replace(&own, "="), ErrorKind::Tls),
+                answer(base, "SELECT 'in'", "in"),
+            ]
+        }
+        "user" => {
+            let url = with("user=app").replace("app@", "someone@");
+            vec![answer(url, "SELECT session_user::text", "app")]
+        }
+        unknown => panic!("no effect of {unknown} is checked"),
+    }
+}
+
+async fn check(NamedAdapter { name, adapter, .. }: NamedAdapter, parameter: &str, effect: Effect) {
+    let entra = entra(shared());
+    let open = async |url: &str| adapter.open(url, Target::parse(url)?, &entra).await;
+    match effect {
+        Effect::Answer { url, sql, expected } => {
+            let opened = open(&url).await;
+            let opened = opened.unwrap_or_else(|error| panic!("{name}, {parameter}: {error}"));
+            let mut connection = opened.acquire().await.expect("a connection");
+            let found = connection.query(sql).await;
+            assert_eq!(found.as_deref(), Ok(expected), "{name}, {parameter}");
+            drop(connection);
+            opened.close().await;
+        }
+        Effect::Refusal { url, kind } => {
+            let error = open(&url).await.err();
+            let error = error.unwrap_or_else(|| panic!("{name}, {parameter}: not refused"));
+            assert_eq!(error.kind(), kind, "{name}, {parameter}: {error}");
+        }
+        Effect::Timeout { url } => {
+            let started = Instant::now();
+            let error = open(&url).await.err().expect("a timeout");
+            assert_eq!(error.kind(), ErrorKind::ConnectTimeout, "{name}: {error}");
+            let named = error.to_string().contains("after 2 s");
+            assert!(named || started.elapsed() < SOON, "{name}: {error}");
+        }
+    }
+}
+
+/// The proxy, and a driver that knows nothing of tokens or TLS.
+struct Proxied {
+    proxy: Proxy,
+}
+
+struct ThroughProxy;
+
+#[async_trait]
+impl Adapter for ThroughProxy {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        _: u32,
+    ) -> Result<Box<dyn TestPool>, Error> {
+        let proxy = Proxy::builder(entra.login_provider(target)?);
+        let proxied = Proxied {
+            proxy: proxy.bind_tcp(([127, 0, 0, 1], 0).into())?,
+        };
+        match proxied.acquire().await {
+            Ok(_) => Ok(Box::new(proxied)),
+            Err(error) => Err(proxied.proxy.last_error().expect(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl TestPool for Proxied {
+    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String> {
+        let address = self.proxy.address();
+        let mut config = Config::new();
+        config.host(address.host()).port(address.port());
+        // A client has to name a role; the target's wins.
+        let connected = config.user("whoever").connect(NoTls).await;
+        let (client, connection) = connected.map_err(|error| error.to_string())?;
+        tokio::spawn(connection);
+        Ok(Box::new(client))
+    }
+
+    async fn close(self: Box<Self>) {
+        self.proxy.close().await;
+    }
+}
+
+const PROXY: NamedAdapter = NamedAdapter {
+    name: "proxy",
+    per_connection: true,
+    adapter: &ThroughProxy,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_parameter_takes_effect_in_every_adapter() {
+    let emulator = shared();
+    let silent = Relay::start(RelayMode::Silent).await;
+    let port = silent.port();
+    let checks = ALL.into_iter().chain([PROXY]).map(|adapter| {
+        tokio::spawn(async move {
+            for parameter in Target::PARAMETERS {
+                for effect in effects(parameter.name, emulator, port) {
+                    check(adapter, parameter.name, effect).await;
+                }
+            }
+        })
+    });
+    for checked in join_all(checks).await {
+        checked.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    }
+}
