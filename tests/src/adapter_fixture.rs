@@ -121,7 +121,7 @@ impl AdapterFixture {
         }
     }
 
-    /// With settings of its own, and the real credential.
+    /// With other settings, and the real credential.
     pub fn built(
         emulator: &Emulator,
         adapter: NamedAdapter,

@@ -1,6 +1,6 @@
 //! Emulators and credentials for the tests.
 //!
-//! Tests that change nothing share an emulator; it runs on a thread of its own, since each test has its own runtime. It goes
+//! Tests that change nothing share an emulator; it runs on its own thread, since each test has its own runtime. It goes
 //! when the process does: its supervisor sees to that.
 
 use std::{
@@ -125,7 +125,7 @@ pub fn credential_over(
     .expect("a credential")
 }
 
-/// The emulator's URL with its own root certificate, and an application name by which the server tells one test's connections.
+/// The emulator's URL with its own root certificate, and an application name which identifies one test's connections.
 pub fn url(emulator: &Emulator, application: &str) -> String {
     format!(
         "{}?sslrootcert={}&application_name={application}",

@@ -97,7 +97,7 @@ impl FaultScenario {
         }
     }
 
-    /// Whether the row says something about this adapter.
+    /// Whether the scenario applies to this adapter.
     pub fn applies_to(self, adapter: NamedAdapter) -> bool {
         match self {
             Self::RefusedToken => adapter.per_connection,

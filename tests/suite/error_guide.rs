@@ -27,7 +27,7 @@ const MAKERS: [&str; 7] = [
     "unverified",
 ];
 
-/// Functions that repeat what a driver, a library or the system says.
+/// Functions that repeat a message of a driver, a library or the system.
 const DRIVERS_WORDS: [&str; 6] = [
     "dial",
     "failure",
@@ -60,7 +60,7 @@ fn fixed(message: &str, open: char, close: char) -> Vec<String> {
     all.filter(|part| part.len() > 2).collect()
 }
 
-/// All that is said, in the sources of the crates that the guide is about.
+/// All messages in the sources of the crates that the guide is about.
 fn messages() -> Vec<Message> {
     let mut found = Vec::new();
     for name in [
@@ -111,7 +111,7 @@ struct Message {
     function: String,
     kind: String,
     texts: Vec<String>,
-    /// The texts are all that the function says, since the call itself only names a variable.
+    /// The texts are all those of the function, since the call itself only names a variable.
     guessed: bool,
 }
 
@@ -122,7 +122,7 @@ struct Reader {
     makers: BTreeMap<String, String>,
     messages: Vec<Message>,
     function: String,
-    function_says: Vec<String>,
+    function_texts: Vec<String>,
 }
 
 impl Reader {
@@ -145,9 +145,9 @@ impl Reader {
         }
     }
 
-    fn function(&mut self, name: &str, says: Vec<String>, inside: impl FnOnce(&mut Self)) {
+    fn function(&mut self, name: &str, texts: Vec<String>, inside: impl FnOnce(&mut Self)) {
         let outer = std::mem::replace(&mut self.function, name.to_owned());
-        let outer_says = std::mem::replace(&mut self.function_says, says);
+        let outer_texts = std::mem::replace(&mut self.function_texts, texts);
         let before = self.messages.len();
         inside(self);
         if let [only] = &self.messages[before..]
@@ -156,7 +156,7 @@ impl Reader {
         {
             self.makers.insert(name.to_owned(), only.kind.clone());
         }
-        (self.function, self.function_says) = (outer, outer_says);
+        (self.function, self.function_texts) = (outer, outer_texts);
     }
 }
 
@@ -186,15 +186,15 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_item_fn(&mut self, function: &'ast ItemFn) {
-        let says = Texts::of(|texts| texts.visit_block(&function.block));
-        self.function(&function.sig.ident.to_string(), says, |reader| {
+        let texts = Texts::of(|texts| texts.visit_block(&function.block));
+        self.function(&function.sig.ident.to_string(), texts, |reader| {
             visit::visit_item_fn(reader, function);
         });
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast ImplItemFn) {
-        let says = Texts::of(|texts| texts.visit_block(&function.block));
-        self.function(&function.sig.ident.to_string(), says, |reader| {
+        let texts = Texts::of(|texts| texts.visit_block(&function.block));
+        self.function(&function.sig.ident.to_string(), texts, |reader| {
             visit::visit_impl_item_fn(reader, function);
         });
     }
@@ -220,7 +220,7 @@ impl<'ast> Visit<'ast> for Reader {
                 function: self.function.clone(),
                 kind,
                 texts: if guessed {
-                    self.function_says.clone()
+                    self.function_texts.clone()
                 } else {
                     texts
                 },
@@ -298,7 +298,7 @@ fn each_message_stands_in_the_guide_under_its_kind() {
     assert!(messages.len() > 40, "only {} were found", messages.len());
     let missing: Vec<_> = messages
         .iter()
-        .filter(|message| !passes_on(message) && !message.is_told(&sections))
+        .filter(|message| !passes_on(message) && !message.is_in(&sections))
         .collect();
     assert!(missing.is_empty(), "not in docs/errors.md: {missing:#?}");
 }
@@ -310,7 +310,7 @@ fn passes_on(message: &Message) -> bool {
 }
 
 impl Message {
-    fn is_told(&self, sections: &[(String, String)]) -> bool {
+    fn is_in(&self, sections: &[(String, String)]) -> bool {
         let headings: Vec<_> = ErrorKind::ALL
             .iter()
             .filter(|kind| self.guessed || format!("{kind:?}").starts_with(&self.kind))
@@ -328,7 +328,7 @@ impl Message {
 
 #[test]
 fn no_message_of_the_guide_has_gone_from_the_code() {
-    let said: Vec<_> = messages()
+    let in_code: Vec<_> = messages()
         .into_iter()
         .flat_map(|message| message.texts)
         .collect();
@@ -340,8 +340,8 @@ fn no_message_of_the_guide_has_gone_from_the_code() {
             .filter(|cell| !cell.starts_with("---"));
         for text in cells.flat_map(|cell| fixed(&cell.replace('…', "{}"), '{', '}')) {
             assert!(
-                said.iter().any(|message| message.contains(&text)),
-                "under {heading} stands {text:?}, which nobody says"
+                in_code.iter().any(|message| message.contains(&text)),
+                "under {heading} is {text:?}, which no code has"
             );
         }
     }

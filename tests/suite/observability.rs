@@ -1,4 +1,4 @@
-//! What is said to logs, traces and metrics is what `docs/observability.md` lists, by every adapter, when things go well and when
+//! Logs, traces and metrics are those that `docs/observability.md` lists, for every adapter, when things go well and when
 //! they do not.
 //!
 //! Subscriber and recorder belong to this test's thread, and everything runs on it but the emulator.
@@ -86,7 +86,7 @@ async fn fails(adapter: &dyn Adapter, entra: &Entra, url: &str) -> Error {
     result.map(drop).expect_err("cannot work")
 }
 
-/// A port that nobody listens on.
+/// A port without a listener.
 async fn closed_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("an address").port()
@@ -118,11 +118,11 @@ async fn each_adapter_succeeds_and_fails(emulator: &Emulator, events: &EventCapt
             ),
         ] {
             let error = fails(adapter, entra, url).await;
-            let said = expected.iter().any(|(phase, outcome)| {
+            let logged = expected.iter().any(|(phase, outcome)| {
                 let values = [("adapter", label), ("phase", phase), ("outcome", outcome)];
                 events.has("connect.failed", &values) && events.has("connect", &values)
             });
-            assert!(said, "{label}: {expected:?} was not said of: {error}");
+            assert!(logged, "{label}: {expected:?} is not logged for: {error}");
         }
     }))
     .await;
@@ -172,11 +172,11 @@ async fn a_pool_is_led_elsewhere(emulator: &Emulator, events: &EventCapture) {
         .expect("connects");
     let options = pool.connect_options().as_ref().clone();
     pool.set_connect_options(options.host("evil.example"));
-    eventually("told", async || events.has("pool.not_rotated", &[])).await;
+    eventually("logged", async || events.has("pool.not_rotated", &[])).await;
     pool.close().await;
 }
 
-/// Beside its connects, which are told as any adapter's.
+/// Beside its connects, which are reported as any adapter's.
 async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, events: &EventCapture) {
     let entra = Entra::new(credential(emulator));
     let proxy = Proxy::builder(
@@ -198,7 +198,7 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, events: &Even
         .await
         .message()
         .await;
-    assert_eq!(answer, None, "whoever cancels is told nothing");
+    assert_eq!(answer, None, "a cancel request gets no response");
     Raw::begin(nowhere.address(), "nobody").await.error().await;
     for (phase, outcome) in [("ready", "ready"), ("tcp", "connect")] {
         let values = [("adapter", "proxy"), ("phase", phase), ("outcome", outcome)];
@@ -213,7 +213,7 @@ async fn a_connect_is_cancelled(emulator: &Emulator) {
     let url = format!("postgres://app@localhost:{port}/postgres");
     let connect = entra_pg_tokio_postgres::connect(url, &entra);
     tokio::select! {
-        _ = connect => panic!("a silent server lets nobody in"),
+        _ = connect => panic!("a silent server accepts no login"),
         dialled = silent.accept() => drop(dialled.expect("it is dialled")),
     }
 }
@@ -252,14 +252,14 @@ async fn a_fresh_token_says_nothing(
     let limit = Duration::from_secs(30);
     let first = tokens.get(limit).await.expect("a token").generation();
     meters.reset();
-    let said = events.captured().len();
+    let before = events.captured().len();
     for _ in 0..100 {
         let token = tokens.get(limit).await.expect("a token");
         assert_eq!(token.generation(), first);
     }
     meters.read();
     assert_eq!(meters.sum("entra_pg_token_requests_total", &[]), 0.0);
-    assert_eq!(events.captured().len(), said);
+    assert_eq!(events.captured().len(), before);
 }
 
 // --------------------------------------------------------------------------------------------------------------- the tests
@@ -295,8 +295,12 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
     });
     meters.read();
 
-    let said: BTreeSet<_> = events.captured().into_iter().map(|said| said.row).collect();
-    assert_eq!(said, listed_events());
+    let captured: BTreeSet<_> = events
+        .captured()
+        .into_iter()
+        .map(|event| event.row)
+        .collect();
+    assert_eq!(captured, listed_events());
     assert_eq!(meters.rows, listed_metrics());
     for (adapter, _) in one_of_each_crate() {
         let adapter = ("adapter", adapter);

@@ -1,4 +1,4 @@
-//! Runs the probe, a program of its own, in an environment that the emulator prepares.
+//! Runs the program `probe` in an environment that the emulator prepares.
 
 use std::{
     path::{Path, PathBuf},

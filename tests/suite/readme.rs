@@ -1,4 +1,4 @@
-//! What the documentation says is what the code does: the README's code is the examples', the page about faults has the
+//! The documentation is in step with the code: the README's code is the examples', the page about faults has the
 //! rows that are tested.
 
 use std::fs;

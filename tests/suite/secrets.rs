@@ -1,4 +1,4 @@
-//! No secret is ever said: not in a log at TRACE of any crate, not in an error, not in a `Debug` output, not in a panic.
+//! No secret is ever printed: not in a log at TRACE of any crate, not in an error, not in a `Debug` output, not in a panic.
 
 use std::{collections::HashMap, fs, process::Stdio, time::Duration};
 
@@ -48,7 +48,7 @@ fn signature(token: &str) -> &str {
     &signature[..32]
 }
 
-/// What must not be said after this source was used.
+/// What must not be printed after this source was used.
 fn secrets(emulator: &Emulator, source: CredentialSource) -> Vec<(String, String)> {
     let environment: HashMap<_, _> = emulator.environment(source).into_iter().collect();
     let mut secrets: Vec<_> = emulator
@@ -73,7 +73,7 @@ fn secrets(emulator: &Emulator, source: CredentialSource) -> Vec<(String, String
 }
 
 /// The first line that holds a secret, and which.
-fn found(said: &str, secrets: &[(String, String)]) -> Option<String> {
+fn found(output: &str, secrets: &[(String, String)]) -> Option<String> {
     let shaped = secrets.iter().flat_map(|(what, secret)| {
         shapes(secret)
             .into_iter()
@@ -81,14 +81,14 @@ fn found(said: &str, secrets: &[(String, String)]) -> Option<String> {
     });
     let any = ANY_TOKEN.map(|shape| ("something like a token", shape.to_owned()));
     shaped.chain(any).find_map(|(what, shape)| {
-        let line = said.lines().find(|line| line.contains(&shape))?;
+        let line = output.lines().find(|line| line.contains(&shape))?;
         Some(format!("{what}: {line}"))
     })
 }
 
 // ------------------------------------------------------------------------------------------------------- what is searched
 
-async fn all_that_is_said(
+async fn run_leak_probe(
     emulator: &Emulator,
     source: CredentialSource,
     change: &[(&str, &str)],
@@ -113,7 +113,7 @@ async fn all_that_is_said(
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
-/// Pools only say that time is up; the reasons are found by those who connect without one.
+/// Pools only report a timeout; connects without a pool report the cause.
 const HURRY: (&str, &str) = ("LEAK_PROBE_TIMEOUT", "1");
 
 /// So that a server or an endpoint that hangs is soon given up.
@@ -136,23 +136,23 @@ async fn search(
     change: &[(&str, &str)],
     during: &str,
 ) -> String {
-    let said = all_that_is_said(emulator, source, change).await;
-    let leak = found(&said, &secrets(emulator, source));
+    let output = run_leak_probe(emulator, source, change).await;
+    let leak = found(&output, &secrets(emulator, source));
     assert_eq!(leak, None, "{during}, {source:?}");
     assert!(
-        said.contains("\ndone"),
+        output.contains("\ndone"),
         "{during}, {source:?}: it did not end"
     );
-    said
+    output
 }
 
 // -------------------------------------------------------------------------------------------------------------- the tests
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connect_says_no_secret_whatever_the_credential() {
+async fn a_connect_prints_no_secret_whatever_the_credential() {
     let emulator = start().await;
     for source in ALL_SOURCES {
-        let said = search(&emulator, source, &[], "a connect").await;
+        let output = search(&emulator, source, &[], "a connect").await;
         for crate_ in [
             "sqlx",
             "tokio_postgres",
@@ -162,13 +162,16 @@ async fn a_connect_says_no_secret_whatever_the_credential() {
         ] {
             // The Azure CLI speaks for itself.
             let over_http = crate_ != "hyper_util" || source != CredentialSource::AzureCli;
-            assert!(said.contains(crate_) || !over_http, "{crate_} says nothing");
+            assert!(
+                output.contains(crate_) || !over_http,
+                "{crate_} logs nothing"
+            );
         }
         assert!(
-            said.contains("PgPool") && said.contains("DatabaseConnection"),
-            "{said}"
+            output.contains("PgPool") && output.contains("DatabaseConnection"),
+            "{output}"
         );
-        assert!(said.contains("panicked at") && said.contains("the secret is too short"));
+        assert!(output.contains("panicked at") && output.contains("the secret is too short"));
     }
     assert!(emulator.control().recorded_tokens().len() >= ALL_SOURCES.len());
     emulator.stop().await.expect("stops");
@@ -180,12 +183,12 @@ async fn a_connect_says_no_secret_whatever_the_credential() {
 #[case(CredentialSource::WorkloadIdentity)]
 #[case(CredentialSource::ClientSecret)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_of_the_endpoint_says_no_secret(#[case] source: CredentialSource) {
+async fn a_fault_of_the_endpoint_prints_no_secret(#[case] source: CredentialSource) {
     let emulator = start().await;
     for fault in all_faults() {
         emulator.control().set_fault(Some(fault));
-        let said = search(&emulator, source, &[HURRY], &fault.to_string()).await;
-        assert!(said.contains("token failed: "), "{fault}: nothing failed");
+        let output = search(&emulator, source, &[HURRY], &fault.to_string()).await;
+        assert!(output.contains("token failed: "), "{fault}: nothing failed");
     }
     emulator.stop().await.expect("stops");
 }
@@ -203,7 +206,7 @@ fn all_faults() -> Vec<Fault> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_of_the_server_says_no_secret() {
+async fn a_refusal_of_the_server_prints_no_secret() {
     let emulator = start().await;
     let control = emulator.control();
     let source = CredentialSource::ManagedIdentity;
@@ -265,10 +268,10 @@ async fn a_refusal_of_the_server_says_no_secret() {
         turn(control);
         let change = change.iter().map(|(name, value)| (*name, value.as_str()));
         let change: Vec<_> = change.chain([HURRY]).collect();
-        let said = search(&emulator, source, &change, during).await;
+        let output = search(&emulator, source, &change, during).await;
         assert!(
-            said.contains(expected),
-            "{during}: {expected:?} was not said"
+            output.contains(expected),
+            "{during}: {expected:?} is not printed"
         );
         control.set_clock_skew(0);
     }
@@ -276,22 +279,22 @@ async fn a_refusal_of_the_server_says_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_token_and_a_server_without_tls_say_no_secret() {
+async fn a_revoked_token_and_a_server_without_tls_print_no_secret() {
     let revoked = start().await;
     let control = revoked.control();
     let source = CredentialSource::ManagedIdentity;
     control.repeat_tokens(true);
     search(&revoked, source, &[], "before it is revoked").await;
     control.revoke("app").expect("a role");
-    let said = search(&revoked, source, &[HURRY], "a revoked token").await;
-    assert!(said.contains("refused the login"), "{said}");
+    let output = search(&revoked, source, &[HURRY], "a revoked token").await;
+    assert!(output.contains("refused the login"), "{output}");
     revoked.stop().await.expect("stops");
 
     let plain = Emulator::builder().role("app").without_tls().start();
     let plain = plain.await.expect("starts");
     plain.control().record_tokens();
-    let said = search(&plain, source, &[HURRY], "no TLS").await;
-    assert!(said.contains("server does not support TLS"), "{said}");
+    let output = search(&plain, source, &[HURRY], "no TLS").await;
+    assert!(output.contains("server does not support TLS"), "{output}");
     plain.stop().await.expect("stops");
 }
 
@@ -300,19 +303,19 @@ async fn a_password_in_the_url_is_not_repeated() {
     let emulator = start().await;
     let url = emulator.url().replace("app@", "app:hunter2hunter2@");
     let source = CredentialSource::ManagedIdentity;
-    let said = search(&emulator, source, &[("DATABASE_URL", &url)], "a password").await;
-    assert!(said.contains("the URL holds a password"));
+    let output = search(&emulator, source, &[("DATABASE_URL", &url)], "a password").await;
+    assert!(output.contains("the URL holds a password"));
     let password = [("the password".to_owned(), "hunter2hunter2".to_owned())];
-    assert_eq!(found(&said, &password), None);
+    assert_eq!(found(&output, &password), None);
     emulator.stop().await.expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_is_said_is_found() {
+async fn a_secret_that_is_printed_is_found() {
     let emulator = start().await;
     let source = CredentialSource::ManagedIdentity;
-    let said = all_that_is_said(&emulator, source, &[("LEAK_PROBE_PLANT", "1")]).await;
-    let leak = found(&said, &secrets(&emulator, source)).expect("it was planted");
+    let output = run_leak_probe(&emulator, source, &[("LEAK_PROBE_PLANT", "1")]).await;
+    let leak = found(&output, &secrets(&emulator, source)).expect("it was planted");
     assert!(leak.starts_with("a token: planted: "), "{leak}");
     emulator.stop().await.expect("stops");
 }
@@ -323,7 +326,7 @@ fn a_secret_is_found_in_every_shape() {
     let secrets = [("it".to_owned(), secret.to_owned())];
     let bytes = secret.as_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    for said in [
+    for output in [
         format!("before {secret} after"),
         format!(
             "client_secret={}",
@@ -338,7 +341,7 @@ fn a_secret_is_found_in_every_shape() {
         format!("{bytes:?}"),
         format!("{:?}", [b"x", bytes, b"yz"].concat()),
     ] {
-        assert!(found(&said, &secrets).is_some(), "{said}");
+        assert!(found(&output, &secrets).is_some(), "{output}");
     }
     assert_eq!(found("nothing of that kind", &secrets), None);
 }
@@ -347,7 +350,7 @@ fn a_secret_is_found_in_every_shape() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_public_type_is_left_out() {
     let emulator = start().await;
-    let said = search(
+    let output = search(
         &emulator,
         CredentialSource::ManagedIdentity,
         &[],
@@ -370,7 +373,10 @@ async fn no_public_type_is_left_out() {
         let source = fs::read_to_string(path).expect("a crate");
         for public in public_types(&syn::parse_file(&source).expect("it compiles")) {
             types += 1;
-            assert!(said.contains(&format!("\n{public}: ")), "{name}: {public}");
+            assert!(
+                output.contains(&format!("\n{public}: ")),
+                "{name}: {public}"
+            );
         }
     }
     assert!(types >= 24, "only {types} were found");

@@ -1,5 +1,5 @@
 //! What a token costs. Each group has a baseline, `a pasted token`: the same driver with a token that lives for an hour, given
-//! once. What everything else costs is said as a ratio to it.
+//! once. Everything else is reported as a ratio to it.
 
 mod connect;
 mod pasted;

@@ -1,4 +1,4 @@
-//! A program as a user would deploy it: it knows only its environment. It logs in once and says as whom.
+//! A program as a user would deploy it: it knows only its environment. It logs in once and prints the role.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! A small application over one adapter, in a process of its own, so that it can be frozen and its descriptors counted.
+//! A small application over one adapter, in its own process, so that it can be frozen and its descriptors counted.
 //!
 //! `entra-pg-worker operate ADAPTER` opens one connection after another until its standard input ends, and writes a line of
-//! JSON for each. `entra-pg-worker leaks ADAPTER` makes and drops pools in every way and says what was left of them.
+//! JSON for each. `entra-pg-worker leaks ADAPTER` creates and drops pools in every way and prints what is left of them.
 
 use std::{
     fs,
@@ -49,7 +49,7 @@ fn runtime() -> Runtime {
     Runtime::new().expect("a runtime")
 }
 
-/// What the environment says. Longer than any freeze: a connect that is under way when the process is frozen goes on.
+/// The URL of the environment, with a timeout longer than any freeze: a connect that is under way when the process is frozen goes on.
 fn url() -> String {
     let url = std::env::var("DATABASE_URL").expect("DATABASE_URL");
     format!("{url}?connect_timeout=60")
@@ -127,7 +127,7 @@ fn leaks(
     );
 }
 
-/// Makes pools and drops them unclosed, and closes one under load. Says how many tasks were left of the pools.
+/// Makes pools and drops them unclosed, and closes one under load. Returns how many tasks are left of the pools.
 fn in_a_runtime(adapter: &'static dyn Adapter, pools: usize, allowed: usize) -> usize {
     let runtime = runtime();
     runtime.block_on(async {
@@ -179,9 +179,9 @@ async fn closed_under_load(adapter: &'static dyn Adapter, entra: &Entra) {
     closing.expect("closing a pool under load ends");
     for task in load {
         let ended = timeout(Duration::from_secs(60), task).await;
-        ended.expect("whoever used it is let go").expect("no panic");
+        ended.expect("its users get an error").expect("no panic");
     }
-    eventually("nobody uses it", async || Arc::strong_count(&pool) == 1).await;
+    eventually("it has one owner", async || Arc::strong_count(&pool) == 1).await;
 }
 
 /// How many files and sockets this process has open.

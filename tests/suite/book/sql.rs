@@ -57,7 +57,7 @@ async fn the_roles_guide_can_be_followed_to_its_end() {
     emulator.stop().await.expect("it stops");
 }
 
-/// Logs in by token, and says as whom it came, and as whom it makes tables.
+/// Logs in by token and creates a table. Returns the session's role and the table's owner.
 async fn makes_a_table(emulator: &Emulator, parameters: &str, table: &str) -> (String, String) {
     let url = fixtures::url(emulator, "moving").replace("/postgres?", "/orders?") + parameters;
     let client = connect(url, &fixtures::entra(emulator)).await;

@@ -1,4 +1,4 @@
-//! What a program says that was given too little.
+//! An example without its configuration.
 
 use std::process::Stdio;
 
@@ -20,7 +20,10 @@ async fn a_missing_url_ends_a_program_and_is_named(#[case] name: &str) {
         .kill_on_drop(true)
         .output();
     let output = output.await.expect("runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{said}");
-    assert!(said.contains("set DATABASE_URL to postgres://"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{stderr}");
+    assert!(
+        stderr.contains("set DATABASE_URL to postgres://"),
+        "{stderr}"
+    );
 }

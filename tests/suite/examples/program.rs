@@ -1,4 +1,4 @@
-//! An example that runs: what it says, and how it ends.
+//! An example that runs: its output, and how it ends.
 
 use std::{
     process::{ExitStatus, Stdio},
@@ -55,7 +55,7 @@ pub fn command(emulator: &Emulator, name: &str) -> Command {
 pub struct Program {
     child: Child,
     input: ChildStdin,
-    said: Lines,
+    output: Lines,
     logged: Lines,
 }
 
@@ -69,7 +69,7 @@ impl Program {
             .expect("starts");
         Self {
             input: child.stdin.take().expect("piped"),
-            said: Lines::of(child.stdout.take().expect("piped")),
+            output: Lines::of(child.stdout.take().expect("piped")),
             logged: Lines::of(child.stderr.take().expect("piped")),
             child,
         }
@@ -83,16 +83,16 @@ impl Program {
             .expect("it reads");
     }
 
-    /// What it has said so far, for people.
-    pub fn said(&self) -> Vec<String> {
-        self.said.all()
+    /// The lines of its output so far.
+    pub fn output(&self) -> Vec<String> {
+        self.output.all()
     }
 
-    /// Waits until a line that it says is the wanted one.
-    pub async fn says<T>(&self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
+    /// Waits for a line of its output.
+    pub async fn prints<T>(&self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
         let wait = async {
             loop {
-                if let Some(found) = self.said().iter().find_map(|line| wanted(line)) {
+                if let Some(found) = self.output().iter().find_map(|line| wanted(line)) {
                     return found;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -100,10 +100,10 @@ impl Program {
         };
         timeout(LIMIT, wait)
             .await
-            .unwrap_or_else(|_| panic!("it never said {what}\n{}", self.account()))
+            .unwrap_or_else(|_| panic!("it never printed {what}\n{}", self.account()))
     }
 
-    /// Tells it to stop, as an orchestrator does. Nothing is left of it then, and it has logged no error but
+    /// Stops it as an orchestrator does. Nothing is left of it then, and it has logged no error but
     /// of connections that were dropped.
     pub async fn stop(mut self, emulator: &Emulator) {
         let id = self.child.id().expect("it still runs");
@@ -132,9 +132,9 @@ impl Program {
             .expect("a status")
     }
 
-    /// Everything that it said and logged.
+    /// Its output and its log.
     pub fn account(&self) -> String {
-        [self.said.all(), self.logged.all()].concat().join("\n")
+        [self.output.all(), self.logged.all()].concat().join("\n")
     }
 }
 

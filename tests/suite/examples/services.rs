@@ -19,7 +19,7 @@ struct Service {
 impl Service {
     async fn of(program: &Program) -> Self {
         let address = |line: &str| line.starts_with("http://").then(|| line.to_owned());
-        let address = program.says("where it listens", address).await;
+        let address = program.prints("where it listens", address).await;
         // No TLS is spoken, but reqwest wants to know which it would be.
         let tls = entra_pg_rustls::client_config(Vec::<Vec<u8>>::new());
         let http = reqwest::Client::builder()

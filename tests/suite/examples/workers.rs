@@ -14,7 +14,7 @@ async fn a_listener_hears_of_jobs_on_each_new_connection() {
     for lifetime in 1..=3 {
         tokio::time::sleep(LIFETIME).await;
         control.terminate_connections().await.expect("drops them");
-        // Nobody listens at this moment.
+        // No session listens at this moment.
         let missed = format!("missed {lifetime}");
         let sql = format!("INSERT INTO jobs (task) VALUES ('{missed}')");
         control.execute(&sql).await.expect("inserts");
@@ -26,11 +26,11 @@ async fn a_listener_hears_of_jobs_on_each_new_connection() {
     let left = control.execute("SELECT count(*) FROM jobs WHERE done_at IS NULL");
     assert_eq!(left.await.expect("counts"), "0");
     let done = worker
-        .said()
+        .output()
         .iter()
         .filter(|l| l.starts_with("done"))
         .count();
-    assert_eq!(done, 7, "each once: {:?}", worker.said());
+    assert_eq!(done, 7, "each once: {:?}", worker.output());
     assert_eq!(control.last_rejection(), None);
     worker.stop(&emulator).await;
     emulator.stop().await.expect("stops");
@@ -39,7 +39,7 @@ async fn a_listener_hears_of_jobs_on_each_new_connection() {
 async fn does(worker: &Program, task: &str) {
     let done = format!("done: {task}");
     worker
-        .says(&done, |line| (line == done).then_some(()))
+        .prints(&done, |line| (line == done).then_some(()))
         .await;
 }
 
@@ -110,9 +110,9 @@ async fn outlives_its_tokens(
 
 /// Waits until it has counted on by two; whatever was under way is then over.
 async fn counts_on(program: &Program, number: impl Fn(&str) -> Option<usize>) -> usize {
-    let said = program.said();
-    let latest = said.iter().filter_map(|line| number(line)).max();
+    let output = program.output();
+    let latest = output.iter().filter_map(|line| number(line)).max();
     let enough = latest.unwrap_or_default() + 2;
     let wanted = |line: &str| number(line).filter(|number| *number >= enough);
-    program.says(&format!("number {enough}"), wanted).await
+    program.prints(&format!("number {enough}"), wanted).await
 }

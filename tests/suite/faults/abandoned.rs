@@ -42,7 +42,7 @@ impl TokenCredential for Gated {
 
 /// Each of the 1,000 asks for a connection while the token has expired and its refresh is under way, and goes away.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_gives_up_waiting_for_a_refresh_neither_stops_it_nor_starts_another() {
+async fn giving_up_on_a_refresh_neither_stops_it_nor_starts_another() {
     let emulator = start(LIFETIME).await;
     let (gate, open) = watch::channel(true);
     let fixtures = ALL.map(|adapter| {

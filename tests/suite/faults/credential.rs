@@ -68,7 +68,7 @@ impl Mood {
         }
     }
 
-    fn told(self) -> &'static str {
+    fn message(self) -> &'static str {
         match self {
             Self::Good => "",
             Self::Panics => "panicked",
@@ -103,7 +103,10 @@ async fn a_faulty_credential_is_reported_at_a_start_and_not_asked_in_a_loop(#[ca
             let (name, started) = (fixture.name, Instant::now());
             let error = fixture.open().await.expect_err(name);
             assert_eq!(error.kind(), mood.kind(), "{name}: {error}");
-            assert!(error.to_string().contains(mood.told()), "{name}: {error}");
+            assert!(
+                error.to_string().contains(mood.message()),
+                "{name}: {error}"
+            );
             assert!(
                 started.elapsed() < Duration::from_secs(45),
                 "{name}: {:?}",
@@ -131,7 +134,7 @@ async fn a_faulty_credential_is_reported_at_a_start_and_not_asked_in_a_loop(#[ca
 #[case::hangs(Mood::Hangs)]
 #[case::returns_an_expired_token(Mood::Expired)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_faulty_credential_harms_nobody_while_a_token_lives(#[case] mood: Mood) {
+async fn a_faulty_credential_is_harmless_while_a_token_lives(#[case] mood: Mood) {
     let emulator = start(LIFETIME).await;
     let moods: Vec<_> = ALL
         .iter()
@@ -163,7 +166,7 @@ async fn a_faulty_credential_harms_nobody_while_a_token_lives(#[case] mood: Mood
         // One that hangs has not failed yet: it is given 75 s.
         let reported = error
             .as_ref()
-            .is_some_and(|error| error.contains(mood.told()));
+            .is_some_and(|error| error.contains(mood.message()));
         assert!(reported || mood == Mood::Hangs, "{name}: {error:?}");
         fixture.record(FaultScenario::BadCredential, &format!("{mood:?}"), "");
         fixture

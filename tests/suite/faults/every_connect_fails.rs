@@ -23,7 +23,7 @@ enum Cause {
 }
 
 impl Cause {
-    fn told(self) -> [&'static str; 2] {
+    fn messages(self) -> [&'static str; 2] {
         match self {
             Self::NoToken => ["token failed", "503"],
             Self::LoginRefused => ["connection failed", "refused the login of \"app\""],
@@ -63,7 +63,7 @@ async fn a_pool_whose_connects_all_fail_lets_its_user_know_why(#[case] cause: Ca
             tokio::time::sleep_until(fixture.expiry() + Duration::from_millis(500)).await;
         }
         let error = fixture.operate().await.expect_err(name);
-        for part in cause.told() {
+        for part in cause.messages() {
             assert!(
                 error.contains(part),
                 "{name}: {part:?} is missing in {error}"

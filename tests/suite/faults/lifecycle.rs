@@ -23,7 +23,7 @@ async fn pools_that_are_dropped_or_closed_under_load_leave_nothing_behind() {
     join_all(ALL.map(|adapter| leaks(emulator, adapter))).await;
 }
 
-/// In a process of its own, whose descriptors are its own, as is its directory for temporary files.
+/// In a separate process, with its own descriptors and directory for temporary files.
 async fn leaks(emulator: &Emulator, NamedAdapter { name, .. }: NamedAdapter) {
     let files = tempfile::tempdir().expect("a directory");
     let application = name.replace(' ', "-") + "-leaks";
@@ -41,10 +41,10 @@ async fn leaks(emulator: &Emulator, NamedAdapter { name, .. }: NamedAdapter) {
     let output = output
         .unwrap_or_else(|_| panic!("{name} hangs"))
         .expect("it starts");
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && !said.contains("panicked"),
-        "{name}: {said}"
+        output.status.success() && !stderr.contains("panicked"),
+        "{name}: {stderr}"
     );
     let left: Vec<_> = files
         .path()

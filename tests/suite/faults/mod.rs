@@ -35,11 +35,11 @@ async fn start(lifetime: Duration) -> Arc<Emulator> {
 }
 
 async fn stop(emulator: Arc<Emulator>) {
-    let emulator = Arc::into_inner(emulator).expect("nobody else uses it");
+    let emulator = Arc::into_inner(emulator).expect("it has one owner");
     emulator.stop().await.expect("stops");
 }
 
-/// Does the same with each, at the same time, each in a task of its own.
+/// Does the same with each, concurrently, each in its own task.
 async fn each<F>(
     fixtures: Vec<AdapterFixture>,
     work: impl Fn(AdapterFixture) -> F,
@@ -59,7 +59,7 @@ where
         .collect()
 }
 
-/// Each adapter with an identity of its own, opened.
+/// Opens each adapter with its own identity.
 async fn open_all(emulator: &Emulator, adapters: &[NamedAdapter]) -> Vec<AdapterFixture> {
     let fixtures = adapters
         .iter()
@@ -97,7 +97,7 @@ async fn close_all(fixtures: Vec<AdapterFixture>) {
     .await;
 }
 
-/// Operates until it works again; says how long that took. The limit is for a test that would hang.
+/// Operates until it works again. Returns how long that took. The limit is for a test that would hang.
 async fn healed(fixture: &mut AdapterFixture) -> Duration {
     let started = Instant::now();
     while let Err(error) = fixture.operate().await {

@@ -32,7 +32,7 @@ fn most_attempts(left: Duration, retry_after: Duration) -> u64 {
 #[case::answers_garbage(Fault::Garbage, Duration::ZERO)]
 #[case::resets_the_connection(Fault::Reset, Duration::ZERO)]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_harms_nobody_while_the_token_lives(
+async fn an_outage_is_harmless_while_the_token_lives(
     #[case] fault: Fault,
     #[case] retry_after: Duration,
 ) {

@@ -65,14 +65,17 @@ async fn suffer(
     sleep_until(fixture.expiry() + Duration::from_secs(1)).await;
     fixture.begin();
     let error = fixture.operate().await.expect_err(name);
-    let told = if fetches_per_connection(name) {
+    let names_cause = if fetches_per_connection(name) {
         error.contains("503")
     } else {
         // sqlx has only the server's word for it; the cache knows more.
         let last = fixture.status().last_error.map(|error| error.to_string());
         is_refusal(&error) && last.is_some_and(|last| last.contains("503"))
     };
-    assert!(told, "{name}: the cause is not told: {error}");
+    assert!(
+        names_cause,
+        "{name}: the cause is not in the error: {error}"
+    );
     down.fetch_add(1, SeqCst);
     // It goes on asking, as an application does, until the outage ends and the next operation is well.
     while fixture.operate().await.is_err() {

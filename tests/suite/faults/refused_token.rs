@@ -30,9 +30,7 @@ impl Cause {
 #[case(Cause::IdentityRevoked)]
 #[case(Cause::KeysRotated)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_token_is_replaced_by_one_request_and_one_login_and_nobody_notices(
-    #[case] cause: Cause,
-) {
+async fn a_refused_token_is_replaced_by_one_request_and_one_login(#[case] cause: Cause) {
     let emulator = start(LIFETIME).await;
     let control = emulator.control();
     // One after another: the server's count of refused logins is for all of them.

@@ -74,7 +74,7 @@ async fn pools_heal_after_a_failover_to_another_address() {
     relay.set(RelayMode::Close);
     relay.cut();
     let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
-        // While nobody is there, it fails, and says so in time.
+        // Without a server it fails in time.
         let error = fixture.operate().await.expect_err(fixture.name);
         assert!(!error.is_empty());
         fixture.begin();

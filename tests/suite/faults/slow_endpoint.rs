@@ -13,7 +13,7 @@ const LATENCY: Duration = Duration::from_secs(10);
 const LAST_MOMENTS: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_endpoint_keeps_nobody_waiting_while_the_token_lives() {
+async fn a_slow_endpoint_delays_no_operation_while_the_token_lives() {
     let emulator = start(LIFETIME).await;
     let fixtures = open_all(&emulator, &ALL).await;
     let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {

@@ -69,9 +69,9 @@ async fn a_server_that_stalls_is_given_up_in_time_and_wedges_no_pool(#[case] sta
         let (name, started) = (fixture.name, Instant::now());
         let error = fixture.operate().await.expect_err(name);
         assert!(started.elapsed() < LIMIT, "{name}: {:?}", started.elapsed());
-        // sqlx does not tell how far it came.
-        let told = error.contains(stall.phase()) || !fetches_per_connection(name);
-        assert!(told, "{name}: {error}");
+        // sqlx does not report how far it came.
+        let names_phase = error.contains(stall.phase()) || !fetches_per_connection(name);
+        assert!(names_phase, "{name}: {error}");
         assert_eq!(fixture.requests_since(), 0, "{name}");
         fixture
     })

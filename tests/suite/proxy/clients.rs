@@ -78,7 +78,7 @@ pub async fn run(name: &str, proxy: &Proxy, arguments: &[&str]) -> Output {
         .expect("it starts")
 }
 
-/// What a program says that is to succeed.
+/// The output of a program that must succeed.
 async fn success(name: &str, proxy: &Proxy, arguments: &[&str]) -> String {
     let output = run(name, proxy, arguments).await;
     let errors = text(&output.stderr);
@@ -131,9 +131,9 @@ async fn psql_hears_notifications() {
         format!("LISTEN {channel}"),
         format!("NOTIFY {channel}, 'tea'"),
     );
-    let said = success("psql", &proxy, &["-X", "-c", &listen, "-c", &notify]).await;
+    let output = success("psql", &proxy, &["-X", "-c", &listen, "-c", &notify]).await;
     let expected = format!("Asynchronous notification \"{channel}\" with payload \"tea\" received");
-    assert!(said.contains(&expected), "{said}");
+    assert!(output.contains(&expected), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,16 +204,16 @@ async fn pg_dump_and_pg_restore_carry_a_table_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pgbench_connects_anew_for_each_transaction() {
+async fn pgbench_connects_again_for_each_transaction() {
     let proxy = proxy_to(scratch()).bind_private().expect("listens");
     success("pgbench", &proxy, &["-i", "-q", "-s", "1"]).await;
-    let said = success(
+    let output = success(
         "pgbench",
         &proxy,
         &["-n", "-C", "-c", "4", "-j", "2", "-t", "10"],
     )
     .await;
-    assert!(said.contains("actually processed: 40/40"), "{said}");
+    assert!(output.contains("actually processed: 40/40"), "{output}");
     eventually("no client is left", || async {
         proxy.active_connections() == 0
     })

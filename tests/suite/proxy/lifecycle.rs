@@ -129,13 +129,13 @@ fn a_runtime_that_ends_takes_the_socket_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_takes_the_socket_with_it() {
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let task = tokio::spawn(async move {
         let proxy = proxy_to(shared()).bind_private().expect("listens");
-        tell.send(directory(&proxy)).expect("somebody waits");
+        sender.send(directory(&proxy)).expect("the test waits");
         panic!("on purpose");
     });
-    let directory = told.await.expect("a directory");
+    let directory = receiver.await.expect("a directory");
     assert!(task.await.expect_err("a panic").is_panic());
     assert!(!directory.exists());
 }

@@ -186,7 +186,7 @@ async fn a_pool_that_gives_up_early_still_says_where_it_stopped() {
     let pool_options = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
     let error = entra_pg_sqlx::connect_with(pool_options, url, &entra, per_connection())
         .await
-        .expect_err("nobody answers");
+        .expect_err("no server answers");
     assert_eq!(error.kind(), ErrorKind::ConnectTimeout);
     assert!(error.to_string().contains("the TCP connection"), "{error}");
 }

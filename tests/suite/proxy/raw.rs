@@ -22,12 +22,12 @@ impl Raw {
         }))
     }
 
-    /// Connects, and says that it is this role.
+    /// Connects as this role.
     pub async fn begin(address: &Address, user: &str) -> Self {
         Self::begin_with(address, &startup(user)).await
     }
 
-    /// Connects, and says this first.
+    /// Connects, and sends this first.
     pub async fn begin_with(address: &Address, bytes: &[u8]) -> Self {
         let mut raw = Self::connect(address).await.expect("connects");
         raw.send(bytes).await;
@@ -65,7 +65,7 @@ impl Raw {
         Some((tag, body))
     }
 
-    /// The text of the error that is all the proxy has to say.
+    /// The text of the error, which is the proxy's only message.
     pub async fn error(&mut self) -> String {
         let (tag, body) = self.message().await.expect("an answer");
         assert_eq!(tag, ERROR_RESPONSE_TAG, "{}", text(&body));

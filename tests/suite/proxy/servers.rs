@@ -97,23 +97,26 @@ fn error(sqlstate: &str, message: &str) -> Vec<u8> {
     [b"E", &length.to_be_bytes()[..], body.as_bytes()].concat()
 }
 
-/// What a client is told, and what the application can learn.
+/// What the client receives, and the error that the application gets.
 async fn refusal(target: Target) -> (String, entra_pg_core::Error) {
     let proxy = proxy_for(target).bind_private().expect("listens");
-    let told = Raw::begin(proxy.address(), "app").await.error().await;
-    assert!(!told.contains("eyJ"), "a client never sees a token: {told}");
-    (told, proxy.last_error().expect("an error"))
+    let response = Raw::begin(proxy.address(), "app").await.error().await;
+    assert!(
+        !response.contains("eyJ"),
+        "a client never sees a token: {response}"
+    );
+    (response, proxy.last_error().expect("an error"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_asks_for_another_proof_hears_no_token() {
     for (asks, name) in [(MD5, "MD5"), (SCRAM, "SCRAM")] {
         let server = Server::always(&[asks]).await;
-        let (told, error) = refusal(server.target()).await;
+        let (response, error) = refusal(server.target()).await;
         assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::NotEntra));
         assert!(
-            told.contains(name) && told.contains("not mapped to Entra"),
-            "{told}"
+            response.contains(name) && response.contains("not mapped to Entra"),
+            "{response}"
         );
         assert_eq!((server.connections(), server.tokens()), (1, 0));
     }
@@ -138,8 +141,8 @@ async fn a_real_server_with_a_scram_role_hears_no_token() {
     }
     let proxy = proxy_to(&emulator).bind_private().expect("listens");
     crate::fixtures::eventually("the new rules are in force", || async {
-        let told = Raw::begin(proxy.address(), "app").await.message().await;
-        told.is_some_and(|(_, body)| text(&body).contains("SCRAM"))
+        let response = Raw::begin(proxy.address(), "app").await.message().await;
+        response.is_some_and(|(_, body)| text(&body).contains("SCRAM"))
     })
     .await;
     let error = proxy.last_error().expect("an error");
@@ -154,8 +157,8 @@ async fn a_real_server_with_a_scram_role_hears_no_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_sent_once_per_connection() {
     let server = Server::always(&[CLEARTEXT, CLEARTEXT, CLEARTEXT]).await;
-    let (told, _) = refusal(server.target()).await;
-    assert!(told.contains("unexpected message"), "{told}");
+    let (response, _) = refusal(server.target()).await;
+    assert!(response.contains("unexpected message"), "{response}");
     assert_eq!((server.connections(), server.tokens()), (1, 1));
 }
 
@@ -187,8 +190,11 @@ async fn a_refused_token_is_replaced_once_and_only_if_that_can_help() {
         ("3D000", "database \"postgres\" does not exist", 1),
     ] {
         let server = Server::always(&[CLEARTEXT, &error(sqlstate, message)]).await;
-        let (told, _) = refusal(server.target()).await;
-        assert!(told.contains(sqlstate) && told.contains(message), "{told}");
+        let (response, _) = refusal(server.target()).await;
+        assert!(
+            response.contains(sqlstate) && response.contains(message),
+            "{response}"
+        );
         let seen = (server.connections(), server.tokens());
         assert_eq!(seen, (connections, connections), "{message}");
     }
@@ -217,10 +223,10 @@ async fn the_second_token_lets_a_client_in_that_hears_nothing_of_the_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_before_any_question_reaches_the_client_as_it_is() {
     let server = Server::always(&[&error("57P03", "the database system is starting up")]).await;
-    let (told, error) = refusal(server.target()).await;
+    let (response, error) = refusal(server.target()).await;
     assert!(
-        told.contains("57P03") && told.contains("starting up"),
-        "{told}"
+        response.contains("57P03") && response.contains("starting up"),
+        "{response}"
     );
     assert!(error.is_transient());
     assert_eq!(server.tokens(), 0);
@@ -231,8 +237,8 @@ async fn a_server_that_quotes_the_token_does_not_show_it_to_the_client() {
     let quoted = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln";
     let server =
         Server::always(&[CLEARTEXT, &error("XX000", &format!("bad token {quoted}"))]).await;
-    let (told, _) = refusal(server.target()).await;
-    assert!(told.contains("bad token [token]"), "{told}");
+    let (response, _) = refusal(server.target()).await;
+    assert!(response.contains("bad token [token]"), "{response}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,16 +251,16 @@ async fn a_server_that_says_too_much_is_not_listened_to() {
         (&endless, "unexpected message"),
     ] {
         let server = Server::always(&[answer]).await;
-        let (told, _) = refusal(server.target()).await;
-        assert!(told.contains(cause), "{told}");
+        let (response, _) = refusal(server.target()).await;
+        assert!(response.contains(cause), "{response}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_postgresql_server_is_named_as_such() {
     let server = Server::always(&[b"HTTP/1.1 400 Bad Request\r\n\r\n"]).await;
-    let (told, error) = refusal(server.target()).await;
-    assert_eq!(error.kind(), ErrorKind::Connect, "{told}");
+    let (response, error) = refusal(server.target()).await;
+    assert_eq!(error.kind(), ErrorKind::Connect, "{response}");
     assert_eq!(server.tokens(), 0);
 }
 
@@ -270,9 +276,12 @@ async fn a_server_that_stalls_is_given_up_in_time_and_the_client_told_where() {
     ] {
         let server = Server::always(answers).await;
         let target = server.target().with_connect_timeout(Duration::from_secs(1));
-        let (told, error) = refusal(target).await;
+        let (response, error) = refusal(target).await;
         assert_eq!(error.kind(), ErrorKind::ConnectTimeout);
-        assert!(told.contains(place) && told.contains("08001"), "{told}");
+        assert!(
+            response.contains(place) && response.contains("08001"),
+            "{response}"
+        );
     }
 }
 

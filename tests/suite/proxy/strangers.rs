@@ -12,7 +12,7 @@ use super::{
 };
 use crate::fixtures::{eventually, shared, target};
 
-async fn nobody_is_left(proxy: &Proxy) {
+async fn no_client_is_left(proxy: &Proxy) {
     eventually("no client is left", || async {
         proxy.active_connections() == 0
     })
@@ -34,11 +34,11 @@ async fn what_is_no_postgresql_client_is_told_so() {
     ] {
         let mut raw = Raw::connect(proxy.address()).await.expect("connects");
         raw.send(bytes).await;
-        let mut told = Vec::new();
-        let _ = raw.0.read_to_end(&mut told).await;
-        assert!(text(&told).contains(cause), "{}", text(&told));
+        let mut response = Vec::new();
+        let _ = raw.0.read_to_end(&mut response).await;
+        assert!(text(&response).contains(cause), "{}", text(&response));
     }
-    nobody_is_left(&proxy).await;
+    no_client_is_left(&proxy).await;
     assert!(proxy.last_error().is_none(), "no connect has failed");
 }
 
@@ -51,7 +51,7 @@ async fn half_a_startup_packet_holds_nothing() {
         raw.0.shutdown().await.expect("half closed");
         assert_eq!(raw.message().await, None);
     }
-    nobody_is_left(&proxy).await;
+    no_client_is_left(&proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,8 +66,11 @@ async fn clients_that_say_nothing_give_way_to_those_that_do() {
         silent.push(Raw::connect(proxy.address()).await.expect("connects"));
     }
     Raw::ready(proxy.address()).await;
-    let told = silent[0].error().await;
-    assert!(told.contains("no startup packet within 0.3 s"), "{told}");
+    let response = silent[0].error().await;
+    assert!(
+        response.contains("no startup packet within 0.3 s"),
+        "{response}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +83,7 @@ async fn a_crowd_is_served_in_turn() {
     let crowd = futures::future::join_all(crowd).await;
     assert_eq!(proxy.active_connections(), 40);
     drop(crowd);
-    nobody_is_left(&proxy).await;
+    no_client_is_left(&proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +115,7 @@ async fn a_client_that_gives_up_stops_the_connect_and_the_step_is_known() {
     let raw = Raw::begin(proxy.address(), "app").await;
     let (_server, _) = listener.accept().await.expect("dialled");
     drop(raw);
-    nobody_is_left(&proxy).await;
+    no_client_is_left(&proxy).await;
     let error = proxy.last_error().expect("an error").to_string();
     assert!(
         error.contains("the TCP connection had not finished when the caller gave up"),
@@ -132,14 +135,14 @@ async fn a_failed_token_reaches_psql_with_cause_and_hint() {
         .control()
         .set_fault(Some(entra_pg_emulator::Fault::BadRequest));
     let output = run("psql", &proxy, &["-X", "-c", "SELECT 1"]).await;
-    let told = text(&output.stderr);
+    let response = text(&output.stderr);
     assert!(
-        told.contains("token failed: ") && told.contains("HINT:"),
-        "{told}"
+        response.contains("token failed: ") && response.contains("HINT:"),
+        "{response}"
     );
     let error = proxy.last_error().expect("an error");
     assert_eq!(error.kind(), entra_pg_core::ErrorKind::TokenRequest);
-    assert!(told.contains(error.message()), "{told}\n{error}");
+    assert!(response.contains(error.message()), "{response}\n{error}");
     emulator.stop().await.expect("stops");
 }
 
@@ -153,10 +156,10 @@ async fn without_a_role_in_the_url_the_clients_own_name_counts() {
         .bind_private()
         .expect("listens");
     Raw::ready(proxy.address()).await;
-    let told = Raw::begin(proxy.address(), "nobody").await.error().await;
+    let response = Raw::begin(proxy.address(), "nobody").await.error().await;
     assert!(
-        told.contains("pgaadauth_create_principal_with_oid('nobody'"),
-        "{told}"
+        response.contains("pgaadauth_create_principal_with_oid('nobody'"),
+        "{response}"
     );
     // The target's database and application name fill what the client leaves out.
     let mut raw = Raw::connect(proxy.address()).await.expect("connects");

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 /// How long the tokens of a soak live.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(40);
-/// A refresh is due when half of the life is left; an outage that is shorter than this harms nobody.
+/// A refresh is due when half of the life is left; an outage that is shorter than this is harmless.
 const SHORT: std::ops::Range<u64> = 2_000..9_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     ConnectionsEnded,
     /// Connections break, and new ones are refused.
     NetworkDown,
-    /// New connections are accepted and hear nothing.
+    /// New connections are accepted and get no response.
     NetworkSilent,
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn next(random: &mut Rng) -> (Kind, Duration) {
     (kind, time)
 }
 
-/// Lets it strike, and ends it. `expiries` says when the tokens that are held expire.
+/// Lets it strike, and ends it. `expiries` returns when the tokens that are held expire.
 pub(crate) async fn strike(
     kind: Kind,
     time: Duration,
@@ -143,7 +143,7 @@ pub(crate) async fn strike(
             }
             sleep(time / 2).await;
             relay.set(server);
-            // Those that hear nothing are let go.
+            // Connections without a response end.
             relay.cut();
         }
     }

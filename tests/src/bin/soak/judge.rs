@@ -10,7 +10,7 @@ use crate::incident::{Incident, Kind, LIFETIME};
 const GRACE: Duration = Duration::from_secs(5);
 /// The longest step of the backoff while no token lives, and the connect after it.
 const BACKOFF: Duration = Duration::from_secs(15);
-/// An expiry is told by the wall clock, an operation's end by the monotonic one.
+/// An expiry is measured by the wall clock, an operation's end by the monotonic one.
 const CLOCKS_DIFFER: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Debug)]
@@ -36,12 +36,12 @@ pub(crate) enum Class {
 impl Class {
     pub(crate) fn of(error: &str) -> Self {
         let error = error.to_ascii_lowercase();
-        let says = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
-        if says(&["token failed"]) {
+        let contains = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
+        if contains(&["token failed"]) {
             Self::NoToken
-        } else if says(&["authentication failed for user"]) {
+        } else if contains(&["authentication failed for user"]) {
             Self::Refused
-        } else if says(&[
+        } else if contains(&[
             "administrator command",
             "shutting down",
             "starting up",
@@ -61,7 +61,7 @@ impl Class {
             "the connection broke",
         ]) {
             Self::Lost
-        } else if says(&["timed out", "not ready within", "not ready in time"]) {
+        } else if contains(&["timed out", "not ready within", "not ready in time"]) {
             Self::TimedOut
         } else {
             Self::Other
@@ -88,7 +88,7 @@ fn explains(incident: &Incident, failure: &Failure) -> bool {
             let Some((_, expiry)) = incident.expiries.iter().find(own) else {
                 return false;
             };
-            // Whoever fetches per connection has no token then, but for the one that expires on its way to the server. A
+            // An adapter that fetches per connection has no token then, but for the one that expires on its way to the server. A
             // rotated pool goes on with the one that has expired.
             let end = match class {
                 Class::Refused if !failure.rotates => *expiry,

@@ -1,4 +1,4 @@
-//! One adapter under load: some tasks that take connections and ask, as an application does.
+//! One adapter under load: some tasks that acquire connections and run queries, as an application does.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -38,7 +38,7 @@ pub(crate) struct Player {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Score {
     pub(crate) operations: u64,
-    /// Connections that were opened anew on purpose.
+    /// Connections that were opened on purpose.
     pub(crate) fresh: u64,
     pub(crate) longest: Duration,
     pub(crate) failures: Vec<Failure>,
@@ -67,7 +67,7 @@ impl Player {
         })
     }
 
-    /// Runs until told to stop.
+    /// Runs until stopped.
     pub(crate) fn play(&self, seed: u64, stopped: &watch::Receiver<()>) -> Vec<JoinHandle<()>> {
         (0..TASKS)
             .map(|task| {

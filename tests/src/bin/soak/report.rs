@@ -1,4 +1,4 @@
-//! What is said at the end.
+//! The report at the end.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,7 +22,7 @@ pub(crate) fn table(lines: &[Line], incidents: &[Incident]) -> Table {
     table.load_style(presets::ASCII_MARKDOWN).set_header([
         "adapter",
         "operations",
-        "opened anew",
+        "opened",
         "failed, explained",
         "failed, unexplained",
         "token requests",

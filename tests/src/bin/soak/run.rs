@@ -235,7 +235,7 @@ impl Course<'_> {
             let ill = self.players.iter().find(|player| !player.is_settled());
             format!(
                 "{} does not recover",
-                ill.map_or("nobody", |player| player.name)
+                ill.map_or("no adapter", |player| player.name)
             )
         })
     }
