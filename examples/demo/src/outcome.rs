@@ -3,7 +3,10 @@
 use comfy_table::{CellAlignment, Table, presets};
 use entra_pg_emulator::Control;
 
-use crate::{Result, adapters::CONTROL, worker::Stats};
+use crate::{Result, worker::Stats};
+
+/// The pool with one pasted token.
+pub(crate) const CONTROL: &str = "pasted-token";
 
 /// All evidence is in columns that the server fills.
 pub(crate) const CREATE_TABLE: &str = "

@@ -11,10 +11,13 @@ use tokio::{
 };
 
 use crate::{
-    Result, adapters,
-    outcome::{self, Row},
+    Result,
+    adapters::{diesel_async, sea_orm, sqlx, tokio_postgres},
+    outcome::{self, CONTROL, Row},
     worker::{Stats, Worker},
 };
+
+const NAMES: [&str; 5] = ["sea-orm", "sqlx", "diesel-async", "tokio-postgres", CONTROL];
 
 type Running = (JoinHandle<Result<()>>, watch::Receiver<Stats>);
 
@@ -32,7 +35,7 @@ pub(crate) async fn run(emulator: &Emulator, lifetimes: u32, each: Duration) -> 
 
     let (stop, stopped) = watch::channel(());
     let mut running = Vec::new();
-    for name in adapters::NAMES {
+    for name in NAMES {
         let (url, ca) = (emulator.url(), emulator.ca_file().display());
         let (sender, mut stats) = watch::channel(Stats::new(name));
         let worker = Worker {
@@ -42,7 +45,7 @@ pub(crate) async fn run(emulator: &Emulator, lifetimes: u32, each: Duration) -> 
             stop: stopped.clone(),
             stats: sender,
         };
-        let mut task = tokio::spawn(adapters::run(name, worker));
+        let mut task = tokio::spawn(work(name, worker));
         tokio::select! {
             ended = &mut task => ended?.map_err(|error| format!("{name}: {error}"))?,
             _ = stats.wait_for(|stats| stats.connected) => (),
@@ -63,10 +66,20 @@ pub(crate) async fn run(emulator: &Emulator, lifetimes: u32, each: Duration) -> 
     Ok(outcome::print(&rows, lifetimes, control))
 }
 
+async fn work(name: &str, worker: Worker) -> Result<()> {
+    match name {
+        "sea-orm" => sea_orm::run(worker).await,
+        "sqlx" => sqlx::run(worker).await,
+        "diesel-async" => diesel_async::run(worker).await,
+        "tokio-postgres" => tokio_postgres::run(worker).await,
+        _ => sqlx::run_with_pasted_token(worker).await,
+    }
+}
+
 /// Prints a line every now and then until the time is over.
 async fn show_progress(running: &[Running], entra: &Entra, total: Duration, pause: Duration) {
     println!("Credential: {}", entra.credential_name());
-    let names = adapters::NAMES.map(|name| format!("{name:>16}"));
+    let names = NAMES.map(|name| format!("{name:>16}"));
     println!(
         "Operations and errors so far:\n  token left{}",
         names.concat()

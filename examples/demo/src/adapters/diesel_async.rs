@@ -12,7 +12,7 @@ diesel::table! {
     }
 }
 
-pub(super) async fn run(mut worker: Worker) -> Result<()> {
+pub(crate) async fn run(mut worker: Worker) -> Result<()> {
     let manager = entra_pg_diesel_async::manager(worker.url.as_str(), &worker.entra)?;
     let pool = Pool::builder()
         .max_size(2)

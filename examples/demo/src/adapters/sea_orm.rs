@@ -21,7 +21,7 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-pub(super) async fn run(mut worker: Worker) -> Result<()> {
+pub(crate) async fn run(mut worker: Worker) -> Result<()> {
     let mut options = ConnectOptions::new(&worker.url);
     options
         .max_connections(2)

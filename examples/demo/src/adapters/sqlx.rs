@@ -10,14 +10,14 @@ use crate::{Result, worker::Worker};
 const INSERT: &str = "INSERT INTO entra_pg_demo (kept) VALUES (false)";
 const INSERT_KEPT: &str = "INSERT INTO entra_pg_demo (kept) VALUES (true)";
 
-pub(super) async fn run(worker: Worker) -> Result<()> {
+pub(crate) async fn run(worker: Worker) -> Result<()> {
     let url = worker.url.as_str();
     let pool = entra_pg_sqlx::connect(options(&worker), url, &worker.entra).await?;
     work(worker, pool).await
 }
 
 /// Differs from [`run`] only in where the token comes from.
-pub(super) async fn run_with_pasted_token(worker: Worker) -> Result<()> {
+pub(crate) async fn run_with_pasted_token(worker: Worker) -> Result<()> {
     let provider = worker.entra.login_provider(worker.url.as_str())?;
     let login = provider.login().await?;
     let pasted: PgConnectOptions = worker.url.parse()?;

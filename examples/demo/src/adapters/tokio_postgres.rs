@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 
 use crate::{Result, worker::Worker};
 
-pub(super) async fn run(mut worker: Worker) -> Result<()> {
+pub(crate) async fn run(mut worker: Worker) -> Result<()> {
     let connector = Connector::new(worker.url.as_str(), &worker.entra)?;
     let kept = connector.connect_and_spawn().await?;
     while worker.next_round().await {
