@@ -19,6 +19,11 @@ use rustls::{
 /// let config = entra_pg_rustls::client_config(certificates());
 /// let shared = std::sync::Arc::clone(&config);
 /// ```
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "the provider is fixed; a test makes a configuration"
+)]
 pub fn client_config(roots: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Arc<ClientConfig> {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(
@@ -28,10 +33,6 @@ pub fn client_config(roots: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Arc<C
     );
     let builder =
         ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    #[expect(
-        clippy::expect_used,
-        reason = "the provider is fixed above; a test makes a configuration"
-    )]
     let builder = builder.expect("ring has cipher suites for TLS 1.2 and 1.3");
     Arc::new(builder.with_root_certificates(store).with_no_client_auth())
 }

@@ -32,8 +32,8 @@ pub(crate) fn select_by_name(from: &Environment, name: &str) -> Selected {
         "managedidentitycredential" => managed_identity(from),
         "workloadidentitycredential" => workload_identity(from),
         "environmentcredential" => client_secret(from),
-        "azureclicredential" => azure_cli(from),
-        "azuredeveloperclicredential" => azure_developer_cli(from),
+        "azureclicredential" => Ok(Box::new(AzureCli::from_environment(from))),
+        "azuredeveloperclicredential" => Ok(Box::new(AzureDeveloperCli::from_environment(from))),
         // The other SDKs' chain begins with the client secret here.
         "prod" if from.get(ClientSecret::VARIABLE).is_some() => client_secret(from),
         "prod" => match deployed(from) {
@@ -84,8 +84,12 @@ fn deployed(from: &Environment) -> Option<Candidate> {
 
 fn developer_tool(from: &Environment) -> Option<Candidate> {
     let candidates: [Candidate; 2] = [
-        (AzureCli::PROGRAM, azure_cli),
-        (AzureDeveloperCli::PROGRAM, azure_developer_cli),
+        (AzureCli::PROGRAM, |from| {
+            Ok(Box::new(AzureCli::from_environment(from)))
+        }),
+        (AzureDeveloperCli::PROGRAM, |from| {
+            Ok(Box::new(AzureDeveloperCli::from_environment(from)))
+        }),
     ];
     let found = |(program, _): &Candidate| from.has_program(program);
     candidates.into_iter().find(found)
@@ -101,14 +105,6 @@ fn workload_identity(from: &Environment) -> Selected {
 
 fn client_secret(from: &Environment) -> Selected {
     Ok(Box::new(ClientSecret::from_environment(from)?))
-}
-
-fn azure_cli(from: &Environment) -> Selected {
-    Ok(Box::new(AzureCli::from_environment(from)))
-}
-
-fn azure_developer_cli(from: &Environment) -> Selected {
-    Ok(Box::new(AzureDeveloperCli::from_environment(from)))
 }
 
 fn none(message: &str) -> Error {

@@ -41,14 +41,14 @@ impl Transport {
     /// To an endpoint on this machine. It speaks plain HTTP, also in images without a certificate store, and the secret in
     /// its header must not reach a proxy.
     pub(super) fn to_endpoint(endpoint: Endpoint) -> Result<Self, Error> {
-        let http = client(&[])?.no_proxy();
+        let http = client(&[]).no_proxy();
         Self::new(http, Some(endpoint), PUBLIC_CLOUD)
     }
 
     /// To Microsoft Entra, through the proxy that the environment names.
     pub(super) fn to_entra(environment: &Environment) -> Result<Self, Error> {
         let roots = RootCertificates::platform_in(environment)?;
-        let mut http = client(&roots)?.no_proxy();
+        let mut http = client(&roots).no_proxy();
         if let Some(proxy) = proxy(environment)? {
             http = http.proxy(proxy);
         }
@@ -98,13 +98,13 @@ impl Transport {
     }
 }
 
-fn client(roots: &[Vec<u8>]) -> Result<ClientBuilder, Error> {
+fn client(roots: &[Vec<u8>]) -> ClientBuilder {
     let tls = entra_pg_rustls::client_config(roots);
-    Ok(reqwest::Client::builder()
+    reqwest::Client::builder()
         .tls_backend_preconfigured((*tls).clone())
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none()))
+        .redirect(reqwest::redirect::Policy::none())
 }
 
 /// As reqwest reads it from the process's own environment. Microsoft Entra is reached by HTTPS only.
