@@ -243,7 +243,7 @@ async fn a_refusal_of_the_server_prints_no_secret() {
             "a server that is silent",
             nothing,
             url(port(silent_port)),
-            "was not done within",
+            "timed out after",
         ),
         ("no server", nothing, url(port(1)), "connection failed"),
         (

@@ -28,7 +28,7 @@ enum Stall {
 impl Stall {
     fn phase(self) -> &'static str {
         match self {
-            Self::AfterAccept => "reaching the server",
+            Self::AfterAccept => "the TCP connection",
             Self::InTheHandshake => "the TLS handshake",
             Self::InAuthentication => "authentication",
         }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Attempt, Rejection, Step, chain, rejection::is_not_admitted};
+use super::{Attempt, Rejection, Step, chain, redact, rejection::is_not_admitted};
 use crate::{Error, ErrorKind};
 
 const BROKEN: &str =
@@ -61,10 +61,10 @@ impl Failure {
 
     /// The server refused the connection with this SQLSTATE and message. Where another token can help, the connect is tried
     /// once more.
-    pub fn refused(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn refused(sqlstate: impl Into<String>, message: impl AsRef<str>) -> Self {
         Cause::Refused {
             sqlstate: sqlstate.into(),
-            message: message.into(),
+            message: redact(message.as_ref()),
         }
         .into()
     }

@@ -134,6 +134,15 @@ async fn a_timeout_names_its_step(#[case] step: Step, #[case] kind: ErrorKind, #
 }
 
 #[tokio::test]
+async fn a_server_that_quotes_the_token_puts_it_into_no_log() {
+    let quoted = "no role for eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln";
+    let failure = Failure::refused("28P01", quoted);
+    assert!(!format!("{failure:?}").contains("eyJ"));
+    let error = error(Step::Authentication, failure);
+    assert!(error.to_string().contains("no role for [token]"), "{error}");
+}
+
+#[tokio::test]
 async fn the_drivers_error_is_kept_and_its_debug_is_not_printed() {
     let failure = Failure::broken(&io(io::ErrorKind::BrokenPipe))
         .with_driver_error(io::Error::other("eyJ-secret"));
