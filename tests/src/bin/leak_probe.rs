@@ -9,7 +9,8 @@ use std::{error::Error as StdError, fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use diesel_async::{AsyncPgConnection, pooled_connection::bb8};
 use entra_pg_core::{
-    Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection, Scope, Target,
+    Entra, Error, ErrorKind, Login, ManagedIdentity, RefreshPolicy, Rejection, RootCertificates,
+    Scope, Target,
     azure_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -86,6 +87,9 @@ async fn core(target: &Target, entra: &Entra) {
     print("TokenCache", database.token_cache());
     print("Scope", target.scope());
     print("RootCertificates", target.root_certificates());
+    if let RootCertificates::Custom(roots) = target.root_certificates() {
+        print("CustomRoots", roots);
+    }
     print("RefreshPolicy", &RefreshPolicy::default());
     print("ManagedIdentity", &ManagedIdentity::default());
     for kind in ErrorKind::ALL {

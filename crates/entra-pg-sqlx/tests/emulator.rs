@@ -1,0 +1,53 @@
+//! Real tokens, real TLS and a real PostgreSQL, all of them the emulator's.
+
+#![cfg(unix)]
+
+use std::{error::Error, time::Duration};
+
+use entra_pg_emulator::{CredentialSource, Emulator};
+use entra_pg_sqlx::{
+    Entra, ErrorKind, connect,
+    entra_pg_core::Target,
+    sqlx::{self, postgres::PgPoolOptions},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_outlives_its_token_and_a_refused_one_says_why() -> Result<(), Box<dyn Error>> {
+    let emulator = Emulator::builder()
+        .role("app")
+        .token_lifetime(Duration::from_secs(4))
+        .start()
+        .await?;
+    let environment = emulator.environment(CredentialSource::ManagedIdentity);
+    let entra = Entra::from_vars(environment.clone())?;
+    let target = Target::parse_with_vars(&emulator.url(), environment)?;
+
+    let pool = connect(PgPoolOptions::new(), &target, &entra).await?;
+    let issued = emulator.control().tokens_issued();
+    while emulator.control().tokens_issued() < issued + 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    emulator.control().terminate_connections().await?;
+    let user: String = loop {
+        // The first answer of a connection that was terminated is an error.
+        match sqlx::query_scalar("SELECT current_user::text")
+            .fetch_one(&pool)
+            .await
+        {
+            Ok(user) => break user,
+            Err(error) if emulator.control().tokens_issued() > issued + 5 => Err(error)?,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    };
+    assert_eq!(user, "app");
+    pool.close().await;
+
+    let refused = connect(PgPoolOptions::new(), target.with_user("nobody"), &entra).await;
+    let refused = refused.map(drop).unwrap_err();
+    assert!(
+        matches!(refused.kind(), ErrorKind::Rejected(_)),
+        "{refused}"
+    );
+    emulator.stop().await?;
+    Ok(())
+}
