@@ -31,7 +31,7 @@ use crate::{
 /// A cache for the tokens of one credential and one scope.
 ///
 /// Cheap to clone: all clones share the token and the requests. Get one from
-/// [`Entra::tokens`](crate::Entra::tokens). Timers are optional: each call refreshes what is due, so the cache also works
+/// [`Entra::token_cache`](crate::Entra::token_cache). Timers are optional: each call refreshes what is due, so the cache also works
 /// in a process that is frozen between calls. [`background_refresh`](Self::background_refresh) adds a timer.
 ///
 /// ```
