@@ -89,11 +89,11 @@ fn timeout_error(refresher: &Refresher, limit: Duration) -> Error {
     let so_far = credential
         .last_response()
         .or_else(|| refresher.last_error().map(|e| e.message().to_owned()))
-        .unwrap_or_else(|| "nothing was answered so far".to_owned());
+        .unwrap_or_else(|| "no response so far".to_owned());
     let seconds = limit.as_secs_f64();
     Error::new(
         ErrorKind::TokenTimeout,
-        format!("{credential} gave no token within {seconds} s: {so_far}"),
+        format!("{credential} returned no token within {seconds} s: {so_far}"),
     )
     .with_hint("check that the token endpoint can be reached from here; the request goes on and serves a later call")
     .transient(true)
