@@ -1,7 +1,6 @@
 //! One connect: its deadline, the step that it has reached, its span.
 
 use std::{
-    future::Future,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
@@ -9,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::{Failure, Step, failure::cancelled};
-use crate::{Error, Target, observe};
+use super::Step;
+use crate::{Target, observe};
 
 /// One connect. Token, TCP, TLS, authentication and preparation share its deadline, the target's `connect_timeout`.
 /// Cheap to clone; clones share the step.
@@ -51,26 +50,11 @@ impl Attempt {
 
     /// Returns the time that is left.
     pub fn remaining(&self) -> Duration {
-        self.0.limit.saturating_sub(self.0.begun.elapsed())
-    }
-
-    /// Does a part of `step` for as long as there is time.
-    ///
-    /// # Errors
-    /// [`Failure::timed_out`]. `work` is then dropped, as it is when the returned future is.
-    pub async fn timeout<T>(
-        &self,
-        step: Step,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Failure> {
-        self.set_step(step);
-        let deadline = self.0.begun + self.0.limit;
-        let done = timeout_at(deadline, work).await;
-        done.map_err(|_| Failure::timed_out())
+        self.0.limit.saturating_sub(self.elapsed())
     }
 
     pub(super) fn set_token_obtained(&self) {
-        let _ = self.0.token_took.set(self.0.begun.elapsed());
+        let _ = self.0.token_took.set(self.elapsed());
     }
 
     pub(super) fn token_took(&self) -> Duration {
@@ -81,12 +65,15 @@ impl Attempt {
         self.0.limit
     }
 
-    pub(super) fn report(&self) -> &observe::Connect {
-        &self.0.report
+    pub(super) fn elapsed(&self) -> Duration {
+        self.0.begun.elapsed()
     }
 
-    /// The error of this attempt if its caller cancels it now.
-    pub(super) fn cancelled(&self) -> Error {
-        cancelled(self.step(), self.0.begun.elapsed(), self.token_took())
+    pub(super) fn deadline(&self) -> Instant {
+        self.0.begun + self.0.limit
+    }
+
+    pub(super) fn report(&self) -> &observe::Connect {
+        &self.0.report
     }
 }

@@ -3,10 +3,13 @@
 use std::{
     error::Error as StdError,
     fmt::{self, Write},
+    future::Future,
     io,
     sync::Arc,
     time::Duration,
 };
+
+use tokio::time::timeout_at;
 
 use super::{Attempt, Rejection, Step, chain, redact, rejection::is_not_admitted};
 use crate::{Error, ErrorKind};
@@ -129,6 +132,27 @@ impl Failure {
     }
 }
 
+impl Attempt {
+    /// Does a part of `step` for as long as there is time.
+    ///
+    /// # Errors
+    /// [`Failure::timed_out`]. `work` is then dropped, as it is when the returned future is.
+    pub async fn timeout<T>(
+        &self,
+        step: Step,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        self.set_step(step);
+        let done = timeout_at(self.deadline(), work).await;
+        done.map_err(|_| Failure::timed_out())
+    }
+
+    /// The error of this attempt if its caller cancels it now.
+    pub(super) fn cancelled(&self) -> Error {
+        stopped(self.step(), self.elapsed(), self.token_took(), true)
+    }
+}
+
 impl From<Cause> for Failure {
     fn from(cause: Cause) -> Self {
         Self {
@@ -217,11 +241,6 @@ fn broken(step: Step, reason: &str, of_tls: bool) -> Error {
 
 fn timed_out(step: Step, limit: Duration, token_took: Duration) -> Error {
     stopped(step, limit, token_took, false)
-}
-
-/// The error of a connect that its caller cancelled in this step.
-pub(super) fn cancelled(step: Step, after: Duration, token_took: Duration) -> Error {
-    stopped(step, after, token_took, true)
 }
 
 fn stopped(step: Step, after: Duration, token_took: Duration, by_caller: bool) -> Error {
