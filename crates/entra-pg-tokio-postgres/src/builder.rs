@@ -2,14 +2,11 @@
 
 use std::fmt;
 
-use entra_pg_core::{Error, LoginProvider};
+use entra_pg_core::{Entra, Error, IntoTarget, LoginProvider};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::Connector;
-
-/// A user's changes to a connection's configuration.
-pub(crate) type Configure = dyn Fn(Config) -> Config + Send + Sync;
+use crate::connector::{Configure, Connector};
 
 /// Makes a [`Connector`] with changes to the driver's configuration. [`Connector::builder`] creates one.
 #[must_use = "a builder does nothing until it is built"]
@@ -18,14 +15,17 @@ pub struct ConnectorBuilder {
     configure: Option<Box<Configure>>,
 }
 
-impl ConnectorBuilder {
-    pub(crate) fn new(provider: Result<LoginProvider, Error>) -> Self {
-        Self {
-            provider,
+impl Connector {
+    /// Creates a builder, to change the driver's configuration.
+    pub fn builder(target: impl IntoTarget, entra: &Entra) -> ConnectorBuilder {
+        ConnectorBuilder {
+            provider: entra.login_provider(target),
             configure: None,
         }
     }
+}
 
+impl ConnectorBuilder {
     /// Changes each connection's configuration: keepalives, further startup settings. User, password and TLS mode are set
     /// afterwards; the closure must not change the host.
     pub fn configure(

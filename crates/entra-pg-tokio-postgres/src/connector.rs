@@ -10,12 +10,10 @@ use entra_pg_core::{
     Entra, Error, IntoTarget, Login, LoginProvider, Target,
     connect::{Attempt, Failure, Step},
 };
-use tokio_postgres::{Client, Socket};
+use tokio_postgres::{Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
-    ConnectorBuilder,
-    builder::Configure,
     failure::failure,
     options::{base_config, check_destination, log_in},
     tls::{ReportingTls, TlsStream},
@@ -23,6 +21,9 @@ use crate::{
 
 /// The half of a connection that does its I/O. Spawn it; it ends when the client is dropped.
 pub type Connection = tokio_postgres::Connection<Socket, TlsStream>;
+
+/// A user's changes to a connection's configuration.
+pub(crate) type Configure = dyn Fn(Config) -> Config + Send + Sync;
 
 /// The name of this crate's connects in logs and metrics.
 const ADAPTER: &str = "tokio-postgres";
@@ -82,11 +83,6 @@ impl Connector {
     /// What is wrong with the target. Nothing is requested or connected yet.
     pub fn new(target: impl IntoTarget, entra: &Entra) -> Result<Self, Error> {
         Self::builder(target, entra).build()
-    }
-
-    /// Creates a builder, to change the driver's configuration.
-    pub fn builder(target: impl IntoTarget, entra: &Entra) -> ConnectorBuilder {
-        ConnectorBuilder::new(entra.login_provider(target))
     }
 
     pub(crate) fn assemble(
