@@ -14,9 +14,6 @@ use super::{dependencies::ROOT, modules::Modules};
 
 type Imports = BTreeMap<(PathBuf, PathBuf), String>;
 
-/// Crates that still have cycles.
-const CYCLIC: [&str; 2] = ["entra-pg-core", "entra-pg-tokio-postgres"];
-
 /// The shortest way from a file to itself.
 fn cycle_of(file: &Path, imports: &Imports) -> Option<Vec<PathBuf>> {
     let mut ways = VecDeque::from([vec![file.to_owned()]]);
@@ -82,7 +79,10 @@ fn cyclic_crates() -> BTreeMap<String, String> {
 
 #[test]
 fn no_files_of_a_crate_import_one_another() {
-    for (name, cycles) in cyclic_crates() {
-        assert!(CYCLIC.contains(&name.as_str()), "{name}:\n{cycles}");
-    }
+    let cyclic = cyclic_crates();
+    let cyclic = cyclic
+        .iter()
+        .map(|(name, cycles)| format!("{name}:\n{cycles}"));
+    let cyclic = cyclic.collect::<String>();
+    assert!(cyclic.is_empty(), "{cyclic}");
 }
