@@ -1,5 +1,7 @@
 //! The command line: the subcommands, and what happens with their results.
 
+use std::io::IsTerminal;
+
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -96,6 +98,7 @@ fn log(verbose: u8, warn: bool) {
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
 }

@@ -163,7 +163,7 @@ impl EntraBuilder {
         self
     }
 
-    /// Makes the handle. Nothing is requested yet.
+    /// Creates the [`Entra`]. Sends no request.
     ///
     /// # Errors
     /// As [`Entra::from_env`]. A credential that the application provides is never refused.

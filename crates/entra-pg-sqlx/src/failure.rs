@@ -64,16 +64,16 @@ mod tests {
 
     use super::*;
 
-    fn kind(error: sqlx::Error) -> String {
-        format!("{:?}", failure(&error))
+    fn kind(error: &sqlx::Error) -> String {
+        format!("{:?}", failure(error))
     }
 
     #[test]
     fn what_sqlx_reports_is_told_apart() {
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
-        assert!(kind(sqlx::Error::Io(reset)).contains("Broken"));
-        assert!(kind(sqlx::Error::Tls("no".into())).contains("Unverified"));
-        assert!(kind(sqlx::Error::PoolTimedOut).contains("not ready in time"));
-        assert!(kind(sqlx::Error::Configuration("no".into())).contains("cannot use them"));
+        assert!(kind(&sqlx::Error::Io(reset)).contains("Broken"));
+        assert!(kind(&sqlx::Error::Tls("no".into())).contains("Unverified"));
+        assert!(kind(&sqlx::Error::PoolTimedOut).contains("not ready in time"));
+        assert!(kind(&sqlx::Error::Configuration("no".into())).contains("cannot use them"));
     }
 }

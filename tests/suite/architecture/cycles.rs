@@ -21,7 +21,7 @@ fn cycle_of(file: &Path, imports: &Imports) -> Option<Vec<PathBuf>> {
     while let Some(way) = ways.pop_front() {
         let last = way.last()?;
         for (_, next) in imports.keys().filter(|(from, _)| from == last) {
-            let longer = [way.as_slice(), &[next.clone()]].concat();
+            let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
             if next == file {
                 return Some(longer);
             }

@@ -142,13 +142,13 @@ async fn a_token_goes_to_no_other_host(#[case] host: &str, #[case] allowed: bool
 #[test]
 fn a_connect_can_be_spawned() {
     fn is_send<T: Send>(_: T) {}
+    fn is_shared<T: Send + Sync + Clone>() {}
     let provider = provider();
     let open = |_: Login, attempt: Attempt| async move {
         let connecting = tokio::task::yield_now();
         attempt.timeout(Step::Connecting, connecting).await
     };
     is_send(provider.connect("test", open));
-    fn is_shared<T: Send + Sync + Clone>() {}
     is_shared::<LoginProvider>();
     is_shared::<Attempt>();
     is_shared::<Login>();
