@@ -28,6 +28,22 @@ impl Connector {
 impl ConnectorBuilder {
     /// Changes each connection's configuration: keepalives, further startup settings. User, password and TLS mode are set
     /// afterwards; the closure must not change the host.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use entra_pg_tokio_postgres::{Connector, Entra, Error};
+    ///
+    /// # fn connector(entra: &Entra) -> Result<Connector, Error> {
+    /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+    /// Connector::builder(url, entra)
+    ///     .configure(|mut config| {
+    ///         config.keepalives_idle(Duration::from_secs(60));
+    ///         config
+    ///     })
+    ///     .build()
+    /// # }
+    /// ```
     pub fn configure(
         mut self,
         configure: impl Fn(Config) -> Config + Send + Sync + 'static,

@@ -31,19 +31,11 @@ const ADAPTER: &str = "tokio-postgres";
 /// Opens connections to one database. Cheap to clone; with the features `bb8` and `deadpool` it is a pool's manager.
 ///
 /// ```no_run
-/// use std::time::Duration;
-///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use entra_pg_tokio_postgres::{Connector, Entra};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let entra = Entra::from_env()?;
 /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
-/// let connector = Connector::builder(url, &entra)
-///     .configure(|mut config| {
-///         config.keepalives_idle(Duration::from_secs(60));
-///         config
-///     })
-///     .build()?;
+/// let connector = Connector::new(url, &Entra::from_env()?)?;
 /// let client = connector.connect_and_spawn().await?;
 /// # Ok(())
 /// # }
