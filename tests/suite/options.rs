@@ -282,10 +282,10 @@ async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
 
 /// sqlx takes the value of PGSSLROOTCERT for the name of a file.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_platforms_roots_can_be_asked_for_in_sqlx_own_options() {
+async fn the_platforms_roots_win_over_what_sqlx_makes_of_the_variable() {
     let emulator = shared();
-    let url = format!("{}?connect_timeout=5", emulator.url());
     for name in ["system", ""] {
+        let url = format!("{}?sslrootcert={name}&connect_timeout=5", emulator.url());
         let as_variable = EntraOptions::new().configure(move |options| options.ssl_root_cert(name));
         let (pool_options, entra) = (PgPoolOptions::new(), entra(emulator));
         let connecting =
