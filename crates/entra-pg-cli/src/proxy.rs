@@ -23,7 +23,7 @@ const SOCKET_PORT: u16 = 5432;
 /// Listen on a private socket or a local port, and log in each connection with a fresh token
 ///
 /// For programs that run longer than a token lives, or that cannot verify the server's certificate. With a COMMAND, runs it with
-/// DATABASE_URL and libpq's variables set, and exits with it. Without, prints the URL to use and runs until Ctrl-C.
+/// DATABASE_URL and libpq's variables set, and exits with its status. Without, prints the URL to use and runs until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   entra-pg proxy -- npx prisma migrate deploy

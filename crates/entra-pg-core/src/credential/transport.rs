@@ -138,7 +138,7 @@ impl Client {
         address.set_query(None);
         let result = self.http.execute_request(request).await;
         *self.memory() = Some(match &result {
-            Ok(response) => format!("{address} answered HTTP {}", response.status()),
+            Ok(response) => format!("{address} returned HTTP {}", response.status()),
             Err(error) => format!("{address}: {}", chain(error)),
         });
         result

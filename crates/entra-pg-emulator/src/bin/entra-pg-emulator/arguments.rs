@@ -6,7 +6,7 @@ use clap::{Args, Parser, ValueEnum};
 use entra_pg_emulator::{CredentialSource, Fault};
 use url::Url;
 
-/// Azure for your laptop: token endpoints that unmodified Azure SDKs talk to, and a real, throwaway
+/// Azure for your laptop: token endpoints for unmodified Azure SDKs, and a real, throwaway
 /// PostgreSQL that accepts only the tokens they issue.
 #[derive(Debug, Parser)]
 #[command(name = "entra-pg-emulator", version, arg_required_else_help = true)]
