@@ -59,7 +59,7 @@ fuzz target="" seconds="60": (_tool "cargo-fuzz")
 # Mutate the core and list the mutants that its unit tests miss: just mutants -f '**/policy.rs'. All of it takes an hour
 [no-exit-message]
 mutants *args: (_tool "cargo-mutants")
-    cargo mutants -p entra-pg-core --all-features --cap-lints true --timeout 60 -e '**/fuzzing.rs' -e '**/scenarios.rs' "$@" -- --lib
+    cargo mutants -p entra-pg-core --all-features --cap-lints true --timeout 60 -e '**/fuzzing.rs' -e '**/scenarios/**' "$@" -- --lib
 
 # Benchmark each adapter against its bare driver with a pasted token. The release build takes minutes
 bench *args:

@@ -65,9 +65,9 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
     packages
         .iter()
         .filter(|package| {
-            package["manifest_path"]
-                .as_str()
-                .is_some_and(|path| path.contains("/crates/"))
+            let manifest = package["manifest_path"].as_str().map(Path::new);
+            let folder = manifest.and_then(Path::parent).and_then(Path::parent);
+            folder.is_some_and(|folder| folder.ends_with("crates"))
         })
         .map(|package| {
             let dependencies = package["dependencies"].as_array().expect("dependencies");
