@@ -75,8 +75,8 @@ impl Error {
         self.map(|details| details.driver_error = Some(Arc::new(error)))
     }
 
-    pub(crate) fn with_shared_driver_error(self, error: Option<DriverError>) -> Self {
-        self.map(|details| details.driver_error = error)
+    pub(crate) fn with_shared_driver_error(self, error: DriverError) -> Self {
+        self.map(|details| details.driver_error = Some(error))
     }
 
     pub(crate) fn with_retry_after(self, retry_after: Option<Duration>) -> Self {

@@ -94,12 +94,18 @@ impl Failure {
 
     /// Keeps the driver's error for [`Error::driver_error`]. Its `Debug` must not print a secret.
     #[must_use]
-    pub fn with_driver_error(mut self, error: impl StdError + Send + Sync + 'static) -> Self {
-        self.driver_error = Some(Arc::new(error));
+    pub fn with_driver_error(self, error: impl StdError + Send + Sync + 'static) -> Self {
+        self.with_shared_driver_error(Arc::new(error))
+    }
+
+    /// Keeps an error that the driver shares, as [`with_driver_error`](Self::with_driver_error) does.
+    #[must_use]
+    pub fn with_shared_driver_error(mut self, error: Arc<dyn StdError + Send + Sync>) -> Self {
+        self.driver_error = Some(error);
         self
     }
 
-    /// Whether the server refused the token, in a way that another token can mend.
+    /// Whether the server refused the token, and why.
     pub(super) fn rejection(&self) -> Option<Rejection> {
         match &self.cause {
             Cause::Refused { sqlstate, message } => Rejection::classify(sqlstate, message),
@@ -109,7 +115,11 @@ impl Failure {
     }
 
     pub(super) fn is_timeout(&self) -> bool {
-        matches!(self.cause, Cause::TimedOut)
+        match &self.cause {
+            Cause::TimedOut => true,
+            Cause::Other(error) => error.kind() == ErrorKind::ConnectTimeout,
+            _ => false,
+        }
     }
 
     /// Makes the error of `attempt`, which logged in as `user`. [`LoginProvider::connect`](crate::LoginProvider::connect) does
@@ -126,9 +136,12 @@ impl Failure {
             ),
             Cause::Broken { reason, of_tls } => broken(attempt.step(), &reason, of_tls),
             Cause::TimedOut => timed_out(attempt.step(), attempt.limit(), attempt.token_took()),
-            Cause::Other(error) => return error,
+            Cause::Other(error) => error,
         };
-        error.with_shared_driver_error(self.driver_error)
+        match self.driver_error {
+            Some(driver_error) => error.with_shared_driver_error(driver_error),
+            None => error,
+        }
     }
 }
 

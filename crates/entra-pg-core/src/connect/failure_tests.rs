@@ -143,6 +143,19 @@ async fn a_server_that_quotes_the_token_puts_it_into_no_log() {
 }
 
 #[tokio::test]
+async fn an_adapters_own_error_keeps_the_drivers_too() {
+    let own = Error::new(ErrorKind::Connect, "no");
+    let failure = Failure::from(own).with_driver_error(io::Error::other("why"));
+    assert!(error(Step::Preparation, failure).driver_error().is_some());
+    let own = Error::new(ErrorKind::Connect, "no").with_driver_error(io::Error::other("why"));
+    assert!(
+        error(Step::Preparation, own.into())
+            .driver_error()
+            .is_some()
+    );
+}
+
+#[tokio::test]
 async fn the_drivers_error_is_kept_and_its_debug_is_not_printed() {
     let failure = Failure::broken(&io(io::ErrorKind::BrokenPipe))
         .with_driver_error(io::Error::other("eyJ-secret"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Attempt, Rejection};
+use super::{Attempt, Rejection, Step};
 use crate::{Error, ErrorKind, Target, Token, TokenCache, observe};
 
 /// Provides the name and the token for each connection to one target. Cheap to clone; clones share the token cache and
@@ -141,7 +141,9 @@ impl LoginProvider {
 
     /// Starts an attempt that needs no token, such as the forwarding of a cancel request: a deadline and steps.
     pub fn attempt(&self, adapter: &'static str) -> Attempt {
-        Attempt::new(adapter, &self.target)
+        let attempt = Attempt::new(adapter, &self.target);
+        attempt.set_step(Step::TcpConnect);
+        attempt
     }
 
     /// Reports that a connection of this adapter ended with an error after it had been ready.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::{Attempt, Failure, Login, LoginProvider, Step};
 use crate::{Error, ErrorKind};
@@ -30,7 +30,7 @@ impl LoginProvider {
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let attempt = self.attempt(adapter);
+        let attempt = Attempt::new(adapter, self.target());
         let unless_cancelled = Cancelled(Some((self, &attempt)));
         // Boxed, because what wraps a future holds it twice, and users' futures hold that.
         let connecting = Box::pin(self.open_with_token(&attempt, open));
@@ -66,6 +66,9 @@ impl LoginProvider {
             return Err(error);
         };
         attempt.report().refused(&error);
+        if attempt.remaining().is_zero() {
+            return Err(error);
+        }
         let Some(newer) = self.relogin(&login, rejection, attempt.remaining()).await else {
             return Err(error);
         };
@@ -99,7 +102,7 @@ async fn bounded<T>(
     attempt: &Attempt,
     open: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    timeout(attempt.remaining().saturating_add(GRACE), open)
+    timeout_at(attempt.deadline() + GRACE, open)
         .await
         .unwrap_or_else(|_| Err(Failure::timed_out()))
 }

@@ -9,6 +9,7 @@ use std::{
 
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use rstest::rstest;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::Entra;
@@ -76,6 +77,7 @@ async fn a_refused_token_is_replaced_once() {
 #[case::that_no_token_can_mend([refused(AUDIENCE), Ok(())], 1, "audience")]
 #[case::that_is_no_refusal([Err(Failure::refused("3D000", "no database")), Ok(())], 1, "no database")]
 #[case::of_the_second_token([refused(EXPIRED), refused("still expired")], 2, "still expired")]
+#[case::that_a_pools_timeout_would_hide([refused(EXPIRED), Err(Error::new(ErrorKind::ConnectTimeout, "late").into())], 2, "has expired")]
 #[case::that_a_timeout_would_hide([refused(EXPIRED), Err(Failure::timed_out())], 2, "has expired")]
 #[tokio::test]
 async fn a_failure_is_not_lost(
@@ -112,6 +114,27 @@ async fn an_adapter_that_forgets_the_deadline_hangs_nobody() {
         error.contains("the TLS handshake timed out after 15 s"),
         "{error}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_comes_too_late_is_not_tried_again() {
+    let provider = provider();
+    let mut tries = 0;
+    let open = |_: Login, attempt: Attempt| {
+        tries += 1;
+        async move {
+            sleep(attempt.remaining() + Duration::from_secs(5)).await;
+            refused(EXPIRED)
+        }
+    };
+    let result = provider.connect("test", open).await;
+    assert!(
+        result
+            .expect_err("refused")
+            .to_string()
+            .contains("has expired")
+    );
+    assert_eq!(tries, 1);
 }
 
 #[tokio::test(start_paused = true)]

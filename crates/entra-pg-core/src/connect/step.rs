@@ -1,6 +1,6 @@
 //! The steps of a connect, as errors, logs and metrics name them.
 
-/// A step of a connect, in the order in which they happen.
+/// A step of a connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[non_exhaustive]
