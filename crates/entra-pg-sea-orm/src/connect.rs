@@ -66,7 +66,9 @@ pub async fn connect_with(
     entra_options: EntraOptions,
 ) -> Result<DatabaseConnection, Error> {
     let EntraOptions { strategy, target } = entra_options;
-    let target = target.map_or_else(|| Target::parse(options.get_url()), Ok)?;
+    // Also if a target is given: a URL with a password, or without TLS, is refused.
+    let of_url = Target::parse(options.get_url())?;
+    let target = target.unwrap_or(of_url);
     let provider = entra.login_provider(target)?;
     let users = user_options(&options).await?;
     let open = |prepared: PgConnectOptions| {

@@ -28,7 +28,8 @@ impl EntraOptions {
         self
     }
 
-    /// Uses this target in place of the one that the options' URL names. Its host must be the URL's.
+    /// Takes role, scope, root certificates and `connect_timeout` from this target. Host, port, database and session settings
+    /// are those of the options' URL; another host is refused.
     #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.target = Some(target);

@@ -37,6 +37,8 @@ pub fn connect_options(target: &Target) -> PgConnectOptions {
 /// else (port, database, logging, statement cache, settings, …) stays as the user left it; so do root certificates
 /// that the target does not name.
 ///
+/// The `Debug` of sqlx's options prints the password, and so the token: do not print them.
+///
 /// # Errors
 /// [`ErrorKind::InvalidTarget`] if the options lead to another host than the target, or to a Unix-domain socket, which has
 /// no certificate to check.

@@ -1,5 +1,7 @@
 //! What a pool connects with, and what keeps its tokens fresh: rotation, or the proxy.
 
+use std::sync::Arc;
+
 use entra_pg_core::{Error, Login, LoginProvider, connect::Failure};
 #[cfg(feature = "per-connection")]
 use entra_pg_proxy::Proxy;
@@ -61,7 +63,7 @@ impl PoolTokens {
     }
 
     /// Why the pool could not open its first connection.
-    pub(crate) async fn failure(&self, error: &sqlx::Error) -> Failure {
+    pub(crate) async fn failure(&self, error: &Arc<sqlx::Error>) -> Failure {
         #[cfg(feature = "per-connection")]
         if let Source::Proxy(proxy) = &self.source
             && let Some(cause) = per_connection::cause(proxy, error).await

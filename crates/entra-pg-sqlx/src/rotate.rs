@@ -42,20 +42,28 @@ impl Drop for Rotation {
 /// Gives `pool`, which was connected with `login`, each new token of `provider`.
 ///
 /// Options that are set on the pool meanwhile ([`PgPool::set_connect_options`]) are given the current token within a second,
-/// and are changed as by [`apply_login`]. If they lead elsewhere they get no token, and a warning says so.
+/// and are changed as by [`apply_login`]. If they lead elsewhere, a token in them is removed within a second, and a warning is
+/// logged. The pool uses them as they are until then: start from the pool's own options, and leave the host as it is.
 ///
 /// # Panics
 /// Outside of a Tokio runtime, where the pool could not have been made.
 pub fn rotate(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Rotation {
-    let state = PoolState {
+    let mut state = PoolState {
         generation: login.token().generation(),
         options: pool.connect_options(),
     };
     if let Err(error) = check_destination(&state.options, provider) {
         provider.report_pool_not_rotated(&error);
+        take_token(pool, &state.options);
+        state.options = pool.connect_options();
     }
     let task = tokio::spawn(run(pool.clone(), provider.clone(), state));
     Rotation { task: Some(task) }
+}
+
+/// Options that lead elsewhere may be a copy of the pool's own, with a token.
+fn take_token(pool: &PgPool, options: &PgConnectOptions) {
+    pool.set_connect_options(options.clone().password(""));
 }
 
 /// What the pool was given last.
@@ -109,7 +117,8 @@ fn give(pool: &PgPool, provider: &LoginProvider, token: Token) -> PoolState {
         }
         Err(error) => {
             provider.report_pool_not_rotated(&error);
-            found
+            take_token(pool, &found);
+            pool.connect_options()
         }
     };
     PoolState {
