@@ -85,6 +85,9 @@ async fn core(target: &Target, entra: &Entra) {
     }
     print("LoginProvider", &database);
     print("TokenCache", database.token_cache());
+    print("TokenUpdates", &database.token_cache().subscribe());
+    print("Host", &target.hosts()[0]);
+    print("Parameter", &Target::PARAMETERS[0]);
     print("Scope", target.scope());
     print("RootCertificates", target.root_certificates());
     if let RootCertificates::Custom(roots) = target.root_certificates() {
@@ -102,7 +105,7 @@ async fn all_of_a_login(login: Login, attempt: Attempt) {
     print("Login", &login);
     print("Token", login.token());
     print("Claims", &login.token().claims());
-    // Somebody else's message may quote it.
+    // A server's message may quote it.
     let quoted = format!("cannot use {}, sorry", login.token().secret());
     print("Rejection", &Rejection::Other);
     let failure = Failure::refused("28P01", &quoted).with_driver_error(std::io::Error::other("no"));
@@ -157,7 +160,7 @@ fn proxy(target: &Target, entra: &Entra) {
         Ok(database) => Proxy::builder(database),
         Err(error) => return print_error("proxy", &error),
     };
-    print("proxy::Builder", &builder);
+    print("ProxyBuilder", &builder);
     match builder.bind_private() {
         Ok(proxy) => {
             print("Proxy", &proxy);
