@@ -173,6 +173,8 @@ async fn a_pool_is_led_elsewhere(emulator: &Emulator, events: &EventCapture) {
     let options = pool.connect_options().as_ref().clone();
     pool.set_connect_options(options.host("evil.example"));
     eventually("logged", async || events.has("pool.not_rotated", &[])).await;
+    // They were a copy of the pool's own, with its token.
+    assert!(!format!("{:?}", pool.connect_options()).contains("eyJ"));
     pool.close().await;
 }
 

@@ -302,11 +302,16 @@ async fn no_entry_point_takes_a_url_with_a_password() {
     let entra = entra(emulator);
     let url = url(emulator, "password").replace("app@", "app:hunter2@");
     let url = url.as_str();
+    let with_target = entra_pg_sea_orm::EntraOptions::new().target(target(emulator, "password"));
     let errors = [
         entra_pg_sqlx::connect(PgPoolOptions::new(), url, &entra)
             .await
             .map(drop),
         entra_pg_sea_orm::connect(ConnectOptions::new(url), &entra)
+            .await
+            .map(drop),
+        // A target does not stand in for the check of the URL.
+        entra_pg_sea_orm::connect_with(ConnectOptions::new(url), &entra, with_target)
             .await
             .map(drop),
         entra_pg_tokio_postgres::connect(url, &entra)

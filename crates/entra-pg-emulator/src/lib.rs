@@ -1,4 +1,4 @@
-//! Azure for your laptop: token endpoints that unmodified Azure SDKs talk to, and a real, throwaway
+//! Azure for your laptop: token endpoints for unmodified Azure SDKs, and a real, throwaway
 //! PostgreSQL that accepts only the tokens they issue.
 //!
 //! ```no_run

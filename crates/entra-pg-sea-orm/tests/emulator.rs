@@ -8,7 +8,7 @@ use entra_pg_emulator::{CredentialSource, Emulator};
 use entra_pg_sea_orm::{
     Entra, EntraOptions, ErrorKind, connect_with,
     entra_pg_core::Target,
-    sea_orm::{ConnectOptions, ConnectionTrait},
+    sea_orm::{self, ConnectOptions, ConnectionTrait},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,6 +32,8 @@ async fn a_connection_logs_in_and_a_refused_one_says_why() -> Result<(), Box<dyn
         matches!(refused.kind(), ErrorKind::Rejected(_)),
         "{refused}"
     );
+    let driver_error = refused.driver_error().ok_or("no driver error")?;
+    assert!(driver_error.is::<sea_orm::sqlx::Error>());
     emulator.stop().await?;
     Ok(())
 }

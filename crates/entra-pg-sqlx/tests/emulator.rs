@@ -48,6 +48,8 @@ async fn a_pool_outlives_its_token_and_a_refused_one_says_why() -> Result<(), Bo
         matches!(refused.kind(), ErrorKind::Rejected(_)),
         "{refused}"
     );
+    let driver_error = refused.driver_error().ok_or("no driver error")?;
+    assert!(driver_error.is::<sqlx::Error>());
     emulator.stop().await?;
     Ok(())
 }

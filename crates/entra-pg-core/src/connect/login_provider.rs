@@ -160,7 +160,7 @@ impl LoginProvider {
         observe::pool_rotated(&self.target, generation);
     }
 
-    /// Reports that a pool is not given a token, because its options lead elsewhere.
+    /// Reports that a pool is not given a token, and why: mostly, its options lead elsewhere.
     pub fn report_pool_not_rotated(&self, error: &Error) {
         observe::pool_not_rotated(&self.target, error);
     }
