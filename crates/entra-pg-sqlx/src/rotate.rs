@@ -53,8 +53,8 @@ pub fn rotate(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Rotatio
         options: pool.connect_options(),
     };
     if let Err(error) = check_destination(&state.options, provider) {
-        provider.report_pool_not_rotated(&error);
         take_token(pool, &state.options);
+        provider.report_pool_not_rotated(&error);
         state.options = pool.connect_options();
     }
     let task = tokio::spawn(run(pool.clone(), provider.clone(), state));
@@ -116,8 +116,8 @@ fn give(pool: &PgPool, provider: &LoginProvider, token: Token) -> PoolState {
             pool.connect_options()
         }
         Err(error) => {
-            provider.report_pool_not_rotated(&error);
             take_token(pool, &found);
+            provider.report_pool_not_rotated(&error);
             pool.connect_options()
         }
     };
