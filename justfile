@@ -16,7 +16,7 @@ default:
 build:
     @cargo build --workspace --all-features --bins
 
-# Four adapters outlive their tokens, side by side; a pasted token does not. Options: --lifetimes 5, --token-lifetime 8s
+# Four adapters outlive their tokens, side by side; a pasted token does not. Options: --lifetimes 5, --token-lifetime 6s
 [no-exit-message]
 demo *args:
     @./dev demo "$@"

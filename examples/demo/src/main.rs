@@ -32,7 +32,7 @@ struct Args {
     lifetimes: u16,
 
     /// How long a token lives, at least 3s
-    #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = token_lifetime)]
+    #[arg(long, value_name = "DURATION", default_value = "6s", value_parser = token_lifetime)]
     token_lifetime: Duration,
 }
 
