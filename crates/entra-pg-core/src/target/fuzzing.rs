@@ -7,9 +7,8 @@
 )]
 
 use percent_encoding::percent_decode_str;
-use url::Url;
 
-use super::{session_settings, target::Target};
+use super::{authority::Authority, host::Host, session_settings, target::Target};
 use crate::{Error, ErrorKind};
 
 const SECRET: &str = "Zq9Wk3";
@@ -27,7 +26,7 @@ pub fn target(data: &[u8]) {
     let (url, variables) = text.split_once('\n').unwrap_or((text, ""));
     let parse = |url: &str| read(url, variables);
     if let Ok(target) = parse(url) {
-        assert!(Url::parse(url).is_ok_and(|url| url.password().is_none()));
+        assert!(Authority::split(url).is_ok_and(|read| read.url.password().is_none()));
         accepted(&target);
     }
     if let Some(leaky) = with_password(url) {
@@ -47,8 +46,10 @@ fn read(url: &str, variables: &str) -> Result<Target, Error> {
 
 fn accepted(target: &Target) {
     assert!(target.uses_tls() && !target.has_explicit_root_certificates());
-    assert!(target.hosts()[0].port() > 0 && !target.connect_timeout().is_zero());
-    assert!(rustls_pki_types::ServerName::try_from(target.hosts()[0].name()).is_ok());
+    assert!(!target.hosts().is_empty() && !target.connect_timeout().is_zero());
+    for host in target.hosts() {
+        assert!(host.port() > 0 && rustls_pki_types::ServerName::try_from(host.name()).is_ok());
+    }
     let texts = [target.user(), target.database(), target.application_name()];
     for text in texts
         .into_iter()
@@ -64,12 +65,13 @@ fn accepted(target: &Target) {
         assert_eq!(again, target.session_settings());
     }
     if let Ok(plain) = target.clone().dangerously_without_tls() {
-        let host = plain.hosts()[0].name();
-        let address = host.parse::<std::net::IpAddr>();
-        assert!(
-            host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|a| a.is_loopback()),
-            "{host}"
-        );
+        for host in plain.hosts().iter().map(Host::name) {
+            let address = host.parse::<std::net::IpAddr>();
+            assert!(
+                host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|a| a.is_loopback()),
+                "{host}"
+            );
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which server, database and role, and how its connection is secured.
 
+mod authority;
 mod cloud;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
-use url::Url;
 
-use super::{host, session_settings, target::Target};
+use super::{authority::Authority, host, session_settings, target::Target};
 use crate::{Error, ErrorKind, environment::Environment};
 
 /// What was given, by parameter name.
@@ -16,7 +15,7 @@ pub(super) struct Params {
 
 impl Params {
     pub(super) fn read(url: &str) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|error| {
+        let Authority { url, hosts, ports } = Authority::split(url).map_err(|error| {
             invalid(&format!("the URL cannot be read: {error}"))
                 .with_hint("write postgres://ROLE@HOST/DATABASE")
         })?;
@@ -35,15 +34,13 @@ impl Params {
             values: BTreeMap::new(),
             session_settings: Vec::new(),
         };
-        params.set("host", &decode("host", url.host_str().unwrap_or_default())?);
+        params.set("host", &decode("host", &hosts)?);
+        params.set("port", &ports);
         params.set("user", &decode("role", url.username())?);
         params.set(
             "dbname",
             &decode("database", url.path().trim_start_matches('/'))?,
         );
-        if let Some(port) = url.port() {
-            params.set("port", &port.to_string());
-        }
         // As libpq does, a plus sign is a plus sign.
         for pair in url
             .query()
@@ -59,11 +56,6 @@ impl Params {
 
     fn set(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
-            let value = if name == "host" {
-                host::bare(value)
-            } else {
-                value
-            };
             self.values.insert(name.to_owned(), value.to_owned());
         }
     }

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{Error, ErrorKind, environment::Environment, observe};
 
-const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Target {
@@ -56,15 +55,14 @@ impl Target {
         params.fill_from(environment)?;
         let mut take = |name: &str| params.take(name);
 
-        let host = take("host").unwrap_or_default();
-        host::check(&host)?;
+        let ports = take("port").unwrap_or_default();
+        let hosts = host::list(&take("host").unwrap_or_default(), &ports)?;
         check_sslmode(take("sslmode").as_deref())?;
         check_channel_binding(take("channel_binding").as_deref())?;
-        let port = take("port").map_or(Ok(DEFAULT_PORT), |text| port(&text))?;
         let sslrootcert = take("sslrootcert");
         Ok(Self {
-            scope: Scope::for_host(&host),
-            hosts: vec![Host::new(host, port)],
+            scope: scope(&hosts)?,
+            hosts,
             user: take("user"),
             database: take("dbname"),
             has_explicit_root_certificates: sslrootcert.is_some(),
@@ -78,6 +76,25 @@ impl Target {
             session_settings: params.session_settings,
         })
     }
+}
+
+/// One token is for the servers of one cloud. A name that does not say which takes that of the others.
+fn scope(hosts: &[Host]) -> Result<Scope, Error> {
+    if hosts.len() > 1 {
+        return Err(invalid("several hosts are given; only one can be used")
+            .with_hint("keep one; Azure fails over behind one name"));
+    }
+    let mut clouds = hosts
+        .iter()
+        .filter_map(|host| Scope::of_azure_host(host.name()));
+    let scope = clouds.next();
+    if clouds.any(|other| Some(other) != scope) {
+        return Err(invalid(
+            "the hosts belong to different clouds, whose servers take different tokens",
+        )
+        .with_hint("use one target, and one pool, for each cloud"));
+    }
+    Ok(scope.unwrap_or_else(|| Scope::for_host("")))
 }
 
 /// A server that receives the token can use it for up to a day, so nothing below `verify-full` is done.
@@ -112,14 +129,6 @@ fn root_certificates(text: &str) -> Result<RootCertificates, Error> {
     match text {
         "system" => Ok(RootCertificates::Platform),
         path => RootCertificates::from_file(path),
-    }
-}
-
-fn port(text: &str) -> Result<u16, Error> {
-    match text.parse() {
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err(invalid("the port is not a number from 1 to 65535")
-            .with_hint("PostgreSQL's is 5432, PgBouncer's on Azure is 6432")),
     }
 }
 
