@@ -138,8 +138,11 @@ impl UrlArgument {
             let word = word.to_str()?;
             let mut options = ["--dbname=", "-d", ""].into_iter();
             let (option, url) = options.find_map(|o| Some((o, word.strip_prefix(o)?)))?;
-            let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
-            is_url.then(|| Self {
+            let before = position
+                .checked_sub(1)
+                .and_then(|at| arguments.get(at)?.to_str());
+            let is_free = !option.is_empty() || !before.is_some_and(takes_another_value);
+            (is_url(url) || (is_free && names_host(url))).then(|| Self {
                 position,
                 option,
                 url: url.to_owned(),
@@ -152,6 +155,41 @@ impl UrlArgument {
         let database = database.replace('\\', r"\\").replace('\'', r"\'");
         if let Some(word) = arguments.get_mut(self.position) {
             *word = format!("{}dbname='{database}'", self.option).into();
+        }
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    text.starts_with("postgres://") || text.starts_with("postgresql://")
+}
+
+/// Whether it is libpq's keyword form, and names a server. Settings without one leave psql at the proxy.
+fn names_host(text: &str) -> bool {
+    let is_keyword = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let begins = text.split_once('=').map(|(name, _)| name.trim());
+    let mut words = text.split_whitespace();
+    begins.is_some_and(is_keyword) && words.any(|word| word.split('=').next() == Some("host"))
+}
+
+/// Whether the next word is this option's value, and not the database: `-v host=x`.
+fn takes_another_value(option: &str) -> bool {
+    const LONG: [&str; 10] = [
+        "command",
+        "file",
+        "set",
+        "variable",
+        "log-file",
+        "output",
+        "field-separator",
+        "pset",
+        "record-separator",
+        "table-attr",
+    ];
+    match option.strip_prefix("--") {
+        Some(name) => !name.is_empty() && LONG.iter().any(|long| long.starts_with(name)),
+        None => {
+            option.starts_with('-')
+                && option.ends_with(['c', 'f', 'F', 'L', 'o', 'P', 'R', 'T', 'v'])
         }
     }
 }
@@ -177,6 +215,10 @@ mod tests {
     #[case("-Atd postgres://h/d -c x", "postgres://h/d", "-Atd dbname='o' -c x")]
     #[case("-dpostgres://h/d", "postgres://h/d", "-ddbname='o'")]
     #[case("-fbad postgres://h/d", "postgres://h/d", "-fbad dbname='o'")]
+    #[case("host=h -c x", "host=h", "dbname='o' -c x")]
+    #[case("-X host=h", "host=h", "-X dbname='o'")]
+    #[case("-Atd host=h", "host=h", "-Atd dbname='o'")]
+    #[case("--dbname=host=h", "host=h", "--dbname=dbname='o'")]
     fn a_url_does_not_reach_psql(#[case] given: &str, #[case] url: &str, #[case] left: &str) {
         let mut arguments = words(given);
         let argument = UrlArgument::find(&arguments).expect("a URL");
@@ -188,9 +230,23 @@ mod tests {
     #[rstest]
     #[case("-d orders -c x")]
     #[case("-v url=postgres://h/d")]
-    #[case("host=evil")]
+    #[case("-v host=evil")]
+    #[case("-Atv host=evil")]
+    #[case("--set host=evil")]
+    #[case("-d dbname=orders")]
     fn other_arguments_are_psqls(#[case] given: &str) {
         assert_eq!(UrlArgument::find(&words(given)), None);
+    }
+
+    #[rstest]
+    #[case("host=h dbname=d", true)]
+    #[case("dbname=d host = h", true)]
+    #[case("dbname=d user=u", false)]
+    #[case("select host = 'h' from t", false)]
+    #[case("update t set host='h'", false)]
+    #[case("insert into t values ('a=b', host)", false)]
+    fn keywords_that_name_a_server_are_told_from_sql(#[case] text: &str, #[case] names: bool) {
+        assert_eq!(names_host(text), names, "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::target::Target;
 use crate::Error;
 
-/// A URL, or a [`Target`] made from one. Sealed: it is not meant to be implemented for other types.
+/// A URL or another connection string that [`Target::parse`] reads, or a [`Target`] made from one. Sealed: it is not meant to be implemented for other types.
 ///
 /// ```
 /// use entra_pg_core::{Error, IntoTarget, Target};

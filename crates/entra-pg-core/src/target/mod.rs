@@ -2,20 +2,24 @@
 
 mod authority;
 mod cloud;
+mod connection_string;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod host;
 mod into_target;
+mod keyword_form;
 mod parameters;
 mod params;
 mod parse;
 mod root_certificates;
+mod secrets;
 mod session_settings;
 #[expect(
     clippy::module_inception,
     reason = "the folder is named after its main type"
 )]
 mod target;
+mod url_form;
 
 pub use self::{
     cloud::Scope,

@@ -1,10 +1,8 @@
-//! The parameters of a URL, and the variables that stand in for those it leaves out. Nothing here repeats the URL in an error.
+//! The parameters of a connection string, and the variables that stand in for those it leaves out.
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
-
-use super::{authority::Authority, host, session_settings, target::Target};
+use super::{connection_string, host, session_settings, target::Target};
 use crate::{Error, ErrorKind, environment::Environment};
 
 /// What was given, by parameter name.
@@ -14,42 +12,17 @@ pub(super) struct Params {
 }
 
 impl Params {
-    pub(super) fn read(url: &str) -> Result<Self, Error> {
-        let Authority { url, hosts, ports } = Authority::split(url).map_err(|error| {
-            invalid(&format!("the URL cannot be read: {error}"))
-                .with_hint("write postgres://ROLE@HOST/DATABASE")
-        })?;
-        if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(
-                invalid("the URL is not for PostgreSQL").with_hint("it begins with postgres://")
-            );
-        }
-        if url.password().is_some() {
-            return Err(password("the URL holds a password"));
-        }
-        if url.fragment().is_some() {
-            return Err(invalid("the URL holds a #").with_hint("in a role's name write %23 for it"));
-        }
+    pub(super) fn read(text: &str) -> Result<Self, Error> {
         let mut params = Self {
             values: BTreeMap::new(),
             session_settings: Vec::new(),
         };
-        params.set("host", &decode("host", &hosts)?);
-        params.set("port", &ports);
-        params.set("user", &decode("role", url.username())?);
-        params.set(
-            "dbname",
-            &decode("database", url.path().trim_start_matches('/'))?,
-        );
-        // As libpq does, a plus sign is a plus sign.
-        for pair in url
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            params.parameter(&decode("parameter", name)?, &decode("parameter", value)?)?;
+        for (name, value) in connection_string::read(text)? {
+            check_for_nul(
+                "a parameter of the connection string",
+                &format!("{name}{value}"),
+            )?;
+            params.parameter(&name, &value)?;
         }
         Ok(params)
     }
@@ -70,20 +43,13 @@ impl Params {
         } else if name == "options" {
             self.session_settings
                 .extend(session_settings::split(value)?);
-        } else if name == "password" {
-            return Err(password("the URL holds a password"));
         } else if Target::PARAMETERS.iter().any(|known| known.name == name) {
             if name == "host" && value.is_empty() {
                 host::check("")?;
             }
             self.set(name, value);
         } else {
-            let known: Vec<_> = Target::PARAMETERS.iter().map(|known| known.name).collect();
-            let known = known.join(", ");
-            return Err(
-                invalid(&format!("the URL holds an unknown parameter {name:?}"))
-                    .with_hint(format!("known are: {known}")),
-            );
+            return Err(unknown(name, value));
         }
         Ok(())
     }
@@ -101,6 +67,7 @@ impl Params {
                 continue;
             };
             if let Some(value) = environment.get(variable) {
+                let value = value.trim_end_matches(['\r', '\n']);
                 check_for_nul(variable, value)?;
                 self.fill(parameter.name, value)?;
             }
@@ -124,12 +91,16 @@ impl Params {
     }
 }
 
-fn decode(what: &str, text: &str) -> Result<String, Error> {
-    let decoded = percent_decode_str(text)
-        .decode_utf8()
-        .map_err(|_| invalid(&format!("the {what} in the URL is not UTF-8 once decoded")))?;
-    check_for_nul(&format!("the {what} in the URL"), &decoded)?;
-    Ok(decoded.into_owned())
+/// Its name is repeated only if it cannot be the rest of a password that holds a `?`.
+fn unknown(name: &str, value: &str) -> Error {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let known: Vec<_> = Target::PARAMETERS.iter().map(|known| known.name).collect();
+    let error = if name.chars().all(is_name) && !value.contains('@') {
+        invalid(&format!("unknown parameter {name:?}"))
+    } else {
+        invalid("unknown parameter")
+    };
+    error.with_hint(format!("known are: {}", known.join(", ")))
 }
 
 /// A driver that does not look would end the text there, and send the rest as further parameters.
@@ -142,9 +113,4 @@ fn check_for_nul(what: &str, text: &str) -> Result<(), Error> {
 
 fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidTarget, message)
-}
-
-fn password(message: &str) -> Error {
-    Error::new(ErrorKind::PasswordInUrl, message)
-        .with_hint("remove it: the token is the password, and it is fetched for you")
 }

@@ -1,4 +1,4 @@
-//! Reads a URL and the `PG*` variables into a [`Target`]. Pure but for the root certificate file.
+//! Reads a connection string and the `PG*` variables into a [`Target`]. Pure but for the root certificate file.
 //!
 //! Our own parser owns the URL, so that all drivers see the same policy: `tokio-postgres` does not know
 //! `sslmode=verify-full`, and both drivers would default to `prefer`.
@@ -17,8 +17,18 @@ use crate::{Error, ErrorKind, environment::Environment, observe};
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Target {
-    /// Reads a URL, and the process's `PG*` variables for what it leaves out. No connection is made; a file named by
-    /// `sslrootcert` is read now, once.
+    /// Reads a URL, or libpq's keyword form, and the process's `PG*` variables for what it leaves out. No connection is made;
+    /// a file named by `sslrootcert` is read now, once. Blanks, line breaks and quotes around the string are ignored.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), entra_pg_core::Error> {
+    /// use entra_pg_core::Target;
+    ///
+    /// let target = Target::parse("host=myserver.postgres.database.azure.com dbname=orders user='My Group'")?;
+    /// assert_eq!((target.user(), target.database()), (Some("My Group"), Some("orders")));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::PasswordInUrl`], [`ErrorKind::InsecureTls`], [`ErrorKind::RootCertificates`], and

@@ -220,6 +220,45 @@ fn bad_urls_name_cause_and_cure(#[case] url: &str, #[case] kind: ErrorKind, #[ca
 }
 
 #[rstest]
+#[case::keyword("host=h.example password=hunter2", ErrorKind::PasswordInUrl)]
+#[case::any_case("postgres://h.example/d?Password=hunter2", ErrorKind::PasswordInUrl)]
+#[case::slash("postgres://u:12/hunter2@h.example/d", ErrorKind::PasswordInUrl)]
+#[case::question_mark("postgres://u:12?hunter2@h.example/d", ErrorKind::InvalidTarget)]
+#[case::question_mark_and_sign("postgres://u:12?hunter2=x@h.example/d", ErrorKind::InvalidTarget)]
+#[case::slash_and_letters("postgres://u:a/hunter2@h.example/d", ErrorKind::InvalidTarget)]
+#[case::bare("hunter2", ErrorKind::InvalidTarget)]
+#[case::quote("\"postgres://u:hunter2@h.example/d", ErrorKind::InvalidTarget)]
+#[case::line_break("postgres://u:hun\nter2@h.example/d", ErrorKind::InvalidTarget)]
+fn no_part_of_a_password_is_printed(#[case] text: &str, #[case] kind: ErrorKind) {
+    let error = refused(text, &[]);
+    assert_eq!(error.kind(), kind, "{error}");
+    let printed = error.to_string();
+    assert!(
+        !printed.contains("hun") && !printed.contains("ter2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_keyword_form_is_the_same_target() {
+    let url =
+        "postgres://a%20b@h.example:6432/o?options=-c%20a%3D1&connect_timeout=3&sslmode=require";
+    let words = "host=h.example port=6432 user='a b' dbname = o options='-c a=1' connect_timeout=3 sslmode=require";
+    let [url, words] = [url, words].map(|text| format!("{:?}", with(text, &[]).expect("valid")));
+    assert_eq!(url, words);
+}
+
+#[test]
+fn a_variable_from_a_secret_mount_may_end_in_a_line_break() {
+    let variables = [("PGHOST", "h.example\n"), ("PGUSER", "app\r\n")];
+    let target = with("postgres://", &variables).expect("valid");
+    assert_eq!(
+        (target.hosts()[0].name(), target.user()),
+        ("h.example", Some("app"))
+    );
+}
+
+#[rstest]
 #[case("PGSSLMODE", "prefer", ErrorKind::InsecureTls)]
 #[case("PGSSLMODE", "disable", ErrorKind::InsecureTls)]
 #[case("PGSSLROOTCERT", "/nonexistent", ErrorKind::RootCertificates)]

@@ -4,7 +4,7 @@
 use crate::{Error, ErrorKind};
 
 /// What ends a word for the server: C's `isspace`.
-const SPACES: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
+pub(super) const SPACES: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
 
 /// Splits at unescaped spaces, as the server does; a backslash keeps the next character.
 fn words(text: &str) -> Vec<String> {

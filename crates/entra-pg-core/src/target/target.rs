@@ -12,8 +12,8 @@ pub(super) const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(100 * 3
 
 /// A database on a server, read from a URL and libpq's `PG*` variables. Holds no secret.
 ///
-/// The URL is `postgres://ROLE@HOST[:PORT]/DATABASE[?PARAMETER=VALUE&…]` without a password. `PGPASSWORD` and password files are
-/// ignored. A parameter that the URL leaves out is read from its variable. [`Target::PARAMETERS`] is this table, with what
+/// The URL is `postgres://ROLE@HOST[:PORT]/DATABASE[?PARAMETER=VALUE&…]` without a password. libpq's keyword form,
+/// `host=HOST dbname=DATABASE user='ROLE'`, is read in its place. `PGPASSWORD` and password files are ignored. A parameter that the URL leaves out is read from its variable. [`Target::PARAMETERS`] is this table, with what
 /// differs in single adapters:
 ///
 /// | parameter | variable | meaning | default |

@@ -1,0 +1,42 @@
+//! Which parameters hold a secret, by name. What comes with one of them is refused, and never printed.
+
+/// In any spelling: `password`, `Pwd`, `sslpassword`, `AccessToken`, `api_key`.
+pub(super) fn is_secret(name: &str) -> bool {
+    if name.contains('[') {
+        // A session setting, such as options[password_encryption].
+        return false;
+    }
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    let parts = [
+        "password",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+    ];
+    name == "pass" || parts.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("password", true)]
+    #[case("Password", true)]
+    #[case("PWD", true)]
+    #[case("pass word", true)]
+    #[case("sslpassword", true)]
+    #[case("AccessToken", true)]
+    #[case("api_key", true)]
+    #[case("passfile", false)]
+    #[case("user", false)]
+    #[case("options[password_encryption]", false)]
+    fn a_secret_is_known_by_its_name(#[case] name: &str, #[case] secret: bool) {
+        assert_eq!(is_secret(name), secret);
+    }
+}
