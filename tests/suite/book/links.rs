@@ -89,19 +89,3 @@ fn leads_somewhere(from: &Page, path: &Path, anchor: Option<&str>) -> bool {
     });
     in_reach && file(path).exists() && anchored
 }
-
-#[test]
-fn no_file_is_included_that_does_not_exist() {
-    for guide in book() {
-        for include in guide.text.split("{{#include ").skip(1) {
-            let path = include.split([':', '}']).next().unwrap_or_default();
-            let path = plain(&guide.path.parent().expect("a folder").join(path));
-            assert!(
-                file(&path).is_file(),
-                "{} includes {}",
-                guide.name(),
-                path.display()
-            );
-        }
-    }
-}

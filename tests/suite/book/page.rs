@@ -19,6 +19,8 @@ pub struct Page {
 pub struct Snippet {
     pub info: String,
     pub code: String,
+    /// The file that it shows whole, which a comment before it names: `<!-- file: docs/deploy/kubernetes.yaml -->`.
+    pub file: Option<String>,
 }
 
 impl Snippet {
@@ -65,14 +67,18 @@ impl Page {
     pub fn snippets(&self, languages: &[&str]) -> Vec<Snippet> {
         let mut snippets = Vec::new();
         let mut open: Option<Snippet> = None;
+        let mut file = None;
         for event in self.events() {
             match event {
+                Event::Html(comment) => file = shown_file(&comment).map(str::to_owned),
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
                     open = Some(Snippet {
                         info: info.into_string(),
                         code: String::new(),
+                        file: file.take(),
                     });
                 }
+                Event::Start(Tag::Paragraph | Tag::Heading { .. }) => file = None,
                 Event::Text(text) => {
                     if let Some(snippet) = &mut open {
                         snippet.code.push_str(&text);
@@ -105,6 +111,13 @@ fn anchor(heading: &str) -> String {
             _ => None,
         })
         .collect()
+}
+
+fn shown_file(comment: &str) -> Option<&str> {
+    comment
+        .trim()
+        .strip_prefix("<!-- file: ")?
+        .strip_suffix(" -->")
 }
 
 pub fn file(path: impl AsRef<Path>) -> PathBuf {
