@@ -120,7 +120,9 @@ async fn each_adapter_succeeds_and_fails(emulator: &Emulator, events: &EventCapt
             let error = fails(adapter, entra, url).await;
             let logged = expected.iter().any(|(phase, outcome)| {
                 let values = [("adapter", label), ("phase", phase), ("outcome", outcome)];
-                events.has("connect.failed", &values) && events.has("connect", &values)
+                let status = ("otel.status_code", "ERROR");
+                let span = [values[0], values[1], values[2], status];
+                events.has("connect.failed", &values) && events.has("connect", &span)
             });
             assert!(logged, "{label}: {expected:?} is not logged for: {error}");
         }
@@ -220,6 +222,25 @@ async fn a_connect_is_cancelled(emulator: &Emulator) {
     }
 }
 
+fn only_failed_spans_have_an_error_status(events: &EventCapture) {
+    let status = ("otel.status_code", "ERROR");
+    for (span, outcome, failed) in [
+        ("connect", "connect", true),
+        ("connect", "ready", false),
+        ("connect", "cancelled", false),
+        ("token.request", "token-request", true),
+        ("token.request", "new", false),
+    ] {
+        let outcome = ("outcome", outcome);
+        assert!(events.has(span, &[outcome]), "{span}: {outcome:?}");
+        assert_eq!(
+            events.has(span, &[outcome, status]),
+            failed,
+            "{span}: {outcome:?}"
+        );
+    }
+}
+
 fn here() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().expect("a runtime")
@@ -233,6 +254,34 @@ fn a_request_is_lost(emulator: &Emulator) {
     let patience = Duration::from_millis(100);
     here().block_on(async { tokens.get(patience).await.expect_err("it hangs") });
     emulator.control().set_fault(None);
+}
+
+/// The scope of a server whose name says nothing about it.
+fn a_scope_is_assumed(emulator: &Emulator, events: &EventCapture) {
+    let entra = Entra::new(credential(emulator));
+    let names = ["shop.1a2b.westus3.horizondb.azure.com", "db.contoso.com"];
+    for host in names
+        .into_iter()
+        .chain(names)
+        .chain(["localhost", "10.0.0.4", "db"])
+    {
+        let url = format!("postgres://app@{host}/shop");
+        entra.login_provider(url).expect("a target");
+    }
+    let scope = Scope::new("https://token.example").expect("a scope");
+    let target = Target::parse("postgres://app@own.horizondb.azure.com/shop").expect("a URL");
+    entra
+        .login_provider(target.with_scope(scope))
+        .expect("a target");
+    let captured = events.captured();
+    let assumed = captured.iter().filter(|event| {
+        let name = event.row[0].as_str();
+        ["target.scope_assumed", "target.suffix_unknown"].contains(&name)
+    });
+    assert_eq!(assumed.count(), 2, "one for each name");
+    let host = |host| [("host", host)];
+    assert!(events.has("target.suffix_unknown", &host(names[0])));
+    assert!(events.has("target.scope_assumed", &host(names[1])));
 }
 
 fn tokens_cannot_be_kept_warm(emulator: &Emulator) {
@@ -282,6 +331,7 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
     let emulator = aside.block_on(Emulator::builder().role("app").start());
     let emulator = emulator.expect("starts");
 
+    a_scope_is_assumed(&emulator, &events);
     tokens_cannot_be_kept_warm(&emulator);
     a_request_is_lost(&emulator);
     here().block_on(async {
@@ -296,6 +346,7 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
         timeout(Duration::from_secs(300), all).await.expect("ends");
     });
     meters.read();
+    only_failed_spans_have_an_error_status(&events);
 
     let captured: BTreeSet<_> = events
         .captured()

@@ -1,14 +1,14 @@
 //! The handle that an application makes once and hands to every adapter.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
-    Error, IntoTarget, LoginProvider, RefreshPolicy, Scope, Status, TokenCache,
-    credential::Credential, observe, token::Clock,
+    Error, Host, IntoTarget, LoginProvider, RefreshPolicy, Scope, Status, Target, TokenCache,
+    credential::Credential, observe, target::Unknown, token::Clock,
 };
 
 /// One identity, and the tokens it has. Make one per process and clone it: all clones, and so all pools made with them,
@@ -28,6 +28,8 @@ pub struct Entra(Arc<Inner>);
 struct Inner {
     settings: Settings,
     caches: Mutex<HashMap<Scope, TokenCache>>,
+    /// Hosts for which it was logged that their scope is assumed.
+    assumed: Mutex<HashSet<String>>,
 }
 
 /// What the builder decides.
@@ -46,6 +48,7 @@ impl Entra {
         Self(Arc::new(Inner {
             settings,
             caches: Mutex::default(),
+            assumed: Mutex::default(),
         }))
     }
 
@@ -75,8 +78,27 @@ impl Entra {
     /// As [`Target::parse`](crate::Target::parse).
     pub fn login_provider(&self, target: impl IntoTarget) -> Result<LoginProvider, Error> {
         let target = target.into_target()?;
+        self.report_assumed_scope(&target);
         let tokens = self.token_cache(target.scope());
         Ok(LoginProvider::new(target, tokens))
+    }
+
+    /// Logs, once for each host, that its name does not determine the target's scope.
+    fn report_assumed_scope(&self, target: &Target) {
+        for host in target.hosts().iter().map(Host::name) {
+            let Some(unknown) = Unknown::of_host(host) else {
+                continue;
+            };
+            let is_assumed = *target.scope() == Scope::for_host(host);
+            let mut assumed = self
+                .0
+                .assumed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if is_assumed && assumed.insert(host.to_owned()) {
+                observe::scope_assumed(unknown, host, target.scope());
+            }
+        }
     }
 
     /// Returns the [`Status`] of each token cache in use, for health checks. Does no I/O.

@@ -4,7 +4,7 @@ use std::{future::Future, time::Instant};
 
 use tracing::{Instrument, Span, field::Empty};
 
-use super::metrics;
+use super::{STATUS_CODE, STATUS_ERROR, metrics};
 use crate::{Error, Target};
 
 /// One connect of an adapter: its span, and what is logged and counted when it ends.
@@ -21,7 +21,7 @@ impl Connect {
         let (host, port) = (first_host(target), target.hosts()[0].port());
         let span = tracing::debug_span!(
             target: "entra_pg::connect", "connect",
-            adapter, host, port, phase = Empty, outcome = Empty
+            adapter, host, port, phase = Empty, outcome = Empty, otel.status_code = Empty
         );
         Self {
             adapter,
@@ -78,6 +78,7 @@ impl Connect {
             name: "connect.failed", target: "entra_pg::connect", parent: &self.span,
             adapter, host, phase, outcome, %error, took_s, "connect failed"
         );
+        self.span.record(STATUS_CODE, STATUS_ERROR);
         self.ended(phase, outcome);
     }
 

@@ -8,8 +8,12 @@ mod credential;
 mod metrics;
 mod token;
 
+/// By these, OpenTelemetry's layer for `tracing` sets a span's status: <https://docs.rs/tracing-opentelemetry/#special-fields>
+const STATUS_CODE: &str = "otel.status_code";
+const STATUS_ERROR: &str = "ERROR";
+
 pub(crate) use self::{
     connect::{Connect, connection_lost, pool_not_rotated, pool_rotated},
-    credential::{chosen, not_kept_warm, sslmode_raised},
+    credential::{chosen, not_kept_warm, scope_assumed, sslmode_raised},
     token::{Request, request},
 };

@@ -7,7 +7,7 @@ use std::{
 
 use tracing::{Span, field::Empty};
 
-use super::metrics;
+use super::{STATUS_CODE, STATUS_ERROR, metrics};
 use crate::{Error, Scope};
 
 /// The span of a request. It belongs to no caller, since it may serve many and outlive them; it follows from the one that
@@ -15,7 +15,7 @@ use crate::{Error, Scope};
 pub(crate) fn request(credential: &dyn Display, scope: &Scope, forced: bool) -> Span {
     let span = tracing::debug_span!(
         target: "entra_pg::token", parent: None, "token.request",
-        %credential, %scope, forced, outcome = Empty
+        %credential, %scope, forced, outcome = Empty, otel.status_code = Empty
     );
     span.follows_from(Span::current());
     span
@@ -74,6 +74,7 @@ impl Request<'_> {
             name: "token.failed", target: "entra_pg::token",
             %credential, %scope, outcome, %error, remaining_s, retry_in_s, took_s, "token request failed"
         );
+        Span::current().record(STATUS_CODE, STATUS_ERROR);
         self.ended(outcome);
     }
 

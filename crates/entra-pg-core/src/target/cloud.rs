@@ -1,6 +1,6 @@
 //! Which tokens the servers of which cloud take.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use crate::{Error, ErrorKind};
 
@@ -29,13 +29,27 @@ const CLOUDS: [(&str, &str); 5] = [
         ".postgres.database.sovcloud-api.fr",
         "https://ossrdbms-aad.database.sovcloud-api.fr",
     ),
-    (
-        ".postgres.cosmos.azure.com",
-        "https://token.postgres.cosmos.azure.com",
-    ),
+    (".postgres.cosmos.azure.com", CITUS),
 ];
 
+/// Of Cosmos DB for PostgreSQL.
+const CITUS: &str = "https://token.postgres.cosmos.azure.com";
+
 const DEFAULT: &str = "/.default";
+
+/// Domains in which only Microsoft names servers.
+const MICROSOFT: [&str; 10] = [
+    ".azure.cn",
+    ".azure.com",
+    ".azure.net",
+    ".azure.us",
+    ".chinacloudapi.cn",
+    ".microsoft.com",
+    ".sovcloud-api.de",
+    ".sovcloud-api.fr",
+    ".usgovcloudapi.net",
+    ".windows.net",
+];
 
 impl Scope {
     /// A scope for a token resource, such as `https://ossrdbms-aad.database.windows.net`. `/.default` is added if missing.
@@ -64,10 +78,12 @@ impl Scope {
 
     /// The scope of the cloud that the host's name belongs to; `None` for a name that does not say.
     pub fn of_azure_host(host: &str) -> Option<Self> {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let host = normal(host);
         let mut clouds = CLOUDS.into_iter();
-        let (_, resource) = clouds.find(|(suffix, _)| host.ends_with(suffix))?;
-        Some(Self::of(resource))
+        let (suffix, resource) = clouds.find(|(suffix, _)| host.ends_with(suffix))?;
+        let names_a_node =
+            (suffix, resource) == CLOUDS[0] && is_citus_node(host.strip_suffix(suffix)?);
+        Some(Self::of(if names_a_node { CITUS } else { resource }))
     }
 
     fn of(resource: &str) -> Self {
@@ -83,6 +99,52 @@ impl Scope {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What is known of a name that names no cloud, so that the public cloud's scope is an assumption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// One of Microsoft's: a service or a cloud that this release does not know.
+    Service,
+    /// A name of the user's own, as for a proxy in front of the server.
+    Name,
+}
+
+impl Unknown {
+    /// `None` for a name that names a cloud, and for addresses and names without a dot, which say nothing.
+    pub(crate) fn of_host(host: &str) -> Option<Self> {
+        let host = normal(host);
+        if Scope::of_azure_host(&host).is_some()
+            || !host.contains('.')
+            || host.parse::<IpAddr>().is_ok()
+        {
+            return None;
+        }
+        let is_microsofts = MICROSOFT.iter().any(|domain| host.ends_with(domain));
+        Some(if is_microsofts {
+            Self::Service
+        } else {
+            Self::Name
+        })
+    }
+}
+
+fn normal(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Whether `NODE.CLUSTER`, or `NODE.CLUSTER.privatelink`, is a node of Cosmos DB for PostgreSQL from before June 2023. A flexible
+/// server's name has three characters or more, and no name before it.
+/// <https://learn.microsoft.com/azure/cosmos-db/postgresql/concepts-node-domain-name>
+fn is_citus_node(name: &str) -> bool {
+    let name = name.strip_suffix(".privatelink").unwrap_or(name);
+    let Some((node, cluster)) = name.split_once('.') else {
+        return false;
+    };
+    let worker =
+        |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_node = node == "c" || node.strip_prefix('w').is_some_and(worker);
+    is_node && !cluster.contains('.')
 }
 
 impl fmt::Display for Scope {
@@ -103,7 +165,26 @@ mod tests {
     #[case("my.postgres.database.chinacloudapi.cn", "chinacloudapi.cn")]
     #[case("my.postgres.database.usgovcloudapi.net", "usgovcloudapi.net")]
     #[case("my.postgres.database.sovcloud-api.fr", "sovcloud-api.fr")]
-    #[case("c.abc.postgres.cosmos.azure.com", "token.postgres.cosmos.azure.com")]
+    #[case(
+        "c-shop.12345678901234.postgres.cosmos.azure.com",
+        "token.postgres.cosmos.azure.com"
+    )]
+    #[case(
+        "c.shop.postgres.database.azure.com",
+        "token.postgres.cosmos.azure.com"
+    )]
+    #[case(
+        "W12.shop.postgres.database.azure.com",
+        "token.postgres.cosmos.azure.com"
+    )]
+    #[case(
+        "c.shop.privatelink.postgres.database.azure.com",
+        "token.postgres.cosmos.azure.com"
+    )]
+    #[case("shop.writer.postgres.database.azure.com", "windows.net")]
+    #[case("w10.privatelink.postgres.database.azure.com", "windows.net")]
+    #[case("w.shop.postgres.database.azure.com", "windows.net")]
+    #[case("c.shop.postgres.database.chinacloudapi.cn", "chinacloudapi.cn")]
     #[case("db.internal", "windows.net")]
     #[case("localhost", "windows.net")]
     #[case("my.postgres.database.azure.com.evil.example", "windows.net")]
@@ -121,6 +202,26 @@ mod tests {
     fn a_name_that_names_no_cloud_is_told_from_the_public_cloud() {
         assert_eq!(Scope::of_azure_host("localhost"), None);
         assert!(Scope::of_azure_host("my.postgres.database.azure.com").is_some());
+    }
+
+    #[rstest]
+    #[case("my.postgres.database.azure.com", None)]
+    #[case("MY.privatelink.postgres.cosmos.azure.com.", None)]
+    #[case("localhost", None)]
+    #[case("db", None)]
+    #[case("10.0.0.4", None)]
+    #[case("::1", None)]
+    #[case("shop.1a2b.westus3.horizondb.azure.com", Some(Unknown::Service))]
+    #[case("SHOP.horizondb.azure.com.", Some(Unknown::Service))]
+    #[case("x.database.fabric.microsoft.com", Some(Unknown::Service))]
+    #[case("c-shop.1.postgres.cosmos.azure.cn", Some(Unknown::Service))]
+    #[case("my.postgres.database.sovcloud-api.de", Some(Unknown::Service))]
+    #[case("my.postgres.database.azure.com.evil.example", Some(Unknown::Name))]
+    #[case("notazure.com", Some(Unknown::Name))]
+    #[case("db.contoso.com", Some(Unknown::Name))]
+    #[case("db.default.svc.cluster.local", Some(Unknown::Name))]
+    fn no_scope_is_assumed_in_silence(#[case] host: &str, #[case] expected: Option<Unknown>) {
+        assert_eq!(Unknown::of_host(host), expected);
     }
 
     #[rstest]

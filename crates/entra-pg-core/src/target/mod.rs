@@ -21,6 +21,7 @@ mod session_settings;
 mod target;
 mod url_form;
 
+pub(crate) use self::cloud::Unknown;
 pub use self::{
     cloud::Scope,
     host::Host,
