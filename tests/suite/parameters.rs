@@ -14,10 +14,12 @@ use entra_pg_tokio_postgres::tokio_postgres::{Config, NoTls};
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use crate::fixtures::{entra, shared, short_lived};
+use crate::fixtures::{entra, shared, short_lived, target};
 
 /// Less than the default timeout, with room for a search for the cause.
 const SOON: Duration = Duration::from_secs(12);
+/// For a token endpoint that would hang, not for a machine that is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What shows that a parameter takes effect. The URL has the parameter.
 enum Effect {
@@ -72,6 +74,20 @@ fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
             let url = with("host=localhost").replace("@localhost", "@elsewhere.invalid");
             vec![answer(url, "SELECT 'in'", "in")]
         }
+        // What they do to a connection whose server is gone is shown in `silence`.
+        "keepalives"
+        | "keepalives_count"
+        | "keepalives_idle"
+        | "keepalives_interval"
+        | "tcp_user_timeout" => vec![
+            answer(with(&format!("{parameter}=0")), "SELECT 'in'", "in"),
+            answer(with(&format!("{parameter}=1")), "SELECT 'in'", "in"),
+            refusal(with(&format!("{parameter}=-1")), ErrorKind::InvalidTarget),
+            refusal(
+                with(&format!("{parameter}=99999999999")),
+                ErrorKind::InvalidTarget,
+            ),
+        ],
         "options" => {
             let both =
                 with("options[statement_timeout]=4321ms&options=-c%20search_path%3Dpg_catalog");
@@ -113,9 +129,13 @@ fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
     }
 }
 
-async fn check(NamedAdapter { name, adapter, .. }: NamedAdapter, parameter: &str, effect: Effect) {
-    let entra = entra(shared());
-    let open = async |url: &str| adapter.open(url, Target::parse(url)?, &entra).await;
+async fn check(
+    NamedAdapter { name, adapter, .. }: NamedAdapter,
+    entra: &Entra,
+    parameter: &str,
+    effect: Effect,
+) {
+    let open = async |url: &str| adapter.open(url, Target::parse(url)?, entra).await;
     match effect {
         Effect::Answer { url, sql, expected } => {
             let opened = open(&url).await;
@@ -199,6 +219,10 @@ async fn every_parameter_takes_effect_in_every_adapter() {
     let port = silent.port();
     let checks = ALL.into_iter().chain([PROXY]).map(|adapter| {
         tokio::spawn(async move {
+            // With a token, so that a short timeout is not that of the token.
+            let (entra, target) = (entra(shared()), target(emulator, "parameters"));
+            let token = entra.token_cache(target.scope()).get(PATIENCE).await;
+            token.expect("a token");
             let (mut answers, mut failures) = (Vec::new(), Vec::new());
             for parameter in Target::PARAMETERS {
                 for effect in effects(parameter.name, emulator, port) {
@@ -208,7 +232,7 @@ async fn every_parameter_takes_effect_in_every_adapter() {
                     } else {
                         &mut failures
                     };
-                    group.push(check(adapter, parameter.name, effect));
+                    group.push(check(adapter, &entra, parameter.name, effect));
                 }
             }
             // A pool may retry for 20 s. The server has room for few connections.

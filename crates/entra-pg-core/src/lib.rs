@@ -30,6 +30,8 @@ pub use self::{
     entra_builder::EntraBuilder,
     error::Error,
     error_kind::{ErrorKind, Phase},
-    target::{CustomRoots, Host, IntoTarget, Parameter, RootCertificates, Scope, Target},
+    target::{
+        CustomRoots, Host, IntoTarget, Keepalive, Parameter, RootCertificates, Scope, Target,
+    },
     token::{Claims, RefreshPolicy, Status, Token, TokenCache, TokenUpdates},
 };

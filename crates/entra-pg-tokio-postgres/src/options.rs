@@ -21,7 +21,26 @@ pub(crate) fn base_config(target: &Target) -> Config {
     if let Some(options) = target.options() {
         config.options(options);
     }
+    set_keepalive(&mut config, target);
     config
+}
+
+fn set_keepalive(config: &mut Config, target: &Target) {
+    let keepalive = target.keepalive();
+    config.keepalives(keepalive.is_some());
+    // The driver's own default for this is two hours, which is also Linux's.
+    if let Some(idle) = keepalive.and_then(|keepalive| keepalive.idle) {
+        config.keepalives_idle(idle);
+    }
+    if let Some(interval) = keepalive.and_then(|keepalive| keepalive.interval) {
+        config.keepalives_interval(interval);
+    }
+    if let Some(count) = keepalive.and_then(|keepalive| keepalive.count) {
+        config.keepalives_retries(count);
+    }
+    if let Some(timeout) = target.tcp_user_timeout() {
+        config.tcp_user_timeout(timeout);
+    }
 }
 
 /// Checks a configuration that a user may have changed or replaced. An address without a name and a socket have no
@@ -53,7 +72,36 @@ pub(crate) fn log_in(config: &mut Config, target: &Target, login: &Login) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_server_that_is_gone_is_noticed() {
+        for (parameters, expected) in [
+            ("", (true, 60, Some(10), Some(3), Some(90_000))),
+            ("keepalives=0", (false, 7_200, None, None, None)),
+            (
+                "keepalives_idle=0&keepalives_interval=0&keepalives_count=0",
+                (true, 7_200, None, None, None),
+            ),
+            (
+                "keepalives_idle=5&keepalives_interval=2&keepalives_count=1&tcp_user_timeout=9",
+                (true, 5, Some(2), Some(1), Some(9)),
+            ),
+        ] {
+            let url = format!("postgres://app@db.example/orders?{parameters}");
+            let config = base_config(&Target::parse(&url).expect("a target"));
+            let found = (
+                config.get_keepalives(),
+                config.get_keepalives_idle().as_secs(),
+                config.get_keepalives_interval().map(|d| d.as_secs()),
+                config.get_keepalives_retries(),
+                config.get_tcp_user_timeout().map(Duration::as_millis),
+            );
+            assert_eq!(found, expected, "{parameters}");
+        }
+    }
 
     #[test]
     fn no_part_of_the_url_is_lost() {

@@ -7,6 +7,7 @@ mod connection_string;
 pub(crate) mod fuzzing;
 mod host;
 mod into_target;
+mod keepalive;
 mod keyword_form;
 mod parameters;
 mod params;
@@ -26,6 +27,7 @@ pub use self::{
     cloud::Scope,
     host::Host,
     into_target::IntoTarget,
+    keepalive::Keepalive,
     parameters::Parameter,
     root_certificates::{CustomRoots, RootCertificates},
     target::Target,

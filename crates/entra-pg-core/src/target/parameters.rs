@@ -18,6 +18,12 @@ pub struct Parameter {
     pub deviations: &'static [(&'static str, &'static str)],
 }
 
+/// sqlx 0.9 opens its sockets itself, and has no option for them.
+const NOT_IN_SQLX: &[(&str, &str)] = &[
+    ("sqlx", "with rotation, no effect"),
+    ("sea-orm", "with rotation, no effect"),
+];
+
 impl Target {
     /// Every parameter of the URL, by name. Any other is an error.
     ///
@@ -77,6 +83,39 @@ impl Target {
             deviations: &[],
         },
         Parameter {
+            name: "keepalives",
+            variable: None,
+            meaning: "whether the operating system looks after silent connections (TCP keepalive): `1` or `0`",
+            default: "`1`",
+            deviations: NOT_IN_SQLX,
+        },
+        Parameter {
+            name: "keepalives_count",
+            variable: None,
+            meaning: "unacknowledged probes after which the connection ends, up to 127; `0` is the system's default",
+            default: "`3`",
+            deviations: NOT_IN_SQLX,
+        },
+        Parameter {
+            name: "keepalives_idle",
+            variable: None,
+            meaning: "seconds of silence before the first probe, up to 32767; `0` is the system's default",
+            default: "`60`",
+            deviations: &[
+                ("sqlx", "with rotation, no effect"),
+                ("sea-orm", "with rotation, no effect"),
+                ("tokio-postgres", "`0` is two hours"),
+                ("diesel-async", "`0` is two hours"),
+            ],
+        },
+        Parameter {
+            name: "keepalives_interval",
+            variable: None,
+            meaning: "seconds between unacknowledged probes, up to 32767; `0` is the system's default",
+            default: "`10`",
+            deviations: NOT_IN_SQLX,
+        },
+        Parameter {
             name: "options",
             variable: Some("PGOPTIONS"),
             meaning: "session settings, `-c NAME=VALUE …`; `options[NAME]=VALUE` is one of them; the URL's are added to the variable's",
@@ -111,6 +150,13 @@ impl Target {
             ],
         },
         Parameter {
+            name: "tcp_user_timeout",
+            variable: None,
+            meaning: "milliseconds that what was sent may stay unacknowledged before the connection ends (Linux); `0` is the system's default",
+            default: "`keepalives_idle` + `keepalives_interval` × `keepalives_count`",
+            deviations: NOT_IN_SQLX,
+        },
+        Parameter {
             name: "user",
             variable: Some("PGUSER"),
             meaning: "the role; overrides the URL's user",
@@ -140,8 +186,9 @@ mod tests {
                     default,
                     ..
                 } = parameter;
-                let variable = parameter.variable.unwrap_or_default();
-                format!("| `{name}` | `{variable}` | {meaning} | {default} |")
+                let variable = parameter.variable.map(|name| format!("`{name}` "));
+                let variable = variable.unwrap_or_default();
+                format!("| `{name}` | {variable}| {meaning} | {default} |")
             })
             .collect();
         assert_eq!(documented, expected);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{
     cloud::Scope,
     host::{self, Host},
+    keepalive::{self, Keepalive},
     params::Params,
     root_certificates::RootCertificates,
     target::{LONGEST_CONNECT_TIMEOUT, Target},
@@ -70,6 +71,7 @@ impl Target {
         check_sslmode(take("sslmode").as_deref())?;
         check_channel_binding(take("channel_binding").as_deref())?;
         let sslrootcert = take("sslrootcert");
+        let keepalive = Keepalive::read(&mut take)?;
         Ok(Self {
             scope: scope(&hosts)?,
             hosts,
@@ -83,6 +85,11 @@ impl Target {
             application_name: take("application_name"),
             connect_timeout: take("connect_timeout")
                 .map_or(Ok(DEFAULT_CONNECT_TIMEOUT), |text| connect_timeout(&text))?,
+            keepalive,
+            tcp_user_timeout: keepalive::user_timeout(
+                take("tcp_user_timeout").as_deref(),
+                keepalive,
+            )?,
             session_settings: params.session_settings,
         })
     }

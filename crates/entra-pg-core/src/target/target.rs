@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    cloud::Scope, host::Host, root_certificates::RootCertificates, session_settings::join,
+    cloud::Scope, host::Host, keepalive::Keepalive, root_certificates::RootCertificates,
+    session_settings::join,
 };
 use crate::{Error, ErrorKind};
 
@@ -23,10 +24,15 @@ pub(super) const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(100 * 3
 /// | `connect_timeout` | `PGCONNECT_TIMEOUT` | seconds for token, TCP, TLS and authentication together | `15` |
 /// | `dbname` | `PGDATABASE` | the database; overrides the URL's path | named like the role |
 /// | `host` | `PGHOST` | the server's full name; overrides the URL's host | none |
+/// | `keepalives` | | whether the operating system looks after silent connections (TCP keepalive): `1` or `0` | `1` |
+/// | `keepalives_count` | | unacknowledged probes after which the connection ends, up to 127; `0` is the system's default | `3` |
+/// | `keepalives_idle` | | seconds of silence before the first probe, up to 32767; `0` is the system's default | `60` |
+/// | `keepalives_interval` | | seconds between unacknowledged probes, up to 32767; `0` is the system's default | `10` |
 /// | `options` | `PGOPTIONS` | session settings, `-c NAME=VALUE …`; `options[NAME]=VALUE` is one of them; the URL's are added to the variable's | none |
 /// | `port` | `PGPORT` | the TCP port; overrides the URL's port | `5432` |
 /// | `sslmode` | `PGSSLMODE` | `verify-full`; `require` and `verify-ca` are raised to it, others are refused | `verify-full` |
 /// | `sslrootcert` | `PGSSLROOTCERT` | a file of PEM certificates to trust instead of the platform's, or `system` | `system` |
+/// | `tcp_user_timeout` | | milliseconds that what was sent may stay unacknowledged before the connection ends (Linux); `0` is the system's default | `keepalives_idle` + `keepalives_interval` × `keepalives_count` |
 /// | `user` | `PGUSER` | the role; overrides the URL's user | the name in the token |
 ///
 /// ```
@@ -50,6 +56,8 @@ pub struct Target {
     pub(super) application_name: Option<String>,
     pub(super) session_settings: Vec<(String, String)>,
     pub(super) connect_timeout: Duration,
+    pub(super) keepalive: Option<Keepalive>,
+    pub(super) tcp_user_timeout: Option<Duration>,
     pub(super) scope: Scope,
 }
 
@@ -113,6 +121,29 @@ impl Target {
     /// Returns the time allowed for token, TCP, TLS and authentication together.
     pub fn connect_timeout(&self) -> Duration {
         self.connect_timeout
+    }
+
+    /// Returns how the operating system finds out that the server is gone while nothing is sent; `None` for `keepalives=0`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), entra_pg_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let target = entra_pg_core::Target::parse("postgres://app@db.example/orders?keepalives_idle=30")?;
+    /// let keepalive = target.keepalive().expect("it is on by default");
+    /// assert_eq!(keepalive.idle, Some(Duration::from_secs(30)));
+    /// assert_eq!(target.tcp_user_timeout(), Some(Duration::from_secs(60)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keepalive(&self) -> Option<Keepalive> {
+        self.keepalive
+    }
+
+    /// Returns how long what was sent may stay unacknowledged before the connection ends, on Linux; `None` for the system's
+    /// default.
+    pub fn tcp_user_timeout(&self) -> Option<Duration> {
+        self.tcp_user_timeout
     }
 
     /// Returns the scope to request tokens for: by default that of the cloud that the host's name belongs to.

@@ -3,7 +3,7 @@
 //! Only the request for TLS is sent before the server's certificate is verified. The response to it is one byte, which is read
 //! alone: anything that was injected behind it fails the handshake.
 
-use std::{io, time::Duration};
+use std::io;
 
 use bytes::BytesMut;
 use entra_pg_core::{
@@ -11,7 +11,6 @@ use entra_pg_core::{
     connect::{Attempt, Failure, Step},
 };
 use postgres_protocol::message::frontend;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -19,11 +18,10 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 use tokio_util::either::Either;
 
+use super::keepalive::set_keepalive;
+
 /// A connection to the server. The right side is only for [`Target::dangerously_without_tls`].
 pub(crate) type Server = Either<TlsStream<TcpStream>, TcpStream>;
-
-/// Clients cannot set this on our connection. Azure's gateways drop connections that are idle for four minutes.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// The server that a proxy connects to, and the TLS configuration for all connections to it.
 pub(crate) struct Upstream {
@@ -68,8 +66,7 @@ async fn connect_tcp(target: &Target) -> io::Result<TcpStream> {
     let host = &target.hosts()[0];
     let tcp = TcpStream::connect((host.name(), host.port())).await?;
     tcp.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
-    SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
+    set_keepalive(&tcp, target)?;
     Ok(tcp)
 }
 

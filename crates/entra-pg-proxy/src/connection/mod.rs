@@ -14,6 +14,7 @@ mod startup;
 mod connect;
 
 mod dial;
+mod keepalive;
 
 mod authenticate;
 mod server_message;
