@@ -5,16 +5,23 @@ use std::{fmt, sync::Arc};
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions};
 
-use super::{kind::Kind, subprocess::Subprocess};
-use crate::environment::Environment;
+use super::{kind::Kind, subprocess::Subprocess, variables::identifier};
+use crate::{Error, environment::Environment};
 
-pub(super) struct AzureCli(Subprocess);
+pub(super) struct AzureCli {
+    subprocess: Subprocess,
+    /// A person is often a guest of other tenants, whose tokens the server refuses.
+    tenant_id: Option<String>,
+}
 
 impl AzureCli {
     pub(super) const PROGRAM: &str = "az";
 
-    pub(super) fn from_environment(environment: &Environment) -> Self {
-        Self(Subprocess::in_environment(environment))
+    pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
+        Ok(Self {
+            subprocess: Subprocess::in_environment(environment),
+            tenant_id: identifier(environment, "AZURE_TENANT_ID")?.map(str::to_owned),
+        })
     }
 }
 
@@ -27,7 +34,8 @@ impl fmt::Display for AzureCli {
 impl Kind for AzureCli {
     fn build(&self, _: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let credential = AzureCliCredential::new(Some(AzureCliCredentialOptions {
-            executor: Some(Arc::new(self.0.clone())),
+            executor: Some(Arc::new(self.subprocess.clone())),
+            tenant_id: self.tenant_id.clone(),
             ..AzureCliCredentialOptions::default()
         }))?;
         Ok(credential)

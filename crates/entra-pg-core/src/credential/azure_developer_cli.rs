@@ -5,16 +5,23 @@ use std::{fmt, sync::Arc};
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_identity::{AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions};
 
-use super::{kind::Kind, subprocess::Subprocess};
-use crate::environment::Environment;
+use super::{kind::Kind, subprocess::Subprocess, variables::identifier};
+use crate::{Error, environment::Environment};
 
-pub(super) struct AzureDeveloperCli(Subprocess);
+pub(super) struct AzureDeveloperCli {
+    subprocess: Subprocess,
+    /// A person is often a guest of other tenants, whose tokens the server refuses.
+    tenant_id: Option<String>,
+}
 
 impl AzureDeveloperCli {
     pub(super) const PROGRAM: &str = "azd";
 
-    pub(super) fn from_environment(environment: &Environment) -> Self {
-        Self(Subprocess::in_environment(environment))
+    pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
+        Ok(Self {
+            subprocess: Subprocess::in_environment(environment),
+            tenant_id: identifier(environment, "AZURE_TENANT_ID")?.map(str::to_owned),
+        })
     }
 }
 
@@ -28,7 +35,8 @@ impl Kind for AzureDeveloperCli {
     fn build(&self, _: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let credential =
             AzureDeveloperCliCredential::new(Some(AzureDeveloperCliCredentialOptions {
-                executor: Some(Arc::new(self.0.clone())),
+                executor: Some(Arc::new(self.subprocess.clone())),
+                tenant_id: self.tenant_id.clone(),
                 ..AzureDeveloperCliCredentialOptions::default()
             }))?;
         Ok(credential)

@@ -31,7 +31,7 @@ impl Credential {
     pub(crate) fn new(kind: Box<dyn Kind>, environment: &Environment) -> Result<Self, Error> {
         let transport = kind.transport(environment)?;
         let credential = Self(Arc::new(Inner { kind, transport }));
-        credential.build().map_err(|error| {
+        credential.build(&Scope::for_host("")).map_err(|error| {
             Error::new(
                 ErrorKind::NoCredential,
                 format!("{credential} cannot be used: {}", chain(&error)),
@@ -42,9 +42,9 @@ impl Credential {
     }
 
     /// The Azure SDK caches too, and until 300 s before expiry would only repeat the token that a server has just refused.
-    fn build(&self) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    fn build(&self, scope: &Scope) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let options = match &self.0.transport {
-            Some(transport) => transport.client_options(),
+            Some(transport) => transport.client_options(scope),
             None => ClientOptions::default(),
         };
         self.0.kind.build(options)
@@ -55,7 +55,7 @@ impl Credential {
         if let Some(transport) = &self.0.transport {
             transport.forget();
         }
-        let result = match self.build() {
+        let result = match self.build(scope) {
             Ok(credential) => credential.get_token(&[scope.as_str()], None).await,
             Err(error) => Err(error),
         };

@@ -3,12 +3,14 @@
 
 use azure_core::http::{Request, Url, headers::HeaderName};
 
+use super::{unsupported::refuse_managed_identity_host, variables::value};
 use crate::{Error, ErrorKind, environment::Environment};
 
 const SECRET_HEADER: HeaderName = HeaderName::from_static("x-identity-header");
 /// The path is the same with another host, as the Azure SDKs for Python, JavaScript and .NET read their variable.
 const METADATA_ADDRESS: &str = "http://169.254.169.254";
 const METADATA_PATH: &str = "/metadata/identity/oauth2/token";
+const PASS_ON: &str = "App Service and Container Apps set both; pass both on to this process";
 
 /// An endpoint that lives on this machine. Without `Debug`: it holds a secret.
 #[derive(Clone)]
@@ -20,14 +22,19 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) const VARIABLE: &str = "IDENTITY_ENDPOINT";
+    pub(super) const HEADER: &str = "IDENTITY_HEADER";
+    pub(super) const METADATA: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
-        refuse_unsupported_host(environment)?;
-        match environment.get(Self::VARIABLE) {
+        refuse_managed_identity_host(environment)?;
+        match value(environment, Self::VARIABLE) {
             Some(url) => Ok(Self {
                 url: http(Self::VARIABLE, url)?,
                 secret: Some(identity_header(environment)?),
             }),
+            None if value(environment, Self::HEADER).is_some() => {
+                Err(none("IDENTITY_HEADER is set, but IDENTITY_ENDPOINT is not").with_hint(PASS_ON))
+            }
             None => Ok(Self {
                 url: metadata_service(environment)?,
                 secret: None,
@@ -53,38 +60,17 @@ impl Endpoint {
     }
 }
 
-fn refuse_unsupported_host(environment: &Environment) -> Result<(), Error> {
-    let set = |name| environment.get(name).is_some();
-    let host = if set(Endpoint::VARIABLE) {
-        match () {
-            () if set("IDENTITY_SERVER_THUMBPRINT") => "Service Fabric",
-            () if set("IMDS_ENDPOINT") && !set("IDENTITY_HEADER") => "Azure Arc",
-            () => return Ok(()),
-        }
-    } else if set("MSI_ENDPOINT") {
-        "Cloud Shell and Azure ML"
-    } else {
-        return Ok(());
-    };
-    Err(
-        none(&format!("managed identity on {host} is not supported"))
-            .with_hint("set AZURE_TOKEN_CREDENTIALS to another credential"),
-    )
-}
-
 fn identity_header(environment: &Environment) -> Result<String, Error> {
-    let header = environment.get("IDENTITY_HEADER").map(str::to_owned);
+    let header = value(environment, Endpoint::HEADER).map(str::to_owned);
     header.ok_or_else(|| {
-        none("IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not")
-            .with_hint("App Service and Container Apps set both; pass both on to this process")
+        none("IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not").with_hint(PASS_ON)
     })
 }
 
 fn metadata_service(environment: &Environment) -> Result<Url, Error> {
-    const VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
     let mut url = http(
-        VARIABLE,
-        environment.get(VARIABLE).unwrap_or(METADATA_ADDRESS),
+        Endpoint::METADATA,
+        value(environment, Endpoint::METADATA).unwrap_or(METADATA_ADDRESS),
     )?;
     url.set_path(METADATA_PATH);
     Ok(url)

@@ -18,6 +18,7 @@ mod provided;
 mod selection;
 mod subprocess;
 mod transport;
+mod unsupported;
 mod variables;
 mod workload_identity;
 

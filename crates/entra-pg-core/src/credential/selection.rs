@@ -2,8 +2,14 @@
 //! same environment gives the same credential every time.
 
 use super::{
-    azure_cli::AzureCli, azure_developer_cli::AzureDeveloperCli, client_secret::ClientSecret,
-    endpoint::Endpoint, kind::Kind, managed_identity::ManagedIdentityKind,
+    azure_cli::AzureCli,
+    azure_developer_cli::AzureDeveloperCli,
+    client_secret::ClientSecret,
+    endpoint::Endpoint,
+    kind::Kind,
+    managed_identity::ManagedIdentityKind,
+    unsupported::{CERTIFICATE, PASSWORD},
+    variables::value,
     workload_identity::WorkloadIdentity,
 };
 use crate::{Error, ErrorKind, environment::Environment};
@@ -17,7 +23,7 @@ const KNOWN_NAMES: &str = "ManagedIdentityCredential, WorkloadIdentityCredential
 
 /// Selects the credential, and returns the reason for the choice.
 pub(crate) fn select(from: &Environment) -> Result<(Box<dyn Kind>, String), Error> {
-    match from.get("AZURE_TOKEN_CREDENTIALS") {
+    match value(from, "AZURE_TOKEN_CREDENTIALS") {
         Some(name) => {
             let reason = format!("AZURE_TOKEN_CREDENTIALS is {name}");
             Ok((select_by_name(from, name)?, reason))
@@ -31,12 +37,12 @@ pub(crate) fn select_by_name(from: &Environment, name: &str) -> Selected {
     match name.to_ascii_lowercase().as_str() {
         "managedidentitycredential" => managed_identity(from),
         "workloadidentitycredential" => workload_identity(from),
-        "environmentcredential" => client_secret(from),
-        "azureclicredential" => Ok(Box::new(AzureCli::from_environment(from))),
-        "azuredeveloperclicredential" => Ok(Box::new(AzureDeveloperCli::from_environment(from))),
-        // The other SDKs' chain begins with the client secret here.
-        "prod" if from.get(ClientSecret::VARIABLE).is_some() => client_secret(from),
-        "prod" => match deployed(from) {
+        "environmentcredential" => environment_credential(from),
+        "azureclicredential" => azure_cli(from),
+        "azuredeveloperclicredential" => azure_developer_cli(from),
+        // The other SDKs' chain begins with these here.
+        "prod" if has_application(from) => environment_credential(from),
+        "prod" => match deployed(from)? {
             Some((_, select)) => select(from),
             None => managed_identity(from),
         },
@@ -55,8 +61,14 @@ pub(crate) fn select_by_name(from: &Environment, name: &str) -> Selected {
 }
 
 fn by_environment(from: &Environment) -> Result<(Box<dyn Kind>, String), Error> {
-    if let Some((variable, select)) = deployed(from) {
+    if let Some((variable, select)) = deployed(from)? {
         return Ok((select(from)?, format!("{variable} is set")));
+    }
+    if set(from, &[CLIENT_ID]) {
+        return Err(
+            none("AZURE_CLIENT_ID is set, but nothing says how to log in as it")
+                .with_hint(hint_for_client_id(from)),
+        );
     }
     if let Some((program, select)) = developer_tool(from) {
         let reason = format!("nothing else is configured, and {program} is on the PATH");
@@ -68,31 +80,65 @@ fn by_environment(from: &Environment) -> Result<(Box<dyn Kind>, String), Error> 
     ))
 }
 
+/// The person at `az` is somebody else than the application that was named.
+fn hint_for_client_id(from: &Environment) -> &'static str {
+    match () {
+        () if set(from, &["GITHUB_ACTIONS"]) => {
+            "give the job the permission id-token: write and set AZURE_TENANT_ID, or set AZURE_TOKEN_CREDENTIALS=AzureCliCredential"
+        }
+        () => {
+            "on a virtual machine set AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential; for an application set its secret or \
+             certificate too; to log in as yourself set AZURE_TOKEN_CREDENTIALS=AzureCliCredential, or unset AZURE_CLIENT_ID"
+        }
+    }
+}
+
 /// What makes a kind of credential from an environment, and the variable or program that calls for it.
 type Candidate = (&'static str, fn(&Environment) -> Selected);
 
-/// What a hosting environment, or the person who deployed there, has set. In this order.
-fn deployed(from: &Environment) -> Option<Candidate> {
-    let candidates: [Candidate; 3] = [
+const CLIENT_ID: &str = "AZURE_CLIENT_ID";
+const CERTIFICATE_PATH: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
+
+/// What a hosting environment, or the person who deployed there, has set. In this order. A variable that only belongs to a
+/// credential counts as well: the rest of it is missing, or it cannot be used, and then the next one is not tried.
+fn deployed(from: &Environment) -> Result<Option<Candidate>, Error> {
+    if !has_application(from) {
+        PASSWORD.refuse_in(from)?;
+    }
+    let candidates: [Candidate; 11] = [
         (WorkloadIdentity::VARIABLE, workload_identity),
-        (ClientSecret::VARIABLE, client_secret),
+        (ClientSecret::VARIABLE, environment_credential),
+        (CERTIFICATE_PATH, environment_credential),
+        ("AZURE_KUBERNETES_TOKEN_PROXY", workload_identity),
         (Endpoint::VARIABLE, managed_identity),
+        (Endpoint::HEADER, managed_identity),
+        (Endpoint::METADATA, managed_identity),
+        ("IDENTITY_SERVER_THUMBPRINT", managed_identity),
+        ("IMDS_ENDPOINT", managed_identity),
+        ("MSI_ENDPOINT", managed_identity),
+        ("MSI_SECRET", managed_identity),
     ];
-    let set = |(variable, _): &Candidate| from.get(variable).is_some();
-    candidates.into_iter().find(set)
+    let called_for = |(variable, _): &Candidate| set(from, &[variable]);
+    Ok(candidates.into_iter().find(called_for))
+}
+
+/// An application's secret or certificate. In the other SDKs these win over a person's password.
+fn has_application(from: &Environment) -> bool {
+    set(from, &[ClientSecret::VARIABLE, CERTIFICATE_PATH])
 }
 
 fn developer_tool(from: &Environment) -> Option<Candidate> {
     let candidates: [Candidate; 2] = [
-        (AzureCli::PROGRAM, |from| {
-            Ok(Box::new(AzureCli::from_environment(from)))
-        }),
-        (AzureDeveloperCli::PROGRAM, |from| {
-            Ok(Box::new(AzureDeveloperCli::from_environment(from)))
-        }),
+        (AzureCli::PROGRAM, azure_cli),
+        (AzureDeveloperCli::PROGRAM, azure_developer_cli),
     ];
     let found = |(program, _): &Candidate| from.has_program(program);
     candidates.into_iter().find(found)
+}
+
+fn set(from: &Environment, variables: &[&str]) -> bool {
+    let mut variables = variables.iter();
+    variables.any(|variable| value(from, variable).is_some())
 }
 
 fn managed_identity(from: &Environment) -> Selected {
@@ -103,8 +149,23 @@ fn workload_identity(from: &Environment) -> Selected {
     Ok(Box::new(WorkloadIdentity::from_environment(from)?))
 }
 
-fn client_secret(from: &Environment) -> Selected {
+/// An application's secret or certificate, in the order of the other SDKs.
+fn environment_credential(from: &Environment) -> Selected {
+    if !has_application(from) {
+        PASSWORD.refuse_in(from)?;
+    }
+    if !set(from, &[ClientSecret::VARIABLE]) {
+        CERTIFICATE.refuse_in(from)?;
+    }
     Ok(Box::new(ClientSecret::from_environment(from)?))
+}
+
+fn azure_cli(from: &Environment) -> Selected {
+    Ok(Box::new(AzureCli::from_environment(from)?))
+}
+
+fn azure_developer_cli(from: &Environment) -> Selected {
+    Ok(Box::new(AzureDeveloperCli::from_environment(from)?))
 }
 
 fn none(message: &str) -> Error {

@@ -47,7 +47,6 @@ fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
 #[case::app_service(&APP_SERVICE, &["az"], "managed identity (system-assigned)")]
 #[case::laptop(&[], &["az", "azd"], "Azure CLI")]
 #[case::laptop_with_azd(&[], &["azd"], "Azure Developer CLI")]
-#[case::cloud_shell(&["MSI_ENDPOINT=http://x"], &["az"], "Azure CLI")]
 #[case::nothing(&[], &[], "error: the environment names no credential")]
 #[case::half_a_workload_identity(&["AZURE_FEDERATED_TOKEN_FILE=/t"], &["az"],
     "error: workload identity needs AZURE_TENANT_ID and AZURE_CLIENT_ID, which is not set")]
@@ -56,9 +55,21 @@ fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
 #[case::half_an_app_service(&["IDENTITY_ENDPOINT=http://x"], &["az"],
     "error: IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not")]
 #[case::no_address(&["IDENTITY_ENDPOINT=x", "IDENTITY_HEADER=h"], &[], "error: IDENTITY_ENDPOINT is not an http:// address")]
-#[case::arc(&["IDENTITY_ENDPOINT=x", "IMDS_ENDPOINT=x"], &[], "error: managed identity on Azure Arc is not supported")]
-#[case::service_fabric(&["IDENTITY_ENDPOINT=x", "IDENTITY_HEADER=h", "IDENTITY_SERVER_THUMBPRINT=t"], &[],
-    "error: managed identity on Service Fabric is not supported")]
+#[case::the_other_half_of_an_app_service(&["IDENTITY_HEADER=h"], &["az"],
+    "error: IDENTITY_HEADER is set, but IDENTITY_ENDPOINT is not")]
+#[case::old_app_service(&["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h", "MSI_ENDPOINT=http://x", "MSI_SECRET=s"], &["az"],
+    "managed identity (system-assigned)")]
+#[case::pod_identity(&["AZURE_POD_IDENTITY_AUTHORITY_HOST=http://x"], &["az"], "managed identity (system-assigned)")]
+#[case::an_application_without_a_secret(&["AZURE_CLIENT_ID=c", "AZURE_TENANT_ID=t"], &["az"],
+    "error: AZURE_CLIENT_ID is set, but nothing says how to log in as it")]
+#[case::a_virtual_machine_without_a_name(&["AZURE_CLIENT_ID=c"], &["azd"],
+    "error: AZURE_CLIENT_ID is set, but nothing says how to log in as it")]
+#[case::a_tenant_is_for_az(&["AZURE_TENANT_ID=t"], &["az"], "Azure CLI")]
+#[case::quoted(&["AZURE_CLIENT_SECRET='s'", "AZURE_TENANT_ID=\"t\"", "AZURE_CLIENT_ID='c' "], &["az"], "client secret (client id c)")]
+#[case::nothing_but_quotes(&["AZURE_CLIENT_SECRET=''", "AZURE_CLIENT_ID=\"\""], &["az"], "Azure CLI")]
+#[case::no_tenant(&["AZURE_TENANT_ID=a tenant"], &["az"], "error: AZURE_TENANT_ID holds characters that are in no id")]
+#[case::no_client_id(&["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h", "AZURE_CLIENT_ID=c'"], &["az"],
+    "error: AZURE_CLIENT_ID holds characters that are in no id")]
 fn the_environment_is_never_guessed_at(
     #[case] variables: &[&'static str],
     #[case] programs: &[&'static str],
@@ -81,7 +92,14 @@ fn the_environment_is_never_guessed_at(
 #[case::prod_with_a_client_secret("prod", &SECRET, "client secret (client id c)")]
 #[case::prod_on_a_virtual_machine("prod", &[], "managed identity (system-assigned)")]
 #[case::cloud_shell("ManagedIdentityCredential", &["MSI_ENDPOINT=http://x"],
-    "error: managed identity on Cloud Shell and Azure ML is not supported")]
+    "error: managed identity on Cloud Shell is not supported, but MSI_ENDPOINT is set")]
+#[case::az_of_cloud_shell("AzureCliCredential", &["MSI_ENDPOINT=http://x"], "Azure CLI")]
+#[case::az_beside_an_application("AzureCliCredential", &["AZURE_CLIENT_ID=c", "AZURE_USERNAME=u"], "Azure CLI")]
+#[case::a_persons_password("EnvironmentCredential", &["AZURE_USERNAME=u", "AZURE_PASSWORD=p", "AZURE_CLIENT_ID=c"],
+    "error: login with a person's password is not supported, but AZURE_USERNAME is set")]
+#[case::prod_with_a_password("prod", &["AZURE_PASSWORD=p"],
+    "error: login with a person's password is not supported, but AZURE_PASSWORD is set")]
+#[case::name_in_quotes("'prod' ", &["AZURE_CLIENT_ID=c"], "managed identity (client id c)")]
 #[case::half_an_app_service("ManagedIdentityCredential", &["IDENTITY_ENDPOINT=http://x"],
     "error: IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not")]
 #[case::dev_without_tools("dev", &SECRET, "error: AZURE_TOKEN_CREDENTIALS is dev, but neither az nor azd is on the PATH")]
@@ -94,6 +112,40 @@ fn a_credential_asked_for_by_name_is_not_replaced(
     let asked: &'static str = format!("AZURE_TOKEN_CREDENTIALS={name}").leak();
     let variables: Vec<_> = others.iter().copied().chain([asked]).collect();
     assert_eq!(described(&variables, &[]), expected);
+}
+
+const AKS_BINDING: [&str; 4] = [
+    "AZURE_KUBERNETES_TOKEN_PROXY=https://x",
+    "AZURE_FEDERATED_TOKEN_FILE=/token",
+    "AZURE_TENANT_ID=t",
+    "AZURE_CLIENT_ID=c",
+];
+
+/// Each on a machine where `az` is logged in as somebody.
+#[rstest]
+#[case::password(&["AZURE_USERNAME=u", "AZURE_PASSWORD=p"], "AZURE_USERNAME", "az login")]
+#[case::half_a_password(&["AZURE_PASSWORD=p"], "AZURE_PASSWORD", "az login")]
+#[case::password_on_app_service(&["AZURE_USERNAME=u", "IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h"], "AZURE_USERNAME", "unset")]
+#[case::azure_ml(&["MSI_ENDPOINT=http://x", "MSI_SECRET=s"], "Azure ML", "az login --identity")]
+#[case::half_an_azure_ml(&["MSI_SECRET=s"], "MSI_SECRET", "az login --identity")]
+#[case::cloud_shell(&["MSI_ENDPOINT=http://x"], "Cloud Shell", "AZURE_TOKEN_CREDENTIALS=AzureCliCredential")]
+#[case::service_fabric(&["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h", "IDENTITY_SERVER_THUMBPRINT=t"], "Service Fabric", "Entra::new")]
+#[case::half_a_service_fabric(&["IDENTITY_SERVER_THUMBPRINT=t"], "IDENTITY_SERVER_THUMBPRINT", "Entra::new")]
+#[case::arc(&["IDENTITY_ENDPOINT=http://x", "IMDS_ENDPOINT=http://x"], "Azure Arc", "AZURE_CLIENT_CERTIFICATE_PATH")]
+#[case::half_an_arc(&["IMDS_ENDPOINT=http://x"], "IMDS_ENDPOINT", "AZURE_CLIENT_CERTIFICATE_PATH")]
+#[case::aks_binding(&AKS_BINDING, "AZURE_KUBERNETES_TOKEN_PROXY", "azure.workload.identity/use-identity-binding")]
+#[case::half_an_aks_binding(&["AZURE_KUBERNETES_TOKEN_PROXY=https://x"], "AZURE_KUBERNETES_TOKEN_PROXY", "federated credential")]
+fn a_credential_that_cannot_be_used_never_leads_to_somebody_elses(
+    #[case] variables: &[&'static str],
+    #[case] named: &str,
+    #[case] way_round: &str,
+) {
+    let (environment, _directory) = environment(variables, &["az", "azd"]);
+    let error = select(&environment)
+        .map(|(kind, _)| kind.to_string())
+        .expect_err("nobody");
+    assert!(error.message().contains(named), "{error}");
+    assert!(error.hint().contains(way_round), "{error}");
 }
 
 #[test]

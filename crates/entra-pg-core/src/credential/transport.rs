@@ -17,18 +17,17 @@ use azure_core::{
 };
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 
-use super::endpoint::Endpoint;
-use crate::{Error, ErrorKind, RootCertificates, connect::chain, environment::Environment};
+use super::{endpoint::Endpoint, variables::authority_host};
+use crate::{Error, ErrorKind, RootCertificates, Scope, connect::chain, environment::Environment};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-const PUBLIC_CLOUD: &str = "https://login.microsoftonline.com";
 
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: Arc<Client>,
-    /// Where Microsoft Entra is. Always set, because the Azure SDK would look into the process's own environment.
-    authority_host: String,
+    /// Where Microsoft Entra is, if not in the cloud of the scope.
+    authority_host: Option<String>,
 }
 
 struct Client {
@@ -42,7 +41,7 @@ impl Transport {
     /// its header must not reach a proxy.
     pub(super) fn to_endpoint(endpoint: Endpoint) -> Result<Self, Error> {
         let http = client(&[]).no_proxy();
-        Self::new(http, Some(endpoint), PUBLIC_CLOUD)
+        Self::new(http, Some(endpoint), None)
     }
 
     /// To Microsoft Entra, through the proxy that the environment names.
@@ -52,14 +51,13 @@ impl Transport {
         if let Some(proxy) = proxy(environment)? {
             http = http.proxy(proxy);
         }
-        let authority_host = environment.get("AZURE_AUTHORITY_HOST");
-        Self::new(http, None, authority_host.unwrap_or(PUBLIC_CLOUD))
+        Self::new(http, None, authority_host(environment)?)
     }
 
     fn new(
         http: ClientBuilder,
         endpoint: Option<Endpoint>,
-        authority_host: &str,
+        authority_host: Option<String>,
     ) -> Result<Self, Error> {
         let http = http.build().map_err(|error| no_client(&error))?;
         Ok(Self {
@@ -68,15 +66,17 @@ impl Transport {
                 endpoint,
                 last_response: Mutex::default(),
             }),
-            authority_host: authority_host.to_owned(),
+            authority_host,
         })
     }
 
     /// Few retries within one request: the cache spaces the requests, and must soon be able to report what went wrong.
     /// (The credential for virtual machines overrides this with its own, up to 72 s.)
-    pub(super) fn client_options(&self) -> ClientOptions {
+    pub(super) fn client_options(&self, scope: &Scope) -> ClientOptions {
+        // Always set, because the Azure SDK would look into the process's own environment.
+        let authority_host = self.authority_host.as_deref();
         let mut cloud = CustomConfiguration::default();
-        cloud.authority_host.clone_from(&self.authority_host);
+        cloud.authority_host = authority_host.unwrap_or(scope.authority_host()).to_owned();
         ClientOptions {
             transport: Some(http::Transport::new(self.client.clone())),
             cloud: Some(Arc::new(cloud.into())),

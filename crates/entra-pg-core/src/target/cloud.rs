@@ -35,6 +35,14 @@ const CLOUDS: [(&str, &str); 5] = [
 /// Of Cosmos DB for PostgreSQL.
 const CITUS: &str = "https://token.postgres.cosmos.azure.com";
 
+/// Microsoft Entra's address by the domain of the token resource (`az cloud show`, `activeDirectory`).
+const AUTHORITIES: [(&str, &str); 3] = [
+    (".chinacloudapi.cn", "https://login.chinacloudapi.cn"),
+    (".usgovcloudapi.net", "https://login.microsoftonline.us"),
+    (".sovcloud-api.fr", "https://login.sovcloud-identity.fr"),
+];
+const PUBLIC_AUTHORITY: &str = "https://login.microsoftonline.com";
+
 const DEFAULT: &str = "/.default";
 
 /// Domains in which only Microsoft names servers.
@@ -93,6 +101,13 @@ impl Scope {
     /// The resource that the tokens are for, which is what their `aud` claim holds.
     pub fn resource(&self) -> &str {
         self.0.strip_suffix(DEFAULT).unwrap_or(&self.0)
+    }
+
+    /// Where Microsoft Entra is in the cloud of this resource; in the public cloud for one that is not known.
+    pub(crate) fn authority_host(&self) -> &'static str {
+        let mut authorities = AUTHORITIES.into_iter();
+        let cloud = authorities.find(|(domain, _)| self.resource().ends_with(domain));
+        cloud.map_or(PUBLIC_AUTHORITY, |(_, authority)| authority)
     }
 
     /// The scope as a credential takes it.
@@ -196,6 +211,26 @@ mod tests {
         );
         assert_eq!(scope.as_str(), format!("{}/.default", scope.resource()));
         assert_eq!(scope.to_string(), scope.as_str());
+    }
+
+    #[rstest]
+    #[case("my.postgres.database.azure.com", "https://login.microsoftonline.com")]
+    #[case(
+        "my.postgres.database.chinacloudapi.cn",
+        "https://login.chinacloudapi.cn"
+    )]
+    #[case(
+        "my.postgres.database.usgovcloudapi.net",
+        "https://login.microsoftonline.us"
+    )]
+    #[case(
+        "my.postgres.database.sovcloud-api.fr",
+        "https://login.sovcloud-identity.fr"
+    )]
+    #[case("c.abc.postgres.cosmos.azure.com", "https://login.microsoftonline.com")]
+    #[case("db.internal", "https://login.microsoftonline.com")]
+    fn each_cloud_has_its_own_entra(#[case] host: &str, #[case] expected: &str) {
+        assert_eq!(Scope::for_host(host).authority_host(), expected);
     }
 
     #[test]
