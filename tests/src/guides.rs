@@ -13,6 +13,7 @@ pages! {
     adapters: "adapters.md",
     app_service: "app-service.md",
     compatibility: "compatibility.md",
+    connection_strings: "connection-strings.md",
     container_apps: "container-apps.md",
     credentials: "credentials.md",
     deploying: "deploying.md",

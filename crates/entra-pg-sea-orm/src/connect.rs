@@ -92,7 +92,7 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
         .map_sqlx_postgres_pool_opts(|pool| pool);
     let unconnected = Database::connect(lazy).await.map_err(|error| {
         Error::new(ErrorKind::InvalidTarget, chain(&error))
-            .with_hint("correct the connect options: SeaORM cannot use them")
+            .with_hint("correct the connect options: SeaORM cannot use them; its URL begins with postgres://, other strings go into EntraOptions::target")
     })?;
     let prepared = unconnected.get_postgres_connection_pool().connect_options();
     Ok(prepared.as_ref().clone())

@@ -3,12 +3,14 @@
 mod authority;
 mod cloud;
 mod connection_string;
+mod foreign_parameters;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod host;
 mod into_target;
 mod keepalive;
 mod keyword_form;
+mod other_forms;
 mod parameters;
 mod params;
 mod parse;

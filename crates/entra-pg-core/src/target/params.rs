@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{connection_string, host, session_settings, target::Target};
+use super::{connection_string, foreign_parameters, host, session_settings, target::Target};
 use crate::{Error, ErrorKind, environment::Environment};
 
 /// What was given, by parameter name.
@@ -48,7 +48,7 @@ impl Params {
                 host::check("")?;
             }
             self.set(name, value);
-        } else {
+        } else if !foreign_parameters::accept(name, value)? {
             return Err(unknown(name, value));
         }
         Ok(())

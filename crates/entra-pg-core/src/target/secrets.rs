@@ -16,8 +16,20 @@ pub(super) fn is_secret(name: &str) -> bool {
         "secret",
         "token",
         "apikey",
+        "scramclientkey",
+        "scramserverkey",
     ];
     name == "pass" || parts.iter().any(|part| name.contains(part))
+}
+
+/// Whether a text of whatever form names a secret anywhere: `…;Pwd=…`, `…?password=…`, `PASSWORD=… psql`.
+pub(super) fn names_secret(text: &str) -> bool {
+    let holds = |ends: fn(char) -> bool| {
+        let mut parts = text.split(ends).filter_map(|part| part.split_once('='));
+        parts.any(|(name, _)| is_secret(name))
+    };
+    holds(|c| matches!(c, ';' | '&' | '?' | '\n'))
+        || holds(|c| c.is_whitespace() || matches!(c, ';' | '&' | '?' | '"' | '\'' | ',' | '{'))
 }
 
 #[cfg(test)]
@@ -33,6 +45,8 @@ mod tests {
     #[case("sslpassword", true)]
     #[case("AccessToken", true)]
     #[case("api_key", true)]
+    #[case("scram_client_key", true)]
+    #[case("oauth_client_secret", true)]
     #[case("passfile", false)]
     #[case("user", false)]
     #[case("options[password_encryption]", false)]
