@@ -37,6 +37,10 @@ examples: build
     just example diesel-async-quickstart
     cargo test --workspace --all-features --quiet --test suite -- --test-threads 8 examples::
 
+# Compile what people copy, the examples and the snippets of each page, outside of the workspace. The first time takes minutes
+outside:
+    cargo test --workspace --all-features --quiet --test suite -- --ignored outside::
+
 # Run all tests. `just test NAME` runs those with NAME in their names
 test *filter:
     @./dev test "$@"

@@ -13,6 +13,7 @@ mod examples;
 mod faults;
 mod observability;
 mod options;
+mod outside;
 mod parameters;
 mod probe;
 mod proxy;

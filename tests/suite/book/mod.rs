@@ -4,6 +4,6 @@
 mod files;
 mod links;
 mod manifests;
-mod page;
+pub mod page;
 mod snippets;
 mod sql;
