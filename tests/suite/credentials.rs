@@ -17,6 +17,7 @@ use crate::{
 #[case::virtual_machine(CredentialSource::Imds, "managed identity (system-assigned)")]
 #[case::workload_identity(CredentialSource::WorkloadIdentity, "workload identity (client id ")]
 #[case::client_secret(CredentialSource::ClientSecret, "client secret (client id ")]
+#[case::client_certificate(CredentialSource::ClientCertificate, "client certificate (client id ")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_environment_of_each_host_logs_in(
     #[case] source: CredentialSource,
@@ -52,6 +53,7 @@ async fn log_in_from_here(emulator: &Emulator, source: CredentialSource) -> Stri
 #[case::virtual_machine(CredentialSource::Imds, "managed identity (system-assigned)")]
 #[case::workload_identity(CredentialSource::WorkloadIdentity, "workload identity (client id ")]
 #[case::client_secret(CredentialSource::ClientSecret, "client secret (client id ")]
+#[case::client_certificate(CredentialSource::ClientCertificate, "client certificate (client id ")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_environment_of_each_host_need_not_be_the_processs_own(
     #[case] source: CredentialSource,

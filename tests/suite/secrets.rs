@@ -10,11 +10,12 @@ use tokio::{net::TcpListener, process::Command};
 
 use crate::probe::emulator_command;
 
-const ALL_SOURCES: [CredentialSource; 5] = [
+const ALL_SOURCES: [CredentialSource; 6] = [
     CredentialSource::ManagedIdentity,
     CredentialSource::Imds,
     CredentialSource::WorkloadIdentity,
     CredentialSource::ClientSecret,
+    CredentialSource::ClientCertificate,
     CredentialSource::AzureCli,
 ];
 
@@ -68,6 +69,12 @@ fn secrets(emulator: &Emulator, source: CredentialSource) -> Vec<(String, String
             "the federated token".to_owned(),
             signature(token.trim()).to_owned(),
         ));
+    }
+    if let Some(file) = environment.get("AZURE_CLIENT_CERTIFICATE_PATH") {
+        let pem = fs::read_to_string(file).expect("the certificate");
+        let (_, key) = pem.split_once("PRIVATE KEY-----\n").expect("its key");
+        let line = key.lines().nth(10).expect("a line in the middle");
+        secrets.push(("the private key".to_owned(), line.to_owned()));
     }
     secrets
 }
@@ -182,6 +189,7 @@ async fn a_connect_prints_no_secret_whatever_the_credential() {
 #[case(CredentialSource::ManagedIdentity)]
 #[case(CredentialSource::WorkloadIdentity)]
 #[case(CredentialSource::ClientSecret)]
+#[case(CredentialSource::ClientCertificate)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_of_the_endpoint_prints_no_secret(#[case] source: CredentialSource) {
     let emulator = start().await;

@@ -57,8 +57,9 @@ impl Entra {
     ///
     /// In this order: `AZURE_TOKEN_CREDENTIALS`, if set, decides by name (`ManagedIdentityCredential`,
     /// `WorkloadIdentityCredential`, `EnvironmentCredential`, `AzureCliCredential`, `AzureDeveloperCliCredential`, `prod`,
-    /// `dev`). Else workload identity (`AZURE_FEDERATED_TOKEN_FILE`), a client secret (`AZURE_CLIENT_SECRET`), the managed
-    /// identity of App Service and Container Apps (`IDENTITY_ENDPOINT`), the Azure CLI if `az` is on the `PATH`, the Azure
+    /// `dev`). Else workload identity (`AZURE_FEDERATED_TOKEN_FILE`), a client secret (`AZURE_CLIENT_SECRET`), a client
+    /// certificate (`AZURE_CLIENT_CERTIFICATE_PATH`), the managed identity of App Service and Container Apps
+    /// (`IDENTITY_ENDPOINT`), the Azure CLI if `az` is on the `PATH`, the Azure
     /// Developer CLI if `azd` is. `AZURE_CLIENT_ID` names a user-assigned identity. Nothing is probed over the network;
     /// on a virtual machine, select the managed identity by name. (`AZURE_POD_IDENTITY_AUTHORITY_HOST` replaces the address
     /// of its metadata service, as in the other Azure SDKs.)

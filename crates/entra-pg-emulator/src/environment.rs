@@ -29,6 +29,8 @@ pub enum CredentialSource {
     WorkloadIdentity,
     /// An application's secret.
     ClientSecret,
+    /// An application's certificate.
+    ClientCertificate,
     /// `az login` on a laptop.
     AzureCli,
 }
@@ -36,7 +38,9 @@ pub enum CredentialSource {
 /// Variables that would override ours.
 const CONFLICTING: &str = "IDENTITY_ENDPOINT IDENTITY_HEADER IDENTITY_SERVER_THUMBPRINT IMDS_ENDPOINT \
     MSI_ENDPOINT MSI_SECRET AZURE_POD_IDENTITY_AUTHORITY_HOST AZURE_AUTHORITY_HOST \
-    AZURE_CLIENT_CERTIFICATE_PATH AZURE_CLIENT_ID AZURE_CLIENT_SECRET AZURE_FEDERATED_TOKEN \
+    AZURE_CLIENT_CERTIFICATE_PASSWORD AZURE_CLIENT_CERTIFICATE_PATH AZURE_CLIENT_ID AZURE_CLIENT_SECRET \
+    AZURE_CLIENT_SEND_CERTIFICATE_CHAIN AZURE_FEDERATED_TOKEN AZURE_KUBERNETES_CA_DATA AZURE_KUBERNETES_CA_FILE \
+    AZURE_KUBERNETES_SNI_NAME AZURE_KUBERNETES_TOKEN_PROXY \
     AZURE_FEDERATED_TOKEN_FILE AZURE_TENANT_ID AZURE_TOKEN_CREDENTIALS AZURE_USERNAME AZURE_PASSWORD \
     http_proxy HTTP_PROXY all_proxy ALL_PROXY PGHOSTADDR PGPASSWORD PGPASSFILE PGSERVICE \
     PGSERVICEFILE PGREQUIREAUTH PGCHANNELBINDING PGSSLCERT PGSSLKEY PGSSLCRL PGSSLNEGOTIATION PGOPTIONS";
@@ -109,6 +113,13 @@ pub(crate) fn variables(source: CredentialSource, parts: &Parts<'_>) -> Vec<(Str
             all.extend(application);
             all.push(("AZURE_CLIENT_SECRET", tenant.client_secret.clone()));
         }
+        CredentialSource::ClientCertificate => {
+            all.extend(application);
+            all.push((
+                "AZURE_CLIENT_CERTIFICATE_PATH",
+                file(layout.client_certificate()),
+            ));
+        }
         CredentialSource::AzureCli => all.extend([
             ("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential".into()),
             ("PATH", format!("{}:{}", file(layout.bin()), parts.path)),
@@ -179,9 +190,11 @@ mod tests {
 
     #[test]
     fn each_source_sets_its_own_variables_and_removes_the_others() {
-        use CredentialSource::{AzureCli, ClientSecret, Imds, ManagedIdentity, WorkloadIdentity};
+        use CredentialSource::{
+            AzureCli, ClientCertificate, ClientSecret, Imds, ManagedIdentity, WorkloadIdentity,
+        };
         let tenant = tenant();
-        let cases: [(CredentialSource, Pairs, &[&str]); 5] = [
+        let cases: [(CredentialSource, Pairs, &[&str]); 6] = [
             (
                 ManagedIdentity,
                 &[
@@ -214,6 +227,14 @@ mod tests {
                     ("AZURE_CLIENT_SECRET", "secret"),
                 ],
                 &["AZURE_FEDERATED_TOKEN_FILE"],
+            ),
+            (
+                ClientCertificate,
+                &[
+                    ("AZURE_CLIENT_ID", CLIENT),
+                    ("AZURE_CLIENT_CERTIFICATE_PATH", "/d/client-certificate.pem"),
+                ],
+                &["AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"],
             ),
             (
                 AzureCli,

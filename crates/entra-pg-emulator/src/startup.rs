@@ -143,5 +143,6 @@ fn write_files(
     directory::write(&layout.ca(), ca_pem, 0o644)?;
     directory::write(&layout.ca_bundle(), &resources::trust_bundle(ca_pem), 0o644)?;
     directory::write(&layout.federated_token(), &federated_token, 0o600)?;
+    directory::write(&layout.client_certificate(), &tenant.certificate.pem, 0o600)?;
     directory::write(&layout.bin().join("az"), &az, 0o755)
 }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod signing;
+
 use std::sync::Arc;
 
 pub use rustls;
@@ -9,6 +11,8 @@ use rustls::{
     crypto::{CryptoProvider, ring},
     pki_types::CertificateDer,
 };
+
+pub use self::signing::{RsaSigningKey, sha256};
 
 /// Makes a configuration that trusts these root certificates, and checks the server's name.
 ///

@@ -2,6 +2,8 @@
 
 mod azure_cli;
 mod azure_developer_cli;
+mod certificate_file;
+mod client_certificate;
 mod client_secret;
 #[expect(
     clippy::module_inception,
@@ -21,6 +23,7 @@ mod transport;
 mod unsupported;
 mod variables;
 mod workload_identity;
+mod x509;
 
 pub use self::managed_identity::ManagedIdentity;
 pub(crate) use self::{

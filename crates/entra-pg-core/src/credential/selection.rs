@@ -2,14 +2,9 @@
 //! same environment gives the same credential every time.
 
 use super::{
-    azure_cli::AzureCli,
-    azure_developer_cli::AzureDeveloperCli,
-    client_secret::ClientSecret,
-    endpoint::Endpoint,
-    kind::Kind,
-    managed_identity::ManagedIdentityKind,
-    unsupported::{CERTIFICATE, PASSWORD},
-    variables::value,
+    azure_cli::AzureCli, azure_developer_cli::AzureDeveloperCli,
+    client_certificate::ClientCertificate, client_secret::ClientSecret, endpoint::Endpoint,
+    kind::Kind, managed_identity::ManagedIdentityKind, unsupported::PASSWORD, variables::value,
     workload_identity::WorkloadIdentity,
 };
 use crate::{Error, ErrorKind, environment::Environment};
@@ -97,7 +92,6 @@ fn hint_for_client_id(from: &Environment) -> &'static str {
 type Candidate = (&'static str, fn(&Environment) -> Selected);
 
 const CLIENT_ID: &str = "AZURE_CLIENT_ID";
-const CERTIFICATE_PATH: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 
 /// What a hosting environment, or the person who deployed there, has set. In this order. A variable that only belongs to a
 /// credential counts as well: the rest of it is missing, or it cannot be used, and then the next one is not tried.
@@ -105,10 +99,11 @@ fn deployed(from: &Environment) -> Result<Option<Candidate>, Error> {
     if !has_application(from) {
         PASSWORD.refuse_in(from)?;
     }
-    let candidates: [Candidate; 11] = [
+    let candidates: [Candidate; 12] = [
         (WorkloadIdentity::VARIABLE, workload_identity),
         (ClientSecret::VARIABLE, environment_credential),
-        (CERTIFICATE_PATH, environment_credential),
+        (ClientCertificate::VARIABLE, environment_credential),
+        ("AZURE_CLIENT_CERTIFICATE_PASSWORD", environment_credential),
         ("AZURE_KUBERNETES_TOKEN_PROXY", workload_identity),
         (Endpoint::VARIABLE, managed_identity),
         (Endpoint::HEADER, managed_identity),
@@ -124,7 +119,7 @@ fn deployed(from: &Environment) -> Result<Option<Candidate>, Error> {
 
 /// An application's secret or certificate. In the other SDKs these win over a person's password.
 fn has_application(from: &Environment) -> bool {
-    set(from, &[ClientSecret::VARIABLE, CERTIFICATE_PATH])
+    set(from, &[ClientSecret::VARIABLE, ClientCertificate::VARIABLE])
 }
 
 fn developer_tool(from: &Environment) -> Option<Candidate> {
@@ -154,8 +149,12 @@ fn environment_credential(from: &Environment) -> Selected {
     if !has_application(from) {
         PASSWORD.refuse_in(from)?;
     }
-    if !set(from, &[ClientSecret::VARIABLE]) {
-        CERTIFICATE.refuse_in(from)?;
+    let certificate = [
+        ClientCertificate::VARIABLE,
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    ];
+    if set(from, &certificate) && !set(from, &[ClientSecret::VARIABLE]) {
+        return Ok(Box::new(ClientCertificate::from_environment(from)?));
     }
     Ok(Box::new(ClientSecret::from_environment(from)?))
 }

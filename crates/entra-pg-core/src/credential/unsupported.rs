@@ -18,10 +18,10 @@ pub(super) const PASSWORD: Unsupported = Unsupported {
         application's secret or certificate",
 };
 
-pub(super) const CERTIFICATE: Unsupported = Unsupported {
-    what: "a client certificate",
-    variables: &["AZURE_CLIENT_CERTIFICATE_PATH"],
-    way_round: "use AZURE_CLIENT_SECRET, or pass a ClientCertificateCredential to Entra::new",
+pub(super) const CERTIFICATE_PASSWORD: Unsupported = Unsupported {
+    what: "a client certificate with a password",
+    variables: &["AZURE_CLIENT_CERTIFICATE_PASSWORD"],
+    way_round: "unset it, and write a file without one: openssl pkcs12 -in FILE.pfx -nodes -out CERTIFICATE.pem",
 };
 
 /// <https://learn.microsoft.com/azure/aks/identity-bindings-concepts>

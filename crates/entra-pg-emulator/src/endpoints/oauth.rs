@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::outage;
-use crate::entra::{Flow, Identity, Tenant, clock, issuer_url};
+use crate::entra::{ClientCertificate, Flow, Identity, Tenant, clock, issuer_url};
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -53,6 +53,10 @@ fn grant(tenant: &Tenant, id: &str, form: &HashMap<String, String>) -> Result<Va
         "ext_expires_in": issued.expires_in,
         "access_token": issued.token,
     }))
+}
+
+fn token_endpoint(tenant: &Tenant) -> String {
+    format!("{}{}/oauth2/v2.0/token", tenant.authority_host, tenant.id)
 }
 
 fn check_tenant(tenant: &Tenant, id: &str) -> Result<(), Refusal> {
@@ -97,6 +101,12 @@ fn authenticate<'a>(
 ) -> Result<Flow, Refusal> {
     let refuse = |(code, text)| Refusal("invalid_client", code, text);
     match (field("client_secret"), field("client_assertion"), field("client_assertion_type")) {
+        (_, Some(assertion), Some(ASSERTION)) if ClientCertificate::signs(assertion, identity.client_id()) => {
+            let endpoint = token_endpoint(tenant);
+            let (certificate, key) = (&tenant.certificate, &tenant.federation.key);
+            certificate.check(key, assertion, identity.client_id(), &endpoint).map_err(refuse)?;
+            Ok(Flow::ClientCertificate)
+        }
         (_, Some(assertion), Some(ASSERTION)) => {
             tenant.federation.check(assertion, identity).map_err(refuse)?;
             Ok(Flow::WorkloadIdentity)
@@ -151,7 +161,7 @@ pub(super) async fn discovery(
     let base = format!("{}{}", tenant.authority_host, tenant.id);
     Ok(Json(json!({
         "issuer": format!("{base}/v2.0"),
-        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "token_endpoint": token_endpoint(&tenant),
         "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
         "jwks_uri": format!("{base}/discovery/v2.0/keys"),

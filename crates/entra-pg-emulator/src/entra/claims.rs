@@ -17,6 +17,7 @@ pub(crate) enum Flow {
     ManagedIdentity,
     WorkloadIdentity,
     ClientSecret,
+    ClientCertificate,
     AzureCli,
 }
 
@@ -87,6 +88,9 @@ pub(crate) fn claims(subject: &Subject<'_>) -> Value {
         }),
         (IdentityKind::ServicePrincipal, _) | (_, Flow::ClientSecret) => {
             json!({ "idtyp": "app", "appid": identity.client_id(), "appidacr": "1" })
+        }
+        (_, Flow::ClientCertificate) => {
+            json!({ "idtyp": "app", "appid": identity.client_id(), "appidacr": "2" })
         }
         (IdentityKind::ManagedIdentity, _) => json!({
             "idtyp": "app", "appid": identity.client_id(), "appidacr": "2", "xms_mirid": identity.resource_id(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 
+mod certificate;
 mod claims;
 mod federation;
 mod identity;
@@ -11,6 +12,7 @@ mod tenant;
 mod token_spec;
 mod verdict;
 
+pub(crate) use certificate::ClientCertificate;
 pub(crate) use claims::{Flow, Validity, issuer_url};
 pub use identity::{Identity, IdentityKind};
 pub(crate) use identity::{SUBSCRIPTION, find_managed};

@@ -7,10 +7,12 @@ use std::fmt;
 
 use aws_lc_rs::{
     digest::{SHA256, digest},
+    encoding::{AsDer, Pkcs8V1Der},
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+        KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256,
+        RsaKeyPair, RsaParameters, UnparsedPublicKey,
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
@@ -53,6 +55,11 @@ impl SigningKey {
     /// Signs any claims.
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, Error> {
         let header = json!({ "typ": "JWT", "alg": "RS256", "x5t": self.id, "kid": self.id });
+        self.sign_with(&header, claims)
+    }
+
+    /// Signs any claims under a header that names RS256.
+    pub(crate) fn sign_with(&self, header: &Value, claims: &Value) -> Result<String, Error> {
         let signed = format!(
             "{}.{}",
             BASE64.encode(header.to_string()),
@@ -72,19 +79,49 @@ impl SigningKey {
 
     /// The claims of a token that this key signed. Does not check times or audience.
     pub(crate) fn verify<T: DeserializeOwned>(&self, token: &str) -> Result<T, Invalid> {
+        let (_, claims) = self.open(token, &[("RS256", &RSA_PKCS1_2048_8192_SHA256)])?;
+        Ok(claims)
+    }
+
+    /// The header and the claims of an assertion that this key signed, with either algorithm that Entra accepts.
+    pub(crate) fn verify_assertion<T: DeserializeOwned>(
+        &self,
+        token: &str,
+    ) -> Result<(Value, T), Invalid> {
+        let algorithms: [(_, &'static RsaParameters); 2] = [
+            ("PS256", &RSA_PSS_2048_8192_SHA256),
+            ("RS256", &RSA_PKCS1_2048_8192_SHA256),
+        ];
+        self.open(token, &algorithms)
+    }
+
+    fn open<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        algorithms: &[(&str, &'static RsaParameters)],
+    ) -> Result<(Value, T), Invalid> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Invalid::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(Invalid::Malformed)?;
         let decode = |part: &str| BASE64.decode(part).map_err(|_| Invalid::Malformed);
         let header: Value =
             serde_json::from_slice(&decode(header)?).map_err(|_| Invalid::Malformed)?;
         let claims = decode(claims)?;
-        if header["alg"] != "RS256" {
-            return Err(Invalid::Signature);
-        }
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.pair.public_key().as_ref())
+        let mut algorithms = algorithms.iter();
+        let (_, algorithm) = algorithms
+            .find(|(name, _)| header["alg"] == **name)
+            .ok_or(Invalid::Signature)?;
+        UnparsedPublicKey::new(*algorithm, self.pair.public_key().as_ref())
             .verify(signed.as_bytes(), &decode(signature)?)
             .map_err(|_| Invalid::Signature)?;
-        serde_json::from_slice(&claims).map_err(|_| Invalid::Malformed)
+        let claims = serde_json::from_slice(&claims).map_err(|_| Invalid::Malformed)?;
+        Ok((header, claims))
+    }
+
+    /// The private key, for a certificate.
+    pub(crate) fn pkcs8(&self) -> Result<Vec<u8>, Error> {
+        let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&self.pair);
+        let der = der.map_err(Error::crypto("export the application's key"))?;
+        Ok(der.as_ref().to_vec())
     }
 
     /// The public key, as a JWKS lists it.

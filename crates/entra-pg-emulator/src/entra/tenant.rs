@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Flow, Identity, IdentityKind, SigningKey, TokenSpec, Validity, clock,
+    ClientCertificate, Flow, Identity, IdentityKind, SigningKey, TokenSpec, Validity, clock,
     federation::Federation,
     issuer::{Issued, Issuer},
     verdict::{Mapping, Rules, judge},
@@ -29,6 +29,8 @@ pub(crate) struct Tenant {
     pub(crate) identity_header: String,
     pub(crate) client_secret: String,
     pub(crate) federation: Federation,
+    /// Its key is the federation's, since to make another takes a moment.
+    pub(crate) certificate: ClientCertificate,
     pub(crate) issuer: Issuer,
     pub(crate) token_requests: AtomicU64,
     pub(crate) accepted_logins: AtomicU64,
@@ -48,8 +50,10 @@ impl Tenant {
         settings: Settings,
     ) -> Result<Self, Error> {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"entra-pg:tenant").to_string();
+        let federation = Federation::new(&authority_host)?;
         Ok(Self {
-            federation: Federation::new(&authority_host)?,
+            certificate: ClientCertificate::new(&federation.key)?,
+            federation,
             issuer: Issuer::new(&id)?,
             id,
             authority_host,

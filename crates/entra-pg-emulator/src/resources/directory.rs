@@ -42,6 +42,7 @@ paths! {
     server_certificate: "server.crt",
     server_key: "server.key",
     federated_token: "federated-token",
+    client_certificate: "client-certificate.pem",
 }
 
 /// Creates the directory and its subdirectories, for the account PostgreSQL will run as.

@@ -127,6 +127,8 @@ pub(crate) enum Source {
     WorkloadIdentity,
     /// An application's secret
     ClientSecret,
+    /// An application's certificate
+    ClientCertificate,
     /// `az login` on a laptop
     AzureCli,
 }
@@ -138,6 +140,7 @@ impl From<Source> for CredentialSource {
             Source::Imds => Self::Imds,
             Source::WorkloadIdentity => Self::WorkloadIdentity,
             Source::ClientSecret => Self::ClientSecret,
+            Source::ClientCertificate => Self::ClientCertificate,
             Source::AzureCli => Self::AzureCli,
         }
     }
