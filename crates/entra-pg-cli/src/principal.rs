@@ -27,7 +27,7 @@ impl Kind {
             Some("app") => Some(Self::Service),
             // `idtyp` is an optional claim.
             _ if claims.managed_identity_resource_id.is_some() => Some(Self::Service),
-            _ if claims.role_name().is_some() => Some(Self::User),
+            _ if claims.role_name().is_some() || claims.guest_name().is_some() => Some(Self::User),
             _ if claims.application_id.is_some() => Some(Self::Service),
             _ => None,
         }
@@ -60,6 +60,7 @@ mod tests {
     #[case(claims(|c| c.principal_type = Some("app".into())), Some(Kind::Service))]
     #[case(claims(|c| c.managed_identity_resource_id = Some("/a/b".into())), Some(Kind::Service))]
     #[case(claims(|c| { c.upn = Some("a@b".into()); c.application_id = Some("x".into()); }), Some(Kind::User))]
+    #[case(claims(|c| { c.unique_name = Some("live.com#a@b".into()); c.application_id = Some("x".into()); }), Some(Kind::User))]
     #[case(claims(|c| c.application_id = Some("x".into())), Some(Kind::Service))]
     #[case(Claims::default(), None)]
     fn no_role_is_made_for_another_kind(#[case] claims: Claims, #[case] kind: Option<Kind>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Attempt, Rejection, Step};
-use crate::{Error, ErrorKind, Target, Token, TokenCache, observe};
+use crate::{Claims, Error, ErrorKind, Target, Token, TokenCache, observe, target::check_role};
 
 /// Provides the name and the token for each connection to one target. Cheap to clone; clones share the token cache and
 /// the last error.
@@ -61,8 +61,12 @@ impl LoginProvider {
     /// Returns name and token for a connection that is about to be opened, after at most the target's `connect_timeout`.
     ///
     /// # Errors
-    /// As [`TokenCache::get`]; [`ErrorKind::NoUser`] when neither the target nor the token names a role.
+    /// As [`TokenCache::get`]; [`ErrorKind::NoUser`] when neither the target nor the token names a role;
+    /// [`ErrorKind::InvalidTarget`] when the name is longer than a role's can be, or has the single server's form.
     pub async fn login(&self) -> Result<Login, Error> {
+        if let Some(user) = self.target.user() {
+            check_role(user, self.target.hosts())?;
+        }
         let token = self.tokens.get(self.target.connect_timeout()).await?;
         self.login_from(token)
     }
@@ -70,16 +74,17 @@ impl LoginProvider {
     /// Returns the same login with this token.
     ///
     /// # Errors
-    /// [`ErrorKind::NoUser`] when neither the target nor the token names a role.
+    /// As [`login`](Self::login), but for the token.
     pub fn login_from(&self, token: Token) -> Result<Login, Error> {
         let user = match self.target.user() {
             Some(user) => user.to_owned(),
-            None => token
-                .claims()
-                .role_name()
-                .map(str::to_owned)
-                .ok_or_else(no_user)?,
+            None => {
+                let claims = token.claims();
+                let name = claims.role_name().map(str::to_owned);
+                name.ok_or_else(|| no_user(&claims))?
+            }
         };
+        check_role(&user, self.target.hosts())?;
         Ok(Login { user, token })
     }
 
@@ -182,7 +187,17 @@ impl Login {
     }
 }
 
-fn no_user() -> Error {
+fn no_user(claims: &Claims) -> Error {
+    if let Some(name) = claims.guest_name() {
+        let name = name.replace('#', "%23").replace('@', "%40");
+        return Error::new(
+            ErrorKind::NoUser,
+            "the URL names no role, and the token is a guest's, which does not hold the name in this tenant",
+        )
+        .with_hint(format!(
+            "write postgres://{name}@HOST/DATABASE with the tenant's first domain; az ad signed-in-user show prints it all"
+        ));
+    }
     Error::new(
         ErrorKind::NoUser,
         "the URL names no role, and the token holds no name to use instead",

@@ -14,6 +14,7 @@ mod other_forms;
 mod parameters;
 mod params;
 mod parse;
+mod role;
 mod root_certificates;
 mod secrets;
 mod session_settings;
@@ -24,7 +25,6 @@ mod session_settings;
 mod target;
 mod url_form;
 
-pub(crate) use self::cloud::Unknown;
 pub use self::{
     cloud::Scope,
     host::Host,
@@ -34,3 +34,4 @@ pub use self::{
     root_certificates::{CustomRoots, RootCertificates},
     target::Target,
 };
+pub(crate) use self::{cloud::Unknown, role::check_role};

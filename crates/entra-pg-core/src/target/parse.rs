@@ -10,6 +10,7 @@ use super::{
     host::{self, Host},
     keepalive::{self, Keepalive},
     params::Params,
+    role::check_role,
     root_certificates::RootCertificates,
     target::{LONGEST_CONNECT_TIMEOUT, Target},
 };
@@ -68,6 +69,10 @@ impl Target {
 
         let ports = take("port").unwrap_or_default();
         let hosts = host::list(&take("host").unwrap_or_default(), &ports)?;
+        let user = take("user");
+        if let Some(user) = &user {
+            check_role(user, &hosts)?;
+        }
         check_sslmode(take("sslmode").as_deref())?;
         check_channel_binding(take("channel_binding").as_deref())?;
         let sslrootcert = take("sslrootcert");
@@ -75,7 +80,7 @@ impl Target {
         Ok(Self {
             scope: scope(&hosts)?,
             hosts,
-            user: take("user"),
+            user,
             database: take("dbname"),
             has_explicit_root_certificates: sslrootcert.is_some(),
             root_certificates: sslrootcert.map_or(Ok(RootCertificates::Platform), |text| {

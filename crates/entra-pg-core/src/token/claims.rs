@@ -25,6 +25,10 @@ pub struct Claims {
     pub preferred_username: Option<String>,
     /// A name for the user.
     pub unique_name: Option<String>,
+    /// Who issued the token.
+    pub issuer: Option<String>,
+    /// Where a guest signed in, if it is not the [`issuer`](Self::issuer).
+    pub identity_provider: Option<String>,
     /// The Azure resource id of a managed identity.
     pub managed_identity_resource_id: Option<String>,
     /// The application (client) id. In a person's token, that of the program that requested it.
@@ -50,6 +54,8 @@ impl Claims {
             upn: claim("upn"),
             preferred_username: claim("preferred_username"),
             unique_name: claim("unique_name"),
+            issuer: claim("iss"),
+            identity_provider: claim("idp"),
             managed_identity_resource_id: claim("xms_mirid"),
             // Tokens of version 2 have the other.
             application_id: claim("appid").or_else(|| claim("azp")),
@@ -59,7 +65,8 @@ impl Claims {
         }
     }
 
-    /// Returns the default name of this principal's role: the user's name, or the managed identity's.
+    /// Returns the default name of this principal's role: the user's name, or the managed identity's. A guest has a name in
+    /// the server's tenant that the token does not hold, unless it is the one with `#EXT#`.
     ///
     /// Never the application or object id: the server maps roles by object id but logs in by name. A service principal's
     /// token holds no name, so this returns `None`; its role must be given in the URL.
@@ -72,11 +79,46 @@ impl Claims {
     /// # Ok(()) }) }
     /// ```
     pub fn role_name(&self) -> Option<&str> {
-        self.upn
-            .as_deref()
-            .or(self.preferred_username.as_deref())
-            .or(self.unique_name.as_deref())
-            .or_else(|| self.managed_identity_name())
+        let mut names = self.user_names();
+        let usable = if self.is_guest() {
+            names.find(|name| is_name_of_guest(name))
+        } else {
+            names.next()
+        };
+        usable.or_else(|| self.managed_identity_name())
+    }
+
+    /// Returns the name of a guest's role, with `TENANT.onmicrosoft.com` for the domain that the token does not hold; `None` for
+    /// everybody else. <https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users>
+    pub fn guest_name(&self) -> Option<String> {
+        if !self.is_guest() || self.role_name().is_some() {
+            return None;
+        }
+        // `live.com#alice@outlook.com`
+        let mails = self
+            .user_names()
+            .map(|name| name.rsplit('#').next().unwrap_or(name));
+        let mail = mails
+            .into_iter()
+            .find(|mail| mail.contains('@'))
+            .unwrap_or("USER@DOMAIN");
+        Some(format!(
+            "{}#EXT#@TENANT.onmicrosoft.com",
+            mail.replace('@', "_")
+        ))
+    }
+
+    /// Guests sign in elsewhere. <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
+    fn is_guest(&self) -> bool {
+        let elsewhere = self.identity_provider.is_some() && self.identity_provider != self.issuer;
+        // The unique name then begins with who knows the user: `live.com#`.
+        let is_foreign = |name: &str| name.contains('#') && !is_name_of_guest(name);
+        elsewhere || self.user_names().any(is_foreign)
+    }
+
+    fn user_names(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.upn, &self.preferred_username, &self.unique_name];
+        names.into_iter().filter_map(|name| name.as_deref())
     }
 
     fn managed_identity_name(&self) -> Option<&str> {
@@ -86,6 +128,11 @@ impl Claims {
             .rsplit_once('/')?;
         (!parent.is_empty() && !name.is_empty()).then_some(name)
     }
+}
+
+/// Whether it is a guest's name in the tenant that invited them.
+fn is_name_of_guest(name: &str) -> bool {
+    name.to_ascii_uppercase().contains("#EXT#@")
 }
 
 fn decode(token: &str) -> Option<Map<String, Value>> {
@@ -120,10 +167,21 @@ mod tests {
         r#"{"upn":"alice@contoso.com","unique_name":"x"}"#,
         Some("alice@contoso.com")
     )]
-    #[case::guest(
-        r#"{"unique_name":"live.com#alice@outlook.com"}"#,
-        Some("live.com#alice@outlook.com")
+    #[case::guest(r#"{"unique_name":"live.com#alice@outlook.com"}"#, None)]
+    #[case::guest_of_another_tenant(
+        r#"{"unique_name":"a@fabrikam.com","iss":"https://sts.windows.net/h/","idp":"https://sts.windows.net/f/"}"#,
+        None
     )]
+    #[case::guest_in_v2(r#"{"preferred_username":"a@fabrikam.com","iss":"h","idp":"f"}"#, None)]
+    #[case::guest_by_the_name_here(
+        r##"{"unique_name":"a@fabrikam.com","upn":"a_fabrikam.com#EXT#@contoso.onmicrosoft.com","iss":"h","idp":"f"}"##,
+        Some("a_fabrikam.com#EXT#@contoso.onmicrosoft.com")
+    )]
+    #[case::member_with_an_issuer(
+        r#"{"upn":"a@contoso.com","iss":"h","idp":"h"}"#,
+        Some("a@contoso.com")
+    )]
+    #[case::managed_identity_with_an_issuer(&format!(r#"{{"xms_mirid":"{MANAGED}","iss":"h","idp":"h"}}"#), Some("orders-app"))]
     #[case::v2(r#"{"preferred_username":"bob@contoso.com"}"#, Some("bob@contoso.com"))]
     #[case::managed(&format!(r#"{{"xms_mirid":"{MANAGED}","appid":"a","oid":"o"}}"#), Some("orders-app"))]
     #[case::service_principal(r#"{"appid":"a","oid":"o"}"#, None)]
@@ -140,6 +198,25 @@ mod tests {
     #[case::said_twice_hides_no_other(r#"{"aud":"a","aud":"b","upn":"alice"}"#, Some("alice"))]
     fn the_role_is_never_guessed_from_an_id(#[case] json: &str, #[case] role: Option<&str>) {
         assert_eq!(claims(json).role_name(), role);
+    }
+
+    #[rstest]
+    #[case(
+        r#"{"unique_name":"live.com#alice@outlook.com"}"#,
+        Some("alice_outlook.com#EXT#@TENANT.onmicrosoft.com")
+    )]
+    #[case(
+        r#"{"preferred_username":"a@fabrikam.com","iss":"h","idp":"f"}"#,
+        Some("a_fabrikam.com#EXT#@TENANT.onmicrosoft.com")
+    )]
+    #[case(
+        r#"{"iss":"h","idp":"f"}"#,
+        Some("USER_DOMAIN#EXT#@TENANT.onmicrosoft.com")
+    )]
+    #[case(r#"{"upn":"alice@contoso.com","iss":"h","idp":"h"}"#, None)]
+    #[case(r#"{"appid":"a","iss":"h"}"#, None)]
+    fn a_guest_learns_the_form_of_the_name(#[case] json: &str, #[case] name: Option<&str>) {
+        assert_eq!(claims(json).guest_name().as_deref(), name);
     }
 
     #[test]
