@@ -10,18 +10,26 @@ use std::{
 use async_trait::async_trait;
 use azure_core::{
     cloud::CustomConfiguration,
+    error::ErrorKind as AzureKind,
     http::{
-        self, AsyncRawResponse, ClientOptions, ExponentialRetryOptions, HttpClient, Request,
-        RetryOptions,
+        self, AsyncRawResponse, AsyncResponseBody, ClientOptions, HttpClient, RawResponse, Request,
+        RetryOptions, StatusCode, headers::Headers,
     },
 };
+use futures::TryStreamExt;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 
-use super::{endpoint::Endpoint, variables::authority_host};
+use super::{
+    endpoint::Endpoint,
+    failure::{Final, is_transient},
+    variables::authority_host,
+};
 use crate::{Error, ErrorKind, RootCertificates, Scope, connect::chain, environment::Environment};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// A token has some thousand bytes.
+const LONGEST_RESPONSE: usize = 1 << 20;
 
 #[derive(Clone)]
 pub(crate) struct Transport {
@@ -70,8 +78,8 @@ impl Transport {
         })
     }
 
-    /// Few retries within one request: the cache spaces the requests, and must soon be able to report what went wrong.
-    /// (The credential for virtual machines overrides this with its own, up to 72 s.)
+    /// Without retries: the cache spaces the requests. (The credential for virtual machines overrides this, which [`Final`]
+    /// prevents.)
     pub(super) fn client_options(&self, scope: &Scope) -> ClientOptions {
         // Always set, because the Azure SDK would look into the process's own environment.
         let authority_host = self.authority_host.as_deref();
@@ -80,11 +88,7 @@ impl Transport {
         ClientOptions {
             transport: Some(http::Transport::new(self.client.clone())),
             cloud: Some(Arc::new(cloud.into())),
-            retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: 2,
-                max_total_elapsed: azure_core::time::Duration::seconds(5),
-                ..ExponentialRetryOptions::default()
-            }),
+            retry: RetryOptions::none(),
             ..ClientOptions::default()
         }
     }
@@ -141,18 +145,51 @@ impl Client {
             Ok(response) => format!("{address} returned HTTP {}", response.status()),
             Err(error) => format!("{address}: {}", chain(error)),
         });
-        result
+        let (status, headers, body) = result?.deconstruct();
+        let body = read(body).await?;
+        if is_transient(status) {
+            return Err(failure(status, headers, &body));
+        }
+        Ok(AsyncRawResponse::from_bytes(status, headers, body))
     }
 }
 
 #[async_trait]
 impl HttpClient for Client {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        match &self.endpoint {
+        let response = match &self.endpoint {
             Some(endpoint) => self.send(&endpoint.redirect(request)).await,
             None => self.send(request).await,
-        }
+        };
+        response.map_err(Final::error)
     }
+}
+
+/// All of a response, unless it is too long for a token.
+async fn read(mut body: AsyncResponseBody) -> azure_core::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    while let Some(chunk) = body.try_next().await? {
+        if read.len() + chunk.len() > LONGEST_RESPONSE {
+            let text = format!("the response is longer than {LONGEST_RESPONSE} bytes");
+            return Err(azure_core::Error::with_message(
+                AzureKind::DataConversion,
+                text,
+            ));
+        }
+        read.extend_from_slice(&chunk);
+    }
+    Ok(read)
+}
+
+/// With the endpoint's words, whatever their format.
+fn failure(status: StatusCode, headers: Headers, body: &[u8]) -> azure_core::Error {
+    let response = RawResponse::from_bytes(status, headers, Vec::new());
+    let kind = AzureKind::HttpResponse {
+        status,
+        error_code: None,
+        raw_response: Some(Box::new(response)),
+    };
+    azure_core::Error::with_message(kind, String::from_utf8_lossy(body).into_owned())
 }
 
 /// A proxy's address may hold a password.

@@ -37,7 +37,8 @@ pub struct RefreshPolicy {
     /// The pause after a failed request while a token is valid. Default 30 s ± 10 %; never more than a tenth of what remains.
     /// The endpoint's `Retry-After` makes it longer.
     pub retry_interval: Duration,
-    /// The first and the longest pause of the exponential backoff while no token is valid. Default 1 s and 10 s.
+    /// The first and the longest pause of the exponential backoff while no token is valid. Default 1 s and 10 s. The
+    /// endpoint's `Retry-After` makes a pause longer, up to the longest.
     pub backoff: (Duration, Duration),
     /// The pause after the endpoint returned the same token, or one that is about to expire. Default 10 s; never more than a
     /// quarter of what remains.
@@ -63,8 +64,6 @@ impl Default for RefreshPolicy {
 
 /// A lower bound for every wait before a request, so that no arithmetic on small numbers becomes a hot loop.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(50);
-/// The longest that an endpoint's Retry-After is believed while no token lives.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// How much life is left in the current token, in the words of the state table in `docs/architecture.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +123,8 @@ impl RefreshPolicy {
             let step = first
                 .saturating_mul(1 << failures.saturating_sub(1).min(16))
                 .min(longest);
-            let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+            // No more than one step, so that an endpoint that is well again is noticed whatever it asked for.
+            let asked = retry_after.unwrap_or_default().min(longest);
             step.mul_f64(random).max(asked).max(SHORTEST_WAIT)
         } else {
             let interval = self.retry_interval.min(remaining / 10);

@@ -65,7 +65,9 @@ fn freshness_follows_the_table(
 #[case::no_token_longest(s(0), 5, None, 1.0, s(10))]
 #[case::no_token_for_ever(s(0), u32::MAX, None, 1.0, s(10))]
 #[case::no_token_full_jitter(s(0), 5, None, 0.0, SHORTEST_WAIT)]
-#[case::no_token_retry_after(s(0), 1, Some(s(900)), 0.0, LONGEST_RETRY_AFTER)]
+#[case::no_token_retry_after(s(0), 1, Some(s(7)), 0.0, s(7))]
+#[case::no_token_retry_after_an_hour(s(0), 1, Some(s(3_600)), 0.0, s(10))]
+#[case::no_token_retry_after_for_ever(s(0), 1, Some(Duration::MAX), 0.0, s(10))]
 fn failures_are_not_retried_at_once(
     #[case] remaining: Duration,
     #[case] failures: u32,
@@ -164,6 +166,6 @@ proptest::proptest! {
         let policy = RefreshPolicy::default();
         let pause = policy.pause_after_failure(s(remaining), failures, retry_after.map(s), random);
         proptest::prop_assert!(pause >= SHORTEST_WAIT);
-        proptest::prop_assert!(pause <= s(remaining).max(LONGEST_RETRY_AFTER));
+        proptest::prop_assert!(pause <= s(remaining).max(policy.backoff.1));
     }
 }
