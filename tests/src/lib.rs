@@ -7,3 +7,4 @@ mod guides;
 pub mod record;
 pub mod relay;
 pub mod scenarios;
+pub mod token_endpoint;

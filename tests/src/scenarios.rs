@@ -10,6 +10,8 @@ pub enum FaultScenario {
     Outage,
     OutagePastExpiry,
     ColdStart,
+    LateEndpoint,
+    Throttle,
     AbandonedRefresh,
     BadCredential,
     RefusedToken,
@@ -22,11 +24,13 @@ pub enum FaultScenario {
 }
 
 impl FaultScenario {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::SlowEndpoint,
         Self::Outage,
         Self::OutagePastExpiry,
         Self::ColdStart,
+        Self::LateEndpoint,
+        Self::Throttle,
         Self::AbandonedRefresh,
         Self::BadCredential,
         Self::RefusedToken,
@@ -46,6 +50,12 @@ impl FaultScenario {
             }
             Self::OutagePastExpiry => "endpoint down past expiry, then back",
             Self::ColdStart => "cold start: 1,000 tasks request a token at once, pool of 100",
+            Self::LateEndpoint => {
+                "token endpoint not there yet: it refuses, resets, or returns 404, 408, 410, 429 or 5xx at first"
+            }
+            Self::Throttle => {
+                "endpoint returns 429 or 503 with a Retry-After that no caller can wait for, without a valid token"
+            }
             Self::AbandonedRefresh => {
                 "the task that waits for a refresh is dropped, aborted or times out, 1,000 times"
             }
@@ -77,9 +87,15 @@ impl FaultScenario {
                 "no operation fails; attempts follow the backoff, never one per connect"
             }
             Self::OutagePastExpiry => {
-                "new connections fail fast with the endpoint's error; they succeed one attempt after it recovers"
+                "new connections fail with the endpoint's error, within their deadline; they succeed one attempt after it recovers"
             }
             Self::ColdStart => "exactly one token request",
+            Self::LateEndpoint => {
+                "no connect fails that has time left; one request at a time for all"
+            }
+            Self::Throttle => {
+                "connects fail at once with the endpoint's words; they succeed one step of the backoff after it recovers"
+            }
             Self::AbandonedRefresh => "the refresh completes; no caller hangs",
             Self::BadCredential => "bounded, reported, no hot loop",
             Self::RefusedToken => {

@@ -10,6 +10,7 @@ mod cold_start;
 mod credential;
 mod every_connect_fails;
 mod freeze;
+mod late_endpoint;
 mod lifecycle;
 mod outage;
 mod past_expiry;
@@ -17,6 +18,7 @@ mod refused_token;
 mod server_gone;
 mod slow_endpoint;
 mod stall;
+mod throttle;
 
 use std::{sync::Arc, time::Duration};
 

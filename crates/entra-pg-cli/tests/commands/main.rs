@@ -8,6 +8,7 @@ mod documents;
 mod exec;
 mod fixtures;
 mod identity;
+mod late_endpoint;
 mod proxy;
 mod psql;
 mod secrets;

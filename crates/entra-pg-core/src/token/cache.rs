@@ -5,6 +5,8 @@
 //! - At most one request is pending per cache; all callers that need its result share it.
 //! - A request is a separate task. A caller that is cancelled, times out or panics does not stop it. If its runtime shuts
 //!   down, its waiters wake, and one of them sends the next.
+//! - While a caller without a token has time left, a transient failure is followed by the next request, after the backoff.
+//!   Nothing below the cache retries.
 //! - Only success is published: a failed request never replaces a token that is still valid, and its error is not returned
 //!   while one is.
 //!
@@ -70,13 +72,15 @@ impl TokenCache {
     ///
     /// While a token is valid this returns at once, whether the endpoint answers or not; only in the token's last moments it
     /// waits, for at most [`RefreshPolicy::mandatory_refresh_wait`]. Without a valid token it waits for the pending request, or
-    /// sends one. During the backoff after a failure it returns that failure at once.
+    /// sends one. After a failure that may pass, such as a refused connection or a status of 404, 408, 410, 429 or 5xx, it waits
+    /// for the next request, which follows after the backoff, as long as `timeout` allows and the endpoint has not asked for
+    /// more (`Retry-After`). Any other failure it returns at once, also during the backoff.
     ///
     /// Cancel safe: the request continues and serves the next caller.
     ///
     /// # Errors
-    /// The endpoint's own error, or [`ErrorKind::TokenTimeout`](crate::ErrorKind::TokenTimeout) after `timeout`. Outside of a
-    /// Tokio runtime, [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) unless a token is valid.
+    /// The endpoint's latest error, or [`ErrorKind::TokenTimeout`](crate::ErrorKind::TokenTimeout) if it has not answered
+    /// within `timeout`. Outside of a Tokio runtime, [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) unless a token is valid.
     ///
     /// # Panics
     /// In a Tokio runtime without time enabled, if a request is needed.

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     access_token::Token,
-    policy::Freshness,
+    policy::{Freshness, is_retried},
     refresh::{Joined, Refresher},
     request,
+    state::Pause,
 };
 use crate::{
     Error, ErrorKind,
-    sync::{sleep, timeout},
+    sync::{Instant, timeout},
 };
 
 /// One caller sends a request again this often after the runtime dropped it; then the runtime is taken to be shutting down.
@@ -24,38 +25,105 @@ pub(super) async fn get(refresher: &Arc<Refresher>, limit: Duration) -> Result<T
     if let Err(no_runtime) = request::runtime() {
         return refresher.valid_token().ok_or(no_runtime);
     }
-    match timeout(limit, obtain(refresher, limit)).await {
-        Ok(result) => result,
-        Err(_) => refresher
-            .valid_token()
-            .ok_or_else(|| timeout_error(refresher, limit)),
-    }
+    let mut caller = Caller {
+        refresher,
+        begun: Instant::now(),
+        limit,
+        lost: 0,
+        failure: None,
+    };
+    let result = timeout(limit, caller.obtain()).await;
+    result.unwrap_or_else(|_| {
+        let token = refresher.valid_token();
+        token.ok_or_else(|| caller.out_of_time())
+    })
 }
 
-async fn obtain(refresher: &Arc<Refresher>, limit: Duration) -> Result<Token, Error> {
-    for _ in 0..=MAX_RESTARTS {
-        match refresher.snapshot(limit) {
-            Some((token, Freshness::Fresh)) => return Ok(token),
-            Some((token, Freshness::Advisory)) => {
-                refresher.refresh_if_due();
-                return Ok(token);
-            }
-            Some((token, Freshness::Mandatory)) => {
-                if let Some(newer) = refresh_briefly(refresher).await {
-                    return Ok(newer);
-                }
-                if !refresher.remaining().is_zero() {
+/// One call that has found no fresh token.
+struct Caller<'a> {
+    refresher: &'a Arc<Refresher>,
+    begun: Instant,
+    limit: Duration,
+    /// How many requests were lost while it waited for them.
+    lost: usize,
+    /// Why the latest request has failed.
+    failure: Option<Error>,
+}
+
+impl Caller<'_> {
+    async fn obtain(&mut self) -> Result<Token, Error> {
+        let refresher = self.refresher;
+        loop {
+            match refresher.snapshot(self.limit) {
+                Some((token, Freshness::Fresh)) => return Ok(token),
+                Some((token, Freshness::Advisory)) => {
+                    refresher.refresh_if_due();
                     return Ok(token);
                 }
-            }
-            Some((_, Freshness::Expired)) | None => {
-                if let Some(outcome) = fetch(refresher).await {
-                    return outcome;
+                Some((token, Freshness::Mandatory)) => {
+                    if let Some(newer) = refresh_briefly(refresher).await {
+                        return Ok(newer);
+                    }
+                    if !refresher.remaining().is_zero() {
+                        return Ok(token);
+                    }
+                }
+                Some((_, Freshness::Expired)) | None => {
+                    if let Some(outcome) = self.fetch().await {
+                        return outcome;
+                    }
                 }
             }
         }
     }
-    Err(cancelled_repeatedly())
+
+    /// Waits for the result of the one request, or until the next may be sent; `None` when the state has to be looked at
+    /// once more.
+    async fn fetch(&mut self) -> Option<Result<Token, Error>> {
+        // Before the look at the state, so that no end of a request is missed.
+        let mut ended = self.refresher.subscribe();
+        match self.refresher.join(None) {
+            Err(no_runtime) => Some(Err(no_runtime)),
+            Ok(Joined::Pending(request)) => {
+                let outcome = request.outcome().await;
+                self.take_note(outcome)
+            }
+            Ok(Joined::TooEarly(pause)) => {
+                if let Some(error) = self.gives_up(&pause) {
+                    return Some(Err(error));
+                }
+                // Unless a token was published since the snapshot.
+                if self.refresher.remaining().is_zero() {
+                    let _ = timeout(pause.left, ended.changed()).await;
+                }
+                None
+            }
+        }
+    }
+
+    fn take_note(&mut self, outcome: Option<Result<Token, Error>>) -> Option<Result<Token, Error>> {
+        match outcome {
+            Some(Err(error)) if is_retried(&error) => self.failure = Some(error),
+            Some(outcome) => return Some(outcome),
+            None if self.lost == MAX_RESTARTS => return Some(Err(cancelled_repeatedly())),
+            None => self.lost += 1,
+        }
+        None
+    }
+
+    /// The error for a caller that cannot wait for the next request.
+    fn gives_up(&mut self, pause: &Pause) -> Option<Error> {
+        let passed = Instant::now().saturating_duration_since(self.begun);
+        let left = self.limit.saturating_sub(passed);
+        self.failure.clone_from(&pause.error);
+        pause.error.clone().filter(|_| !pause.is_over_within(left))
+    }
+
+    fn out_of_time(self) -> Error {
+        let (refresher, limit) = (self.refresher, self.limit);
+        self.failure
+            .unwrap_or_else(|| timeout_error(refresher, limit))
+    }
 }
 
 /// Waits for a newer token while the current one is about to expire; `None` if none came.
@@ -67,21 +135,6 @@ async fn refresh_briefly(refresher: &Arc<Refresher>) -> Option<Token> {
     let longest = refresher.policy().mandatory_refresh_wait;
     let wait = longest.min(refresher.remaining() / 2);
     timeout(wait, request.outcome()).await.ok()??.ok()
-}
-
-/// Waits for the result of the one request; `None` when the state has to be looked at once more.
-async fn fetch(refresher: &Arc<Refresher>) -> Option<Result<Token, Error>> {
-    match refresher.join(None) {
-        Err(error) | Ok(Joined::TooEarly(_, Some(error))) => Some(Err(error)),
-        Ok(Joined::Pending(request)) => request.outcome().await,
-        Ok(Joined::TooEarly(pause, None)) => {
-            // Unless a token was published since the snapshot.
-            if refresher.remaining().is_zero() {
-                sleep(pause).await;
-            }
-            None
-        }
-    }
 }
 
 fn timeout_error(refresher: &Refresher, limit: Duration) -> Error {

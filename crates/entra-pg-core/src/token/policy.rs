@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::clock::{Moment, Validity};
+use crate::{Error, ErrorKind};
 
 /// The times at which the cache requests a new token, and how long it waits for one.
 ///
@@ -141,6 +142,11 @@ impl RefreshPolicy {
             .min(remaining / 4)
             .max(SHORTEST_WAIT)
     }
+}
+
+/// Whether a request that failed so is sent again for a caller without a token, as long as it has time left.
+pub(crate) fn is_retried(error: &Error) -> bool {
+    error.kind() == ErrorKind::TokenRequest && error.is_transient()
 }
 
 /// How many requests a server's rejections may force: two at once, then one per interval.

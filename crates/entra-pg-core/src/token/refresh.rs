@@ -15,7 +15,7 @@ use super::{
     policy::{Freshness, RefreshPolicy},
     publish::Fetched,
     request::{self, Answer, PendingRequest, RequestTask, Requester},
-    state::RefreshState,
+    state::{Pause, RefreshState},
     status::Status,
 };
 use crate::{
@@ -40,8 +40,7 @@ pub(super) struct Refresher {
 /// What a caller that needs a request finds.
 pub(super) enum Joined {
     Pending(PendingRequest),
-    /// No request may be sent for so long. The error is that of the latest one, if it failed.
-    TooEarly(Duration, Option<Error>),
+    TooEarly(Pause),
 }
 
 impl Refresher {
@@ -125,16 +124,16 @@ impl Refresher {
             if let Some(pending) = state.pending() {
                 return Ok(Joined::Pending(pending.clone()));
             }
-            let pause = state.pause_left(&self.policy, self.remaining_at(now), now);
+            let pause = state.pause(&self.policy, self.remaining_at(now), now);
             let allowed = match rejected {
-                None => pause.is_zero() && self.is_due(now),
+                None => pause.left.is_zero() && self.is_due(now),
                 Some(generation) => {
                     self.generation() <= Some(generation)
                         && state.may_force(generation, &self.policy, now)
                 }
             };
             if !allowed {
-                return Ok(Joined::TooEarly(pause, state.last_error().cloned()));
+                return Ok(Joined::TooEarly(pause));
             }
             let (abort, abortable) = AbortHandle::new_pair();
             let (task, pending) = RequestTask::new(self, state.next_id(), now, abort);

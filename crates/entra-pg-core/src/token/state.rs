@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{
     access_token::Token,
     clock::Moment,
-    policy::{Random, RefreshPolicy, RejectionBudget},
+    policy::{Random, RefreshPolicy, RejectionBudget, is_retried},
     request::PendingRequest,
     status::Status,
 };
@@ -33,6 +33,23 @@ struct Attempt {
     succeeded: bool,
     retry_after: Option<Duration>,
     random: Random,
+}
+
+/// Why no request may be sent now.
+pub(super) struct Pause {
+    /// How long until one may.
+    pub(super) left: Duration,
+    /// How much longer the endpoint asked to be left alone. The policy may not believe all of it.
+    asked: Duration,
+    /// That of the latest request, if it failed.
+    pub(super) error: Option<Error>,
+}
+
+impl Pause {
+    /// Whether a request within this time may bring a token.
+    pub(super) fn is_over_within(&self, time: Duration) -> bool {
+        self.error.as_ref().is_none_or(is_retried) && self.left.max(self.asked) < time
+    }
 }
 
 impl RefreshState {
@@ -73,6 +90,19 @@ impl RefreshState {
             policy.pause_after_failure(remaining, self.failures, latest.retry_after, latest.random)
         };
         pause.saturating_sub(now.since(latest.ended))
+    }
+
+    /// What holds back the next request, when the token has `remaining` left.
+    pub(super) fn pause(&self, policy: &RefreshPolicy, remaining: Duration, now: Moment) -> Pause {
+        let asked = self.latest.and_then(|latest| {
+            let asked = latest.retry_after?;
+            Some(asked.saturating_sub(now.since(latest.ended)))
+        });
+        Pause {
+            left: self.pause_left(policy, remaining, now),
+            asked: asked.unwrap_or_default(),
+            error: self.last_error.clone(),
+        }
     }
 
     /// Whether a rejection of this generation may force a request now. If so, it counts.

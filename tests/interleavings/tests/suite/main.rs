@@ -95,7 +95,9 @@ macro_rules! explored {
 
 explored! {
     cold_callers(2)
-    cold_callers_of_an_endpoint_that_fails(2)
+    cold_callers_of_an_endpoint_that_refuses(2)
+    cold_callers_of_an_endpoint_that_is_late(2)
+    cold_callers_that_run_out_of_time
     a_credential_that_panics
     a_caller_that_goes_away
     a_request_that_is_lost

@@ -1,5 +1,7 @@
 //! Callers without a token.
 
+use std::time::Duration;
+
 use shuttle::future::spawn;
 
 use super::fixture::{Answer, caller, execute, finished, generation, one_at_a_time};
@@ -20,9 +22,9 @@ pub fn cold_callers(callers: usize) {
     assert_eq!(world.requests(), 1);
 }
 
-/// Callers of an endpoint that fails: one request, and all get its error.
-pub fn cold_callers_of_an_endpoint_that_fails(callers: usize) {
-    let world = execute(&[Answer::Failure], NEVER, async |cache, _| {
+/// Callers of an endpoint that refuses: one request, and all get its error.
+pub fn cold_callers_of_an_endpoint_that_refuses(callers: usize) {
+    let world = execute(&[Answer::Refusal], NEVER, async |cache, _| {
         let callers: Vec<_> = (0..callers).map(|_| caller(&cache, NEVER)).collect();
         for caller in callers {
             let error = finished(caller).await.err().map(|error| error.kind());
@@ -31,6 +33,40 @@ pub fn cold_callers_of_an_endpoint_that_fails(callers: usize) {
     });
     one_at_a_time(&world);
     assert_eq!(world.requests(), 1);
+}
+
+/// Callers of an endpoint that is not there yet: requests one at a time, until all get the token of the one that succeeds.
+pub fn cold_callers_of_an_endpoint_that_is_late(callers: usize) {
+    let answers = [Answer::Failure, Answer::Failure];
+    let world = execute(&answers, NEVER, async |cache, _| {
+        let callers: Vec<_> = (0..callers).map(|_| caller(&cache, NEVER)).collect();
+        for caller in callers {
+            assert_eq!(generation(caller).await, 1);
+        }
+    });
+    one_at_a_time(&world);
+    assert_eq!(world.requests(), 3);
+}
+
+/// Callers whose time runs out at any point of the backoff, beside one that goes on: an error, never a request for each.
+pub fn cold_callers_that_run_out_of_time() {
+    let answers = [Answer::Failure, Answer::Failure];
+    let world = execute(&answers, NEVER, async |cache, _| {
+        let patient = caller(&cache, NEVER);
+        let hasty = [2, 3].map(|seconds| caller(&cache, Duration::from_secs(seconds)));
+        for caller in hasty {
+            let kind = finished(caller).await.err().map(|error| error.kind());
+            let expected = [
+                None,
+                Some(ErrorKind::TokenTimeout),
+                Some(ErrorKind::TokenRequest),
+            ];
+            assert!(expected.contains(&kind), "{kind:?}");
+        }
+        assert_eq!(generation(patient).await, 1);
+    });
+    one_at_a_time(&world);
+    assert_eq!(world.requests(), 3);
 }
 
 /// A credential that panics ends the request as a failure does.

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use azure_core::{
+    credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions},
+    error::ErrorKind as AzureKind,
+};
 use shuttle::future::{JoinHandle, block_on, spawn};
 
 use crate::{
@@ -35,6 +38,7 @@ pub(super) const GONE: u64 = 4_000;
 pub(super) enum Answer {
     Token,
     Failure,
+    Refusal,
     Panic,
     Hang,
 }
@@ -119,8 +123,12 @@ impl TokenCredential for World {
                 expires_on,
             )),
             Answer::Failure => Err(azure_core::Error::with_message(
-                azure_core::error::ErrorKind::Io,
+                AzureKind::Io,
                 "scripted failure",
+            )),
+            Answer::Refusal => Err(azure_core::Error::with_message(
+                AzureKind::Credential,
+                "scripted refusal",
             )),
             // Without a message on standard error for each of many thousand executions.
             Answer::Panic => std::panic::resume_unwind(Box::new("scripted panic")),

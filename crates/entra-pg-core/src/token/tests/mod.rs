@@ -6,6 +6,7 @@ mod clocks;
 mod properties;
 mod public_types;
 mod rejections;
+mod retries;
 mod runtimes;
 mod script;
 mod status;

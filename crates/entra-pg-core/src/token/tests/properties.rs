@@ -29,6 +29,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         (1_u64..=7_200).prop_map(|lifetime| Answer::Token(s(lifetime))),
         (1_u64..=20_000).prop_map(|lifetime| Answer::Same(s(lifetime))),
         Just(Answer::Failure),
+        prop_oneof![Just(400), Just(404), Just(429), Just(503)].prop_map(Answer::Status),
+        prop_oneof![Just("2"), Just("20"), Just("3600")].prop_map(Answer::Throttled),
         Just(Answer::Empty),
         Just(Answer::ExpiredOnArrival),
     ]
@@ -39,7 +41,7 @@ async fn crowd(script: &Arc<Script>, cache: &TokenCache) {
     let (begun, before) = (Instant::now(), script.requests());
     let mut newest = 0;
     for _ in 0..20 {
-        let lives = cache.valid_token();
+        let (asked, lives) = (Instant::now(), cache.valid_token());
         match cache.get(TIMEOUT).await {
             Ok(token) => {
                 assert!(
@@ -51,6 +53,15 @@ async fn crowd(script: &Arc<Script>, cache: &TokenCache) {
             }
             Err(error) => assert!(lives.is_none(), "a living token was withheld: {error}"),
         }
+        let waited = asked.elapsed();
+        assert!(
+            waited <= TIMEOUT,
+            "a caller waited for {waited:?}, past its deadline"
+        );
+        assert!(
+            lives.is_none() || waited <= s(5),
+            "a living token was waited for, {waited:?}"
+        );
         settle().await;
     }
     let waits = begun.elapsed().as_millis() / SHORTEST_WAIT.as_millis();

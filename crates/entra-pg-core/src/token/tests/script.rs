@@ -9,7 +9,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use azure_core::{
+    credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions},
+    error::ErrorKind as AzureKind,
+    http::{
+        RawResponse,
+        headers::{Headers, RETRY_AFTER},
+    },
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -33,7 +40,11 @@ pub(super) enum Answer {
     Late(Duration, Duration),
     Empty,
     ExpiredOnArrival,
+    /// Nothing can be reached.
     Failure,
+    Status(u16),
+    /// Status 429 with this `Retry-After`.
+    Throttled(&'static str),
     Panic,
     Hang,
 }
@@ -125,13 +136,29 @@ impl TokenCredential for Script {
                 (self.now() - s(7_200)).into(),
             )),
             Answer::Failure => Err(azure_core::Error::with_message(
-                azure_core::error::ErrorKind::Io,
+                AzureKind::Io,
                 "scripted failure",
             )),
+            Answer::Status(status) => Err(http_error(status, None)),
+            Answer::Throttled(retry_after) => Err(http_error(429, Some(retry_after))),
             Answer::Panic => panic!("scripted panic"),
             Answer::Hang => std::future::pending().await,
         }
     }
+}
+
+fn http_error(status: u16, retry_after: Option<&'static str>) -> azure_core::Error {
+    let mut headers = Headers::new();
+    if let Some(value) = retry_after {
+        headers.insert(RETRY_AFTER, value);
+    }
+    let response = RawResponse::from_bytes(status.into(), headers, "");
+    let kind = AzureKind::HttpResponse {
+        status: status.into(),
+        error_code: None,
+        raw_response: Some(Box::new(response)),
+    };
+    azure_core::Error::with_message(kind, "scripted response")
 }
 
 pub(super) const HOUR: Duration = s(3_600);
