@@ -25,6 +25,7 @@ pages! {
     moving_diesel: "moving-diesel.md",
     moving_sea_orm: "moving-sea-orm.md",
     roles: "roles.md",
+    silent_connections: "silent-connections.md",
     strategies: "strategies.md",
     tls: "tls.md",
     tokens: "tokens.md",

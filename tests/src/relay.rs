@@ -1,10 +1,12 @@
 //! A TCP relay in front of PostgreSQL: the address that a name leads to, and the network in between.
 
 use std::{
+    future::pending,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use socket2::{SockFilter, SockRef};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -35,6 +37,8 @@ struct Shared {
     mode: Mutex<RelayMode>,
     /// Changes whenever all connections are to end.
     cut: watch::Sender<u64>,
+    /// Changes when the connections up to now are to be forgotten; those that come then have another.
+    forget: Mutex<watch::Sender<()>>,
 }
 
 impl Relay {
@@ -44,6 +48,7 @@ impl Relay {
         let shared = Arc::new(Shared {
             mode: Mutex::new(mode),
             cut: watch::Sender::new(0),
+            forget: Mutex::default(),
         });
         tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self { port, shared }
@@ -56,6 +61,14 @@ impl Relay {
     /// For connections that arrive from now on.
     pub fn set(&self, mode: RelayMode) {
         *self.shared.mode() = mode;
+    }
+
+    /// Forgets all open connections, as a gateway does: what clients send on them is dropped and never acknowledged, not even by
+    /// the kernel, and nothing is sent to them. Connections that arrive from now on are not affected.
+    pub async fn forget(&self) {
+        let forget = std::mem::take(&mut *self.shared.forget());
+        forget.send_replace(());
+        forget.closed().await;
     }
 
     /// Ends all connections, the silent ones included.
@@ -75,6 +88,10 @@ impl Shared {
     fn mode(&self) -> MutexGuard<'_, RelayMode> {
         self.mode.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn forget(&self) -> MutexGuard<'_, watch::Sender<()>> {
+        self.forget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -85,10 +102,11 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => if let Ok((client, _)) = accepted {
                 let (mode, mut cut) = (*shared.mode(), shared.cut.subscribe());
                 cut.mark_unchanged();
+                let forgotten = shared.forget().subscribe();
                 tokio::spawn(async move {
                     tokio::select! {
                         _ = cut.changed() => {}
-                        () = carry(client, mode) => {}
+                        () = carry_until(client, mode, forgotten) => {}
                     }
                 });
             }
@@ -96,12 +114,31 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn carry(mut client: TcpStream, mode: RelayMode) {
+async fn carry_until(mut client: TcpStream, mode: RelayMode, mut forgotten: watch::Receiver<()>) {
+    tokio::select! {
+        Ok(()) = forgotten.changed() => {
+            drop_packets(&client);
+            drop(forgotten);
+            pending().await
+        }
+        () = carry(&mut client, mode) => {}
+    }
+}
+
+/// A filter that accepts no byte of any packet. It runs before TCP sees the packet.
+fn drop_packets(client: &TcpStream) {
+    const RETURN: u16 = 0x06;
+    let nothing = SockFilter::new(RETURN, 0, 0, 0);
+    let attached = SockRef::from(client).attach_filter(&[nothing]);
+    attached.expect("Linux takes a filter");
+}
+
+async fn carry(client: &mut TcpStream, mode: RelayMode) {
     if let RelayMode::Forward(address) = mode {
         if let Ok(mut server) = TcpStream::connect(address).await {
             let _ = client.set_nodelay(true);
             let _ = server.set_nodelay(true);
-            let _ = copy_bidirectional(&mut client, &mut server).await;
+            let _ = copy_bidirectional(client, &mut server).await;
         }
         return;
     }

@@ -17,9 +17,10 @@ use syn::{
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Helpers that make an error from the message that they are given.
-const MAKERS: [&str; 7] = [
+const MAKERS: [&str; 8] = [
     "invalid",
     "listen_error",
+    "lost",
     "none",
     "password",
     "protocol_error",

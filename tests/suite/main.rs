@@ -19,6 +19,7 @@ mod probe;
 mod proxy;
 mod readme;
 mod secrets;
+mod silence;
 mod telemetry;
 
 use entra_pg_tests::{adapters, fixtures};

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+#[cfg(any(feature = "bb8", feature = "deadpool"))]
+mod liveness;
 mod manager;
 
 pub use diesel;

@@ -8,7 +8,11 @@ use diesel_async::pooled_connection::{
 };
 use entra_pg_tokio_postgres::{Connector, Entra, Error, ErrorKind, entra_pg_core::IntoTarget};
 
-/// Creates a manager for a bb8 or deadpool pool. It checks a connection with a query when it is taken out of the pool.
+#[cfg(any(feature = "bb8", feature = "deadpool"))]
+use crate::liveness::bounded;
+
+/// Creates a manager for a bb8 or deadpool pool. It checks a connection with a query when it is taken out of the pool; one that
+/// does not respond within 5 s is replaced.
 ///
 /// # Errors
 /// What is wrong with the target. Nothing is requested or connected yet.
@@ -34,8 +38,8 @@ pub fn manager(
     Ok(manager_with(connector, RecyclingMethod::default()))
 }
 
-/// Creates a manager that opens connections with this connector and recycles them by this method. The connector keeps the
-/// cause of a failed connect, which a pool does not report.
+/// Creates a manager that opens connections with this connector and recycles them by this method, within the connector's
+/// `liveness_timeout`. The connector keeps the cause of a failed connect, which a pool does not report.
 ///
 /// ```no_run
 /// # #[cfg(feature = "bb8")]
@@ -58,7 +62,7 @@ pub fn manager_with(
     recycling_method: RecyclingMethod<AsyncPgConnection>,
 ) -> AsyncDieselConnectionManager<AsyncPgConnection> {
     let mut config = ManagerConfig::default();
-    config.recycling_method = recycling_method;
+    config.recycling_method = bounded(connector.clone(), recycling_method);
     config.custom_setup = Box::new(move |_url| {
         let connector = connector.clone();
         Box::pin(async move {

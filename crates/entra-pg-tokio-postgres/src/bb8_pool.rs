@@ -1,6 +1,6 @@
 //! The connector as a manager of a bb8 pool.
 
-use entra_pg_core::{Error, ErrorKind, connect::chain};
+use entra_pg_core::Error;
 use tokio_postgres::Client;
 
 use crate::Connector;
@@ -14,13 +14,7 @@ impl bb8::ManageConnection for Connector {
     }
 
     async fn is_valid(&self, client: &mut Client) -> Result<(), Error> {
-        match client.simple_query("").await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Error::new(ErrorKind::Connect, chain(&error))
-                .with_hint("an idle connection was lost; the pool opens another")
-                .transient(true)
-                .with_driver_error(error)),
-        }
+        self.liveness().is_valid(client).await
     }
 
     fn has_broken(&self, client: &mut Client) -> bool {

@@ -1,18 +1,22 @@
 //! A connector with changes to the driver's configuration.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use entra_pg_core::{Entra, Error, IntoTarget, LoginProvider};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::connector::{Configure, Connector};
+use crate::{
+    connector::{Configure, Connector},
+    liveness::{DEFAULT_TIMEOUT, Liveness},
+};
 
 /// Makes a [`Connector`] with changes to the driver's configuration. [`Connector::builder`] creates one.
 #[must_use = "a builder does nothing until it is built"]
 pub struct ConnectorBuilder {
     provider: Result<LoginProvider, Error>,
     configure: Option<Box<Configure>>,
+    liveness_timeout: Duration,
 }
 
 impl Connector {
@@ -21,24 +25,23 @@ impl Connector {
         ConnectorBuilder {
             provider: entra.login_provider(target),
             configure: None,
+            liveness_timeout: DEFAULT_TIMEOUT,
         }
     }
 }
 
 impl ConnectorBuilder {
-    /// Changes each connection's configuration: keepalives, further startup settings. User, password and TLS mode are set
-    /// afterwards; the closure must not change the host.
+    /// Changes each connection's configuration, for example further startup settings. It begins with what the URL says. User,
+    /// password and TLS mode are set afterwards; the closure must not change the host.
     ///
     /// ```
-    /// use std::time::Duration;
-    ///
     /// use entra_pg_tokio_postgres::{Connector, Entra, Error};
     ///
     /// # fn connector(entra: &Entra) -> Result<Connector, Error> {
     /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
     /// Connector::builder(url, entra)
     ///     .configure(|mut config| {
-    ///         config.keepalives_idle(Duration::from_secs(60));
+    ///         config.options("-c statement_timeout=5s");
     ///         config
     ///     })
     ///     .build()
@@ -52,6 +55,24 @@ impl ConnectorBuilder {
         self
     }
 
+    /// Limits the check of a connection that is taken out of a bb8 or deadpool pool: 5 s by default. A connection that does not
+    /// respond in time is replaced. Once one was silent, the next ones have a tenth of this, until one responds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use entra_pg_tokio_postgres::{Connector, Entra, Error};
+    ///
+    /// # fn connector(entra: &Entra) -> Result<Connector, Error> {
+    /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+    /// Connector::builder(url, entra).liveness_timeout(Duration::from_secs(2)).build()
+    /// # }
+    /// ```
+    pub fn liveness_timeout(mut self, timeout: Duration) -> Self {
+        self.liveness_timeout = timeout;
+        self
+    }
+
     /// Creates the connector.
     ///
     /// # Errors
@@ -60,7 +81,8 @@ impl ConnectorBuilder {
         let provider = self.provider?;
         let roots = provider.target().root_certificates().to_der()?;
         let tls = MakeRustlsConnect::new((*entra_pg_rustls::client_config(roots)).clone());
-        Ok(Connector::assemble(provider, self.configure, tls))
+        let liveness = Liveness::new(self.liveness_timeout);
+        Ok(Connector::assemble(provider, self.configure, tls, liveness))
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     failure::failure,
+    liveness::Liveness,
     options::{base_config, check_destination, log_in},
     tls::{ReportingTls, TlsStream},
 };
@@ -47,6 +48,7 @@ struct Inner {
     provider: LoginProvider,
     configure: Option<Box<Configure>>,
     tls: MakeRustlsConnect,
+    liveness: Liveness,
 }
 
 /// Opens one connection and spawns the task that does its I/O. The task ends when the client is dropped.
@@ -81,11 +83,13 @@ impl Connector {
         provider: LoginProvider,
         configure: Option<Box<Configure>>,
         tls: MakeRustlsConnect,
+        liveness: Liveness,
     ) -> Self {
         Self(Arc::new(Inner {
             provider,
             configure,
             tls,
+            liveness,
         }))
     }
 
@@ -150,6 +154,29 @@ impl Connector {
         self.0.provider.last_error()
     }
 
+    /// Waits for `check`, a request over an idle connection, but no longer than the
+    /// [`liveness_timeout`](crate::ConnectorBuilder::liveness_timeout): a server that vanished does not refuse, it is silent.
+    /// For an adapter on top of this one that checks a pool's connections.
+    ///
+    /// # Errors
+    /// There was no response in that time. The connection cannot be used again.
+    ///
+    /// ```no_run
+    /// use entra_pg_tokio_postgres::{Connector, tokio_postgres::Client};
+    ///
+    /// async fn is_alive(connector: &Connector, client: &Client) -> bool {
+    ///     matches!(connector.check_liveness(client.simple_query("")).await, Ok(Ok(_)))
+    /// }
+    /// ```
+    pub async fn check_liveness<T>(&self, check: impl Future<Output = T>) -> Result<T, Error> {
+        self.0.liveness.check(check).await
+    }
+
+    #[cfg(any(feature = "bb8", feature = "deadpool"))]
+    pub(crate) fn liveness(&self) -> &Liveness {
+        &self.0.liveness
+    }
+
     async fn open(
         &self,
         login: &Login,
@@ -159,6 +186,7 @@ impl Connector {
             provider,
             configure,
             tls,
+            ..
         } = &*self.0;
         let mut config = base_config(provider.target());
         if let Some(configure) = configure {

@@ -8,6 +8,7 @@ mod connector;
 #[cfg(feature = "deadpool")]
 mod deadpool_pool;
 mod failure;
+mod liveness;
 mod options;
 mod tls;
 
