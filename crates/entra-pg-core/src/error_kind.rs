@@ -116,9 +116,16 @@ kinds! {
     Listen => Listen, "listen", "choose another port or directory";
     Runtime => Runtime, "runtime", "call this from a task of a Tokio runtime with I/O and time enabled";
     Rejected(Expired) => Connection, "rejected-expired", "check the clock of this machine";
+    Rejected(NotYetValid) => Connection, "rejected-not-yet-valid", "check the clock of this machine";
     Rejected(Audience) => Connection, "rejected-audience", "set the scope that fits the server, see Scope";
+    Rejected(Tenant) => Connection, "rejected-tenant", "sign in to the server's tenant";
     Rejected(Format) => Connection, "rejected-format", "check that the server has Microsoft Entra authentication enabled";
     Rejected(TokenType) => Connection, "rejected-token-type", "recreate the role with the type that fits this principal";
+    Rejected(ObjectId) => Connection, "rejected-object-id", "recreate the role with this principal's object id";
+    Rejected(NotInGroup) => Connection, "rejected-not-in-group", "add the principal to the group, and wait for a new token";
+    Rejected(UnknownRole) => Connection, "rejected-unknown-role", "create the role, or correct its name";
+    Rejected(NoLogin) => Connection, "rejected-no-login", "let the role log in, or use another";
+    Rejected(EntraDisabled) => Connection, "rejected-entra-disabled", "enable Microsoft Entra authentication on the server";
     Rejected(NotEntra) => Connection, "rejected-not-entra", "check the role's name, and that it is mapped to Microsoft Entra";
     Rejected(Other) => Connection, "rejected", "check that the role exists and is mapped to this principal's object id";
 }

@@ -58,10 +58,23 @@ impl Attempt<'_> {
                 REVOKED.into(),
             ],
             Rejection::Audience => vec![self.other_scope()],
-            Rejection::Format => vec![
+            Rejection::Format | Rejection::EntraDisabled => vec![
                 "enable Microsoft Entra authentication on the server (portal: Security, Authentication)"
                     .into(),
             ],
+            Rejection::NotYetValid => vec![format!(
+                "the token is from the future by the server's clock: {SET_THE_CLOCK}"
+            )],
+            Rejection::Tenant => self.tenant().into_iter().collect(),
+            Rejection::ObjectId => vec![self.other_principal()],
+            Rejection::NotInGroup => self.group().into_iter().collect(),
+            Rejection::UnknownRole => {
+                [self.spelling(), Some(self.missing())].into_iter().flatten().collect()
+            }
+            Rejection::NoLogin => vec![format!(
+                "as an administrator, run\nALTER ROLE {} LOGIN;",
+                escape_identifier(self.role())
+            )],
             Rejection::NotEntra => vec![format!(
                 "the role has its own password, and is not mapped to Entra: log in as another role, or {AS_ADMINISTRATOR}\n\
                  DROP ROLE {};\n{}",
@@ -84,16 +97,8 @@ impl Attempt<'_> {
             .is_none()
             .then(|| self.other_scope());
         let rest = [
-            Some(format!(
-                "the role does not exist: {AS_ADMINISTRATOR}\n{}",
-                self.create()
-            )),
-            Some(format!(
-                "the role is mapped to another principal, as after an identity was deleted and created again: {AS_ADMINISTRATOR}\n\
-                 SELECT * FROM pgaadauth_list_principals(false);\nand, if the object id differs,\nDROP ROLE {};\n{}",
-                escape_identifier(self.role()),
-                self.create()
-            )),
+            Some(self.missing()),
+            Some(self.other_principal()),
             self.tenant(),
             cloud,
             Some(REVOKED.into()),
@@ -103,6 +108,22 @@ impl Attempt<'_> {
             .chain(rest)
             .flatten()
             .collect()
+    }
+
+    fn missing(&self) -> String {
+        format!(
+            "the role does not exist: {AS_ADMINISTRATOR}\n{}",
+            self.create()
+        )
+    }
+
+    fn other_principal(&self) -> String {
+        format!(
+            "the role is mapped to another principal, as after an identity was deleted and created again: {AS_ADMINISTRATOR}\n\
+             SELECT * FROM pgaadauth_list_principals(false);\nand, if the object id differs,\nDROP ROLE {};\n{}",
+            escape_identifier(self.role()),
+            self.create()
+        )
     }
 
     fn spelling(&self) -> Option<String> {
@@ -167,8 +188,6 @@ impl Attempt<'_> {
                 escape_identifier(database),
                 escape_identifier(self.role())
             ),
-            "53300" => "all connections are in use: make the pools smaller, or use the server's PgBouncer (port 6432)".into(),
-            "57P01" | "57P02" | "57P03" => "the server is starting or stopping: wait a minute".into(),
             _ => return None,
         })
     }
@@ -183,6 +202,7 @@ mod tests {
 
     fn user(name: &str) -> Claims {
         let mut claims = Claims::default();
+        claims.tenant_id = Some("t".into());
         claims.upn = Some(name.into());
         claims.object_id = Some(OBJECT_ID.into());
         claims.audience = Some("https://ossrdbms-aad.database.windows.net".into());
@@ -210,6 +230,13 @@ mod tests {
         Rejection::TokenType,
         "DROP ROLE \"developers\";\nSELECT * FROM pgaadauth_create_principal_with_oid('developers'"
     )]
+    #[case::from_the_future(Rejection::NotYetValid, "clock")]
+    #[case::tenant(Rejection::Tenant, "tenant")]
+    #[case::object_id(Rejection::ObjectId, "DROP ROLE \"developers\";")]
+    #[case::not_in_group(Rejection::NotInGroup, "alice@contoso.com must be a member of it")]
+    #[case::unknown_role(Rejection::UnknownRole, "the role does not exist")]
+    #[case::no_login(Rejection::NoLogin, "ALTER ROLE \"developers\" LOGIN;")]
+    #[case::disabled(Rejection::EntraDisabled, "enable Microsoft Entra")]
     #[case::other(
         Rejection::Other,
         "if developers is a group, alice@contoso.com must be a member of it"
@@ -260,8 +287,6 @@ mod tests {
     #[rstest]
     #[case("3D000", "CREATE DATABASE \"orders\";")]
     #[case("42501", "GRANT CONNECT ON DATABASE \"orders\" TO \"developers\";")]
-    #[case("53300", "PgBouncer")]
-    #[case("57P03", "wait a minute")]
     fn a_refusal_that_is_not_about_the_token_is_not_blamed_on_it(
         #[case] sqlstate: &str,
         #[case] cure: &str,

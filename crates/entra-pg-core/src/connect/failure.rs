@@ -11,15 +11,11 @@ use std::{
 
 use tokio::time::timeout_at;
 
-use super::{Attempt, Rejection, Step, chain, redact, rejection::is_not_admitted};
+use super::{Attempt, Rejection, Step, chain, redact, refusal::refusal};
 use crate::{Error, ErrorKind};
 
 const BROKEN: &str =
     "look at the server's log for the reason, and check any firewall or proxy in between";
-
-/// Too many connections, and the server starting or stopping.
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-const TRANSIENT_STATES: [&str; 4] = ["53300", "57P01", "57P02", "57P03"];
 
 /// What went wrong in a connect, as an adapter maps it from its driver's error. The core makes the [`Error`], which names
 /// the step, the cause and the cure in the same words for all adapters.
@@ -216,17 +212,16 @@ pub(crate) fn refused(user: &str, sqlstate: &str, message: &str) -> Error {
     if let Some(rejection) = Rejection::classify(sqlstate, message) {
         return rejected(rejection, user, message);
     }
-    let hint = if is_not_admitted(message) {
-        "add this machine's address to the server's firewall rules, or connect from within its virtual network"
-    } else {
-        "the message is the server's own; its log may hold more"
-    };
+    let known = refusal(sqlstate, message);
     Error::new(
         ErrorKind::Connect,
         format!("the server refused the connection: {message} (SQLSTATE {sqlstate})"),
     )
-    .with_hint(hint)
-    .transient(TRANSIENT_STATES.contains(&sqlstate))
+    .with_hint(known.map_or(
+        "the message is the server's own; its log may hold more",
+        |known| known.hint,
+    ))
+    .transient(known.is_some_and(|known| known.transient))
 }
 
 fn rejected(rejection: Rejection, user: &str, message: &str) -> Error {
@@ -235,6 +230,7 @@ fn rejected(rejection: Rejection, user: &str, message: &str) -> Error {
         format!("the server refused the login of \"{user}\": {message}"),
     )
     .with_hint(rejection.hint(user))
+    .transient(rejection == Rejection::NotYetValid)
 }
 
 fn broken(step: Step, reason: &str, of_tls: bool) -> Error {

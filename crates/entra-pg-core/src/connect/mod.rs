@@ -36,9 +36,11 @@ mod attempt;
 mod failure;
 mod login_provider;
 mod redact;
+mod refusal;
 mod rejection;
 mod retry;
 mod step;
+mod wording;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::failure::refused;

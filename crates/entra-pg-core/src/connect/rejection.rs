@@ -1,7 +1,9 @@
 //! Why a server refused a login, read from its SQLSTATE and message. Pure.
 //!
-//! The wording varies between server versions and the pooler, so the message is matched loosely and only after the
-//! SQLSTATE says that it is about authentication. The messages are those of Azure Database for `PostgreSQL`.
+//! The wording varies between server versions and the pooler, so the message is matched loosely, without the names in it, and
+//! only after the SQLSTATE says that it is about authentication.
+
+use super::{refusal::refusal, wording::wording};
 
 /// Names the cause of a refused login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,12 +11,26 @@
 pub enum Rejection {
     /// The token has expired by the server's clock.
     Expired,
+    /// The token is not valid yet by the server's clock.
+    NotYetValid,
     /// The token is for another service or another cloud.
     Audience,
+    /// The token was issued by another tenant than the server's.
+    Tenant,
     /// The token is damaged, or is not a token.
     Format,
     /// The role exists for another kind of principal: a user's token for a service principal's role, or the reverse.
     TokenType,
+    /// The role is mapped to another principal's object id, as after an identity was deleted and created again.
+    ObjectId,
+    /// The role is a group's, and the token's principal is not a member, or was not when the token was issued.
+    NotInGroup,
+    /// There is no such role.
+    UnknownRole,
+    /// The role exists, and may not log in.
+    NoLogin,
+    /// Microsoft Entra authentication is not enabled on the server.
+    EntraDisabled,
     /// The server asks for a PostgreSQL password (SCRAM or MD5), as it does for a role that is not mapped to Entra. The token
     /// was not sent.
     NotEntra,
@@ -25,53 +41,91 @@ pub enum Rejection {
 /// With this SQLSTATE `PgBouncer`, on port 6432, refuses everything. A server refuses a login with 28000 or 28P01.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 const POOLER: &str = "08P01";
-const POOLERS_REFUSALS: [&str; 5] = [
+const POOLERS_REFUSALS: [&str; 6] = [
     "authentication failed",
     "auth failed",
     "login failed",
     "access token",
     "aad_auth_tokentype",
+    "no such user",
 ];
 
-/// The server accepts no login from this client's address. On Azure the firewall's rules stand in this file.
-/// <https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-firewall-rules>
-const NOT_ADMITTED: &str = "pg_hba.conf";
+/// What a message says, and why then the login was refused; the first that fits counts.
+///
+/// Known from servers' own messages: the expiry, the audience, the format and the kinds of token
+/// (<https://github.com/MicrosoftDocs/azure-docs/issues/120133>,
+/// <https://github.com/microsoft/azuredatastudio-postgresql/issues/505>), and the missing group id (of the single server).
+/// Microsoft publishes no list: the wording for the tenant, the object id, a token from the future and a server without Entra
+/// is not known for sure.
+const CAUSES: &[(&str, Rejection)] = &[
+    ("expired", Rejection::Expired),
+    ("not yet valid", Rejection::NotYetValid),
+    ("not valid yet", Rejection::NotYetValid),
+    ("audience", Rejection::Audience),
+    ("does not contain group id", Rejection::NotInGroup),
+    ("not a member of", Rejection::NotInGroup),
+    ("aad_auth_tokentype", Rejection::TokenType),
+    ("object id", Rejection::ObjectId),
+    ("oid", Rejection::ObjectId),
+    ("tenant", Rejection::Tenant),
+    ("issuer", Rejection::Tenant),
+    ("invalid format", Rejection::Format),
+    ("malformed", Rejection::Format),
+    ("authentication is not enabled", Rejection::EntraDisabled),
+    ("authentication is disabled", Rejection::EntraDisabled),
+    // PostgreSQL's own, and PgBouncer's.
+    ("does not exist", Rejection::UnknownRole),
+    ("no such user", Rejection::UnknownRole),
+    ("not permitted to log in", Rejection::NoLogin),
+];
 
 impl Rejection {
     /// Classifies a server's error. Returns `None` when it is not about authentication.
     pub fn classify(sqlstate: &str, message: &str) -> Option<Self> {
-        let message = wording(message);
-        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        let about_a_login = match sqlstate {
-            "28000" | "28P01" => true,
-            POOLER => says(&POOLERS_REFUSALS),
-            _ => false,
-        };
-        if !about_a_login || says(&[NOT_ADMITTED]) {
+        if refusal(sqlstate, message).is_some() {
             return None;
         }
-        Some(if says(&["expired"]) {
-            Self::Expired
-        } else if says(&["audience"]) {
-            Self::Audience
-        } else if says(&["invalid format", "malformed"]) {
-            Self::Format
-        } else if says(&["aad_auth_tokentype"]) {
-            Self::TokenType
-        } else {
-            Self::Other
+        let message = wording(message);
+        let about_a_login = match sqlstate {
+            "28000" | "28P01" => true,
+            POOLER => POOLERS_REFUSALS.iter().any(|words| message.contains(words)),
+            _ => false,
+        };
+        about_a_login.then(|| {
+            let cause = CAUSES
+                .iter()
+                .find(|(words, _)| holds_words(&message, words));
+            cause.map_or(Self::Other, |(_, rejection)| *rejection)
         })
     }
 
-    /// Returns whether another token could be accepted where this one was refused. A wrong audience or kind of token does
-    /// not change with the next request.
+    /// Returns whether another token could be accepted where this one was refused: one that lives, is whole, or knows of a
+    /// new membership. A wrong audience, tenant or kind of token does not change with the next request.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Expired | Self::Format | Self::Other)
+        matches!(
+            self,
+            Self::Expired | Self::Format | Self::NotInGroup | Self::Other
+        )
     }
 
     pub(super) fn hint(self, user: &str) -> String {
         match self {
             Self::Expired => "the server's clock says that the token is too old: check the clock of this machine".into(),
+            Self::NotYetValid => "the server's clock says that the token is from the future: check the clock of this machine".into(),
+            Self::Tenant => "the token is of another tenant: sign in to the server's, as with az login --tenant, or correct AZURE_TENANT_ID".into(),
+            Self::ObjectId => format!(
+                "role \"{user}\" is mapped to another principal, as after an identity was deleted and created again: look at select * \
+                 from pgaadauth_list_principals(false), drop the role, and create it again with the new object id"
+            ),
+            Self::NotInGroup => format!(
+                "role \"{user}\" is a group's: add the principal to the group; tokens from before that are refused until they expire"
+            ),
+            Self::UnknownRole => format!(
+                "create the role as the server's Entra administrator, or correct its name (\"{user}\", case counts); through PgBouncer \
+                 it must exist on the server, too"
+            ),
+            Self::NoLogin => format!("role \"{user}\" may not log in: run ALTER ROLE … LOGIN, or use another role"),
+            Self::EntraDisabled => "enable Microsoft Entra authentication on the server (portal: Security, Authentication)".into(),
             Self::Audience => "the token is for another service or cloud: set the scope that fits the server, see Scope".into(),
             Self::Format => "check that the server has Microsoft Entra authentication enabled".into(),
             Self::TokenType => format!(
@@ -91,15 +145,14 @@ impl Rejection {
     }
 }
 
-/// A message without what it quotes: the names of roles and databases are no wording.
-fn wording(message: &str) -> String {
-    let unquoted: Vec<_> = message.split('"').step_by(2).collect();
-    unquoted.join(" ").to_ascii_lowercase()
-}
-
-/// Whether the server refused the connection before it looked at the login: its rules do not admit this address.
-pub(super) fn is_not_admitted(message: &str) -> bool {
-    wording(message).contains(NOT_ADMITTED)
+/// Whole words: `oid` is no part of `avoid`.
+fn holds_words(message: &str, words: &str) -> bool {
+    let is_letter = |c: char| c.is_alphanumeric();
+    message.match_indices(words).any(|(at, _)| {
+        let before = message[..at].chars().next_back();
+        let after = message[at + words.len()..].chars().next();
+        !before.is_some_and(is_letter) && !after.is_some_and(is_letter)
+    })
 }
 
 #[cfg(test)]
@@ -123,6 +176,96 @@ mod tests {
         "28P01",
         "Service principals cannot generate AAD_AUTH_TOKENTYPE_APP_USER tokens for role \"app\"",
         Some(Rejection::TokenType)
+    )]
+    #[case(
+        "28000",
+        "Service Principals cannot generate AAD_AUTH_TOKENTYPE_APP_USER tokens for role[expired]",
+        Some(Rejection::TokenType)
+    )]
+    #[case(
+        "28000",
+        "Microsoft Entra user token for role \"expired audience\" is neither an AAD_AUTH_TOKENTYPE_APP_USER or an AAD_AUTH_TOKENTYPE_APP_OBO token.",
+        Some(Rejection::TokenType)
+    )]
+    #[case(
+        "28000",
+        "Azure AD access token not valid for role expired readers (does not contain group ID ba0ea787-9e71-4e9e-834d-71aa7f32361b)",
+        Some(Rejection::NotInGroup)
+    )]
+    #[case(
+        "28000",
+        "The access token does not have a valid audience claim. Please acquire a new token for the resource \"https://ossrdbms-aad.database.windows.net\".",
+        Some(Rejection::Audience)
+    )]
+    #[case(
+        "28P01",
+        "The access token has expired. Acquire a new token and try again.",
+        Some(Rejection::Expired)
+    )]
+    #[case(
+        "28000",
+        "The access token is not yet valid",
+        Some(Rejection::NotYetValid)
+    )]
+    #[case(
+        "28000",
+        "The access token's object ID does not match role \"app\"",
+        Some(Rejection::ObjectId)
+    )]
+    #[case(
+        "28000",
+        "The access token's issuer is not the server's",
+        Some(Rejection::Tenant)
+    )]
+    #[case(
+        "28000",
+        "The access token is of another tenant",
+        Some(Rejection::Tenant)
+    )]
+    #[case(
+        "28000",
+        "User is not a member of the group \"app\"",
+        Some(Rejection::NotInGroup)
+    )]
+    #[case(
+        "28000",
+        "Microsoft Entra authentication is not enabled",
+        Some(Rejection::EntraDisabled)
+    )]
+    #[case("28000", "role \"app\" does not exist", Some(Rejection::UnknownRole))]
+    #[case(
+        "28000",
+        "role \"app\" is not permitted to log in",
+        Some(Rejection::NoLogin)
+    )]
+    #[case("28P01", "no wording avoids the void", Some(Rejection::Other))]
+    #[case::names_with_quotes(
+        "28P01",
+        "password authentication failed for user \"a\" has expired \"b\"",
+        Some(Rejection::Other)
+    )]
+    #[case::localized(
+        "28P01",
+        "authentification par mot de passe échouée pour l'utilisateur « expired »",
+        Some(Rejection::Other)
+    )]
+    #[case::localized(
+        "28P01",
+        "Passwort-Authentifizierung für Benutzer »audience« fehlgeschlagen",
+        Some(Rejection::Other)
+    )]
+    #[case("08P01", "no such user", Some(Rejection::UnknownRole))]
+    #[case(
+        "08P01",
+        "server login failed: FATAL role \"app\" does not exist",
+        Some(Rejection::UnknownRole)
+    )]
+    #[case("08P01", "no more connections allowed (max_client_conn)", None)]
+    #[case("08P01", "query_wait_timeout", None)]
+    #[case(
+        "XX000",
+        "cannot read pg_class without having selected a database",
+        None
     )]
     #[case(
         "28P01",
@@ -170,6 +313,14 @@ mod tests {
     #[rstest]
     #[case(Rejection::Expired, true)]
     #[case(Rejection::Other, true)]
+    #[case(Rejection::Format, true)]
+    #[case(Rejection::NotInGroup, true)]
+    #[case(Rejection::NotYetValid, false)]
+    #[case(Rejection::Tenant, false)]
+    #[case(Rejection::ObjectId, false)]
+    #[case(Rejection::UnknownRole, false)]
+    #[case(Rejection::NoLogin, false)]
+    #[case(Rejection::EntraDisabled, false)]
     #[case(Rejection::Audience, false)]
     #[case(Rejection::TokenType, false)]
     #[case(Rejection::NotEntra, false)]
