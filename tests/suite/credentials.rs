@@ -1,6 +1,6 @@
 //! Every credential, end to end: chosen by the environment, real azure_identity, real endpoint, real login.
 
-use entra_pg_core::{Entra, Target};
+use entra_pg_core::{Entra, ErrorKind, Scope, Target};
 use entra_pg_emulator::{CredentialSource, Emulator};
 use rstest::rstest;
 
@@ -217,4 +217,102 @@ async fn a_service_principal_without_a_role_in_the_url_is_told_so() {
         outcome.stderr
     );
     emulator.stop().await.expect("stops");
+}
+
+/// The token that a job gets lives for minutes: it is never kept for the next request.
+#[rstest]
+#[case(CredentialSource::GitHubActions)]
+#[case(CredentialSource::AzurePipelines)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipelines_job_proves_its_identity_anew_for_each_token(#[case] source: CredentialSource) {
+    let emulator = Emulator::builder()
+        .role("app")
+        .start()
+        .await
+        .expect("starts");
+    let requests = || emulator.control().token_requests();
+    let entra = Entra::from_vars(emulator.environment(source)).expect("a credential");
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
+    let patience = std::time::Duration::from_secs(60);
+    let first = tokens.get(patience).await.expect("a token");
+    assert_eq!(requests(), 2, "the proof, and the token for it");
+    tokens
+        .refresh_rejected(&first, patience)
+        .await
+        .expect("another");
+    assert_eq!(requests(), 4);
+    emulator.stop().await.expect("stops");
+}
+
+#[rstest]
+#[case::github(
+    CredentialSource::GitHubActions,
+    "GitHub Actions answered without a proof"
+)]
+#[case::pipelines(
+    CredentialSource::AzurePipelines,
+    "Azure Pipelines answered without a proof"
+)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_answers_html_is_named(
+    #[case] source: CredentialSource,
+    #[case] cause: &str,
+) {
+    let emulator = Emulator::builder()
+        .role("app")
+        .start()
+        .await
+        .expect("starts");
+    emulator
+        .control()
+        .set_fault(Some(entra_pg_emulator::Fault::Html));
+    let error = token_error(&emulator, source, &[]).await;
+    assert!(
+        error.contains(cause) && error.contains("text/html"),
+        "{error}"
+    );
+    emulator.stop().await.expect("stops");
+}
+
+#[rstest]
+#[case::job_token(CredentialSource::GitHubActions, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2-hunter2", &["GitHub Actions gave the job no proof", "HTTP 401"])]
+#[case::access_token(CredentialSource::AzurePipelines, "SYSTEM_ACCESSTOKEN", "hunter2-hunter2", &["Azure Pipelines gave the job no proof", "System.AccessToken"])]
+#[case::connection(CredentialSource::AzurePipelines, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "another", &["HTTP 400", "service connection"])]
+#[case::application(CredentialSource::GitHubActions, "AZURE_CLIENT_ID", "OTHER", &["AADSTS700213", "federated credential"])]
+#[case::certificates_application(CredentialSource::ClientCertificate, "AZURE_CLIENT_ID", "00000000-0000-0000-0000-00000000dead", &["AADSTS700016", "AZURE_CLIENT_ID"])]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_that_is_refused_is_named_with_its_cure(
+    #[case] source: CredentialSource,
+    #[case] variable: &str,
+    #[case] value: &str,
+    #[case] expected: &[&str],
+) {
+    let emulator = shared();
+    let other = emulator.identity("other").expect("a role").client_id();
+    let value = value.replace("OTHER", other);
+    let error = token_error(emulator, source, &[(variable, &value)]).await;
+    for part in expected {
+        assert!(error.contains(part), "{part:?} is missing in {error}");
+    }
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+/// Why there is no token in the environment of a source with these changes.
+async fn token_error(
+    emulator: &Emulator,
+    source: CredentialSource,
+    change: &[(&str, &str)],
+) -> String {
+    let change = change
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let variables = emulator.environment(source).into_iter().chain(change);
+    let entra = Entra::from_vars(variables).expect("a credential");
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
+    let error = tokens
+        .get(std::time::Duration::from_secs(5))
+        .await
+        .expect_err("no token");
+    assert_eq!(error.kind(), ErrorKind::TokenRequest, "{error}");
+    error.to_string()
 }

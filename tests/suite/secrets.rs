@@ -10,12 +10,14 @@ use tokio::{net::TcpListener, process::Command};
 
 use crate::probe::emulator_command;
 
-const ALL_SOURCES: [CredentialSource; 6] = [
+const ALL_SOURCES: [CredentialSource; 8] = [
     CredentialSource::ManagedIdentity,
     CredentialSource::Imds,
     CredentialSource::WorkloadIdentity,
     CredentialSource::ClientSecret,
     CredentialSource::ClientCertificate,
+    CredentialSource::GitHubActions,
+    CredentialSource::AzurePipelines,
     CredentialSource::AzureCli,
 ];
 
@@ -58,7 +60,12 @@ fn secrets(emulator: &Emulator, source: CredentialSource) -> Vec<(String, String
         .iter()
         .map(|token| ("a token".to_owned(), signature(token).to_owned()))
         .collect();
-    for name in ["IDENTITY_HEADER", "AZURE_CLIENT_SECRET"] {
+    for name in [
+        "IDENTITY_HEADER",
+        "AZURE_CLIENT_SECRET",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "SYSTEM_ACCESSTOKEN",
+    ] {
         if let Some(value) = environment.get(name) {
             secrets.push((name.to_owned(), value.clone()));
         }
@@ -190,6 +197,8 @@ async fn a_connect_prints_no_secret_whatever_the_credential() {
 #[case(CredentialSource::WorkloadIdentity)]
 #[case(CredentialSource::ClientSecret)]
 #[case(CredentialSource::ClientCertificate)]
+#[case(CredentialSource::GitHubActions)]
+#[case(CredentialSource::AzurePipelines)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_of_the_endpoint_prints_no_secret(#[case] source: CredentialSource) {
     let emulator = start().await;

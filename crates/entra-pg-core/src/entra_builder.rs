@@ -58,7 +58,8 @@ impl Entra {
     /// In this order: `AZURE_TOKEN_CREDENTIALS`, if set, decides by name (`ManagedIdentityCredential`,
     /// `WorkloadIdentityCredential`, `EnvironmentCredential`, `AzureCliCredential`, `AzureDeveloperCliCredential`, `prod`,
     /// `dev`). Else workload identity (`AZURE_FEDERATED_TOKEN_FILE`), a client secret (`AZURE_CLIENT_SECRET`), a client
-    /// certificate (`AZURE_CLIENT_CERTIFICATE_PATH`), the managed identity of App Service and Container Apps
+    /// certificate (`AZURE_CLIENT_CERTIFICATE_PATH`), the job of Azure Pipelines (`AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`) or
+    /// GitHub Actions (`ACTIONS_ID_TOKEN_REQUEST_URL`, with `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`), the managed identity of App Service and Container Apps
     /// (`IDENTITY_ENDPOINT`), the Azure CLI if `az` is on the `PATH`, the Azure
     /// Developer CLI if `azd` is. `AZURE_CLIENT_ID` names a user-assigned identity. Nothing is probed over the network;
     /// on a virtual machine, select the managed identity by name. (`AZURE_POD_IDENTITY_AUTHORITY_HOST` replaces the address

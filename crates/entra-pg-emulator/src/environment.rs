@@ -31,12 +31,19 @@ pub enum CredentialSource {
     ClientSecret,
     /// An application's certificate.
     ClientCertificate,
+    /// A job of GitHub Actions that may request its ID token.
+    GitHubActions,
+    /// A job of Azure Pipelines with a service connection.
+    AzurePipelines,
     /// `az login` on a laptop.
     AzureCli,
 }
 
 /// Variables that would override ours.
-const CONFLICTING: &str = "IDENTITY_ENDPOINT IDENTITY_HEADER IDENTITY_SERVER_THUMBPRINT IMDS_ENDPOINT \
+const CONFLICTING: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL AZURESUBSCRIPTION_CLIENT_ID \
+    AZURESUBSCRIPTION_SERVICE_CONNECTION_ID AZURESUBSCRIPTION_TENANT_ID SYSTEM_ACCESSTOKEN SYSTEM_OIDCREQUESTURI \
+    AZURE_POSTGRESQL_CLIENTID AZURE_POSTGRESQL_CLIENTSECRET AZURE_POSTGRESQL_CONNECTIONSTRING AZURE_POSTGRESQL_TENANTID \
+    IDENTITY_ENDPOINT IDENTITY_HEADER IDENTITY_SERVER_THUMBPRINT IMDS_ENDPOINT \
     MSI_ENDPOINT MSI_SECRET AZURE_POD_IDENTITY_AUTHORITY_HOST AZURE_AUTHORITY_HOST \
     AZURE_CLIENT_CERTIFICATE_PASSWORD AZURE_CLIENT_CERTIFICATE_PATH AZURE_CLIENT_ID AZURE_CLIENT_SECRET \
     AZURE_CLIENT_SEND_CERTIFICATE_CHAIN AZURE_FEDERATED_TOKEN AZURE_KUBERNETES_CA_DATA AZURE_KUBERNETES_CA_FILE \
@@ -120,6 +127,35 @@ pub(crate) fn variables(source: CredentialSource, parts: &Parts<'_>) -> Vec<(Str
                 file(layout.client_certificate()),
             ));
         }
+        CredentialSource::GitHubActions => {
+            all.extend(application);
+            all.extend([
+                ("GITHUB_ACTIONS", "true".into()),
+                (
+                    "ACTIONS_ID_TOKEN_REQUEST_URL",
+                    format!(
+                        "{}jobs/github/idtoken?api-version=2.0",
+                        tenant.authority_host
+                    ),
+                ),
+                ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", tenant.job_token.clone()),
+            ]);
+        }
+        CredentialSource::AzurePipelines => all.extend([
+            ("TF_BUILD", "True".into()),
+            ("AZURE_AUTHORITY_HOST", tenant.authority_host.clone()),
+            ("AZURESUBSCRIPTION_TENANT_ID", tenant.id.clone()),
+            ("AZURESUBSCRIPTION_CLIENT_ID", client_id.into()),
+            (
+                "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID",
+                tenant.service_connection.clone(),
+            ),
+            (
+                "SYSTEM_OIDCREQUESTURI",
+                format!("{}jobs/pipelines/oidctoken", tenant.authority_host),
+            ),
+            ("SYSTEM_ACCESSTOKEN", tenant.job_token.clone()),
+        ]),
         CredentialSource::AzureCli => all.extend([
             ("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential".into()),
             ("PATH", format!("{}:{}", file(layout.bin()), parts.path)),
@@ -173,6 +209,7 @@ mod tests {
             Tenant::new(host, vec![identity], "aud".into(), Settings::default()).unwrap();
         tenant.identity_header = "header".into();
         tenant.client_secret = "secret".into();
+        tenant.job_token = "job".into();
         tenant
     }
 
@@ -191,10 +228,11 @@ mod tests {
     #[test]
     fn each_source_sets_its_own_variables_and_removes_the_others() {
         use CredentialSource::{
-            AzureCli, ClientCertificate, ClientSecret, Imds, ManagedIdentity, WorkloadIdentity,
+            AzureCli, AzurePipelines, ClientCertificate, ClientSecret, GitHubActions, Imds,
+            ManagedIdentity, WorkloadIdentity,
         };
         let tenant = tenant();
-        let cases: [(CredentialSource, Pairs, &[&str]); 6] = [
+        let cases: [(CredentialSource, Pairs, &[&str]); 8] = [
             (
                 ManagedIdentity,
                 &[
@@ -235,6 +273,30 @@ mod tests {
                     ("AZURE_CLIENT_CERTIFICATE_PATH", "/d/client-certificate.pem"),
                 ],
                 &["AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"],
+            ),
+            (
+                GitHubActions,
+                &[
+                    ("AZURE_CLIENT_ID", CLIENT),
+                    (
+                        "ACTIONS_ID_TOKEN_REQUEST_URL",
+                        "https://localhost:3/jobs/github/idtoken?api-version=2.0",
+                    ),
+                    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "job"),
+                ],
+                &["AZURE_CLIENT_SECRET", "SYSTEM_ACCESSTOKEN"],
+            ),
+            (
+                AzurePipelines,
+                &[
+                    ("AZURESUBSCRIPTION_CLIENT_ID", CLIENT),
+                    (
+                        "SYSTEM_OIDCREQUESTURI",
+                        "https://localhost:3/jobs/pipelines/oidctoken",
+                    ),
+                    ("SYSTEM_ACCESSTOKEN", "job"),
+                ],
+                &["AZURE_CLIENT_ID", "ACTIONS_ID_TOKEN_REQUEST_URL"],
             ),
             (
                 AzureCli,

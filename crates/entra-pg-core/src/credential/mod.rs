@@ -2,6 +2,7 @@
 
 mod azure_cli;
 mod azure_developer_cli;
+mod azure_pipelines;
 mod certificate_file;
 mod client_certificate;
 mod client_secret;
@@ -14,8 +15,10 @@ mod endpoint;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod github_actions;
 mod kind;
 mod managed_identity;
+mod oidc;
 mod provided;
 mod selection;
 mod subprocess;

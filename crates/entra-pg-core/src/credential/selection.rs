@@ -2,10 +2,10 @@
 //! same environment gives the same credential every time.
 
 use super::{
-    azure_cli::AzureCli, azure_developer_cli::AzureDeveloperCli,
+    azure_cli::AzureCli, azure_developer_cli::AzureDeveloperCli, azure_pipelines::AzurePipelines,
     client_certificate::ClientCertificate, client_secret::ClientSecret, endpoint::Endpoint,
-    kind::Kind, managed_identity::ManagedIdentityKind, unsupported::PASSWORD, variables::value,
-    workload_identity::WorkloadIdentity,
+    github_actions::GitHubActions, kind::Kind, managed_identity::ManagedIdentityKind,
+    unsupported::PASSWORD, variables::value, workload_identity::WorkloadIdentity,
 };
 use crate::{Error, ErrorKind, environment::Environment};
 
@@ -14,7 +14,7 @@ type Selected = Result<Box<dyn Kind>, Error>;
 /// The names that `AZURE_TOKEN_CREDENTIALS` takes in the other Azure SDKs, as far as they make sense here.
 /// <https://learn.microsoft.com/azure/developer/go/sdk/authentication/credential-chains>
 const KNOWN_NAMES: &str = "ManagedIdentityCredential, WorkloadIdentityCredential, EnvironmentCredential, \
-    AzureCliCredential, AzureDeveloperCliCredential, prod, dev";
+    AzurePipelinesCredential, GitHubActionsCredential, AzureCliCredential, AzureDeveloperCliCredential, prod, dev";
 
 /// Selects the credential, and returns the reason for the choice.
 pub(crate) fn select(from: &Environment) -> Result<(Box<dyn Kind>, String), Error> {
@@ -33,6 +33,8 @@ pub(crate) fn select_by_name(from: &Environment, name: &str) -> Selected {
         "managedidentitycredential" => managed_identity(from),
         "workloadidentitycredential" => workload_identity(from),
         "environmentcredential" => environment_credential(from),
+        "azurepipelinescredential" => azure_pipelines(from),
+        "githubactionscredential" => github_actions(from),
         "azureclicredential" => azure_cli(from),
         "azuredeveloperclicredential" => azure_developer_cli(from),
         // The other SDKs' chain begins with these here.
@@ -99,12 +101,15 @@ fn deployed(from: &Environment) -> Result<Option<Candidate>, Error> {
     if !has_application(from) {
         PASSWORD.refuse_in(from)?;
     }
-    let candidates: [Candidate; 12] = [
+    let candidates: [Candidate; 15] = [
         (WorkloadIdentity::VARIABLE, workload_identity),
         (ClientSecret::VARIABLE, environment_credential),
         (ClientCertificate::VARIABLE, environment_credential),
         ("AZURE_CLIENT_CERTIFICATE_PASSWORD", environment_credential),
         ("AZURE_KUBERNETES_TOKEN_PROXY", workload_identity),
+        (AzurePipelines::VARIABLE, azure_pipelines),
+        ("AZURESUBSCRIPTION_CLIENT_ID", azure_pipelines),
+        (GitHubActions::VARIABLE, github_actions),
         (Endpoint::VARIABLE, managed_identity),
         (Endpoint::HEADER, managed_identity),
         (Endpoint::METADATA, managed_identity),
@@ -113,7 +118,11 @@ fn deployed(from: &Environment) -> Result<Option<Candidate>, Error> {
         ("MSI_ENDPOINT", managed_identity),
         ("MSI_SECRET", managed_identity),
     ];
-    let called_for = |(variable, _): &Candidate| set(from, &[variable]);
+    // A job may have GitHub's variables for another purpose, and a runner an identity of its own.
+    let named = set(from, &[CLIENT_ID]) && set(from, &["AZURE_TENANT_ID"]);
+    let called_for = |(variable, _): &Candidate| {
+        set(from, &[variable]) && (named || *variable != GitHubActions::VARIABLE)
+    };
     Ok(candidates.into_iter().find(called_for))
 }
 
@@ -157,6 +166,14 @@ fn environment_credential(from: &Environment) -> Selected {
         return Ok(Box::new(ClientCertificate::from_environment(from)?));
     }
     Ok(Box::new(ClientSecret::from_environment(from)?))
+}
+
+fn azure_pipelines(from: &Environment) -> Selected {
+    Ok(Box::new(AzurePipelines::from_environment(from)?))
+}
+
+fn github_actions(from: &Environment) -> Selected {
+    Ok(Box::new(GitHubActions::from_environment(from)?))
 }
 
 fn azure_cli(from: &Environment) -> Selected {

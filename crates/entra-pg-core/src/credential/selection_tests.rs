@@ -31,6 +31,19 @@ const SECRET: [&str; 3] = [
     "AZURE_TENANT_ID=t",
     "AZURE_CLIENT_ID=c",
 ];
+const GITHUB: [&str; 4] = [
+    "ACTIONS_ID_TOKEN_REQUEST_URL=https://x?api-version=2.0",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN=r",
+    "AZURE_TENANT_ID=t",
+    "AZURE_CLIENT_ID=c",
+];
+const PIPELINES: [&str; 5] = [
+    "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID=s",
+    "AZURESUBSCRIPTION_TENANT_ID=t",
+    "AZURESUBSCRIPTION_CLIENT_ID=c",
+    "SYSTEM_OIDCREQUESTURI=https://x",
+    "SYSTEM_ACCESSTOKEN=a",
+];
 const APP_SERVICE: [&str; 2] = ["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h"];
 
 fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
@@ -52,6 +65,21 @@ fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
     "error: a client certificate with a password is not supported, but AZURE_CLIENT_CERTIFICATE_PASSWORD is set")]
 #[case::only_its_password(&["AZURE_CLIENT_CERTIFICATE_PASSWORD=p"], &["az"],
     "error: a client certificate with a password is not supported, but AZURE_CLIENT_CERTIFICATE_PASSWORD is set")]
+#[case::github(&GITHUB, &["az"], "GitHub Actions (client id c)")]
+#[case::github_for_another_purpose(&GITHUB[..3], &["az"], "Azure CLI")]
+#[case::github_without_a_tenant(&["ACTIONS_ID_TOKEN_REQUEST_URL=https://x", "AZURE_CLIENT_ID=c"], &["az"],
+    "error: AZURE_CLIENT_ID is set, but nothing says how to log in as it")]
+#[case::github_without_its_token(&["ACTIONS_ID_TOKEN_REQUEST_URL=https://x", "AZURE_CLIENT_ID=c", "AZURE_TENANT_ID=t"], &["az"],
+    "error: GitHub Actions needs ACTIONS_ID_TOKEN_REQUEST_TOKEN, which is not set")]
+#[case::github_in_clear_text(&["ACTIONS_ID_TOKEN_REQUEST_URL=http://x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=r", "AZURE_CLIENT_ID=c", "AZURE_TENANT_ID=t"],
+    &["az"], "error: ACTIONS_ID_TOKEN_REQUEST_URL is not an https:// address")]
+#[case::pipelines(&PIPELINES, &["az"], "Azure Pipelines (client id c)")]
+#[case::pipelines_without_the_token(&PIPELINES[..4], &["az"], "error: Azure Pipelines needs SYSTEM_ACCESSTOKEN, which is not set")]
+#[case::pipelines_with_a_name_for_a_token(&["AZURESUBSCRIPTION_CLIENT_ID=c", "SYSTEM_ACCESSTOKEN=$(System.AccessToken)"], &["az"],
+    "error: Azure Pipelines needs SYSTEM_ACCESSTOKEN, which is not set")]
+#[case::half_of_pipelines(&["AZURESUBSCRIPTION_CLIENT_ID=c", "SYSTEM_ACCESSTOKEN=a"], &["az"],
+    "error: Azure Pipelines needs AZURESUBSCRIPTION_TENANT_ID and AZURESUBSCRIPTION_SERVICE_CONNECTION_ID and SYSTEM_OIDCREQUESTURI, which is not set")]
+#[case::any_job_of_pipelines(&["SYSTEM_OIDCREQUESTURI=https://x", "SYSTEM_ACCESSTOKEN=a", "TF_BUILD=True"], &["az"], "Azure CLI")]
 #[case::app_service(&APP_SERVICE, &["az"], "managed identity (system-assigned)")]
 #[case::laptop(&[], &["az", "azd"], "Azure CLI")]
 #[case::laptop_with_azd(&[], &["azd"], "Azure Developer CLI")]
@@ -96,6 +124,8 @@ fn the_environment_is_never_guessed_at(
 #[case::environment_incomplete("EnvironmentCredential", &[],
     "error: a client secret needs AZURE_TENANT_ID and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, which is not set")]
 #[case::workload("WorkloadIdentityCredential", &FEDERATED, "workload identity (client id c)")]
+#[case::pipelines("AzurePipelinesCredential", &PIPELINES, "Azure Pipelines (client id c)")]
+#[case::github("GitHubActionsCredential", &GITHUB, "GitHub Actions (client id c)")]
 #[case::prod_on_aks("prod", &FEDERATED, "workload identity (client id c)")]
 #[case::prod_with_a_client_secret("prod", &SECRET, "client secret (client id c)")]
 #[case::prod_on_a_virtual_machine("prod", &[], "managed identity (system-assigned)")]

@@ -1,5 +1,7 @@
 //! The variables of a credential: all of them, or an error that names those that are missing.
 
+use azure_core::http::Url;
+
 use crate::{Error, ErrorKind, environment::Environment};
 
 /// A variable without what a shell, a secret store or a file of variables has left around it: white space and quotes.
@@ -29,7 +31,7 @@ pub(super) fn identifier<'a>(
     )
 }
 
-/// Where Microsoft Entra is, if it is set. Secrets go there.
+/// Where Microsoft Entra is, if it is set.
 pub(super) fn authority_host(environment: &Environment) -> Result<Option<String>, Error> {
     const VARIABLE: &str = "AZURE_AUTHORITY_HOST";
     let Some(host) = value(environment, VARIABLE) else {
@@ -40,13 +42,16 @@ pub(super) fn authority_host(environment: &Environment) -> Result<Option<String>
     } else {
         format!("https://{host}")
     };
-    match url::Url::parse(&url) {
-        Ok(parsed) if parsed.scheme() == "https" && parsed.has_host() => Ok(Some(url)),
-        _ => Err(
-            none(&format!("{VARIABLE} is not an https:// address")).with_hint(
-                "correct it, or unset it: without it, the cloud follows from the server's name",
-            ),
-        ),
+    https(VARIABLE, &url)?;
+    Ok(Some(url))
+}
+
+/// An address that secrets are sent to.
+pub(super) fn https(variable: &str, text: &str) -> Result<Url, Error> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "https" && url.has_host() => Ok(url),
+        _ => Err(none(&format!("{variable} is not an https:// address"))
+            .with_hint("correct it, or unset it")),
     }
 }
 

@@ -8,6 +8,7 @@ mod azure_cli;
 mod control;
 mod imds;
 mod oauth;
+mod oidc;
 mod outage;
 mod response;
 mod routes;

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{app_service, azure_cli, control, imds, oauth, outage, response::Refusal};
+use super::{app_service, azure_cli, control, imds, oauth, oidc, outage, response::Refusal};
 use crate::{Control, entra::Tenant};
 
 /// Everything on the plain listener: App Service, IMDS, the stand-in `az`, the control API.
@@ -29,10 +29,12 @@ pub(crate) fn plain(control: &Control) -> Router {
         .fallback(not_found)
 }
 
-/// Everything on the secure listener: Entra.
+/// Everything on the secure listener: Entra, and the pipelines' OpenID Connect providers.
 pub(crate) fn secure(tenant: &Arc<Tenant>) -> Router {
     Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(oauth::token))
+        .route("/jobs/github/idtoken", get(oidc::github))
+        .route("/jobs/pipelines/oidctoken", post(oidc::pipelines))
         .route_layer(from_fn_with_state(Arc::clone(tenant), outage::layer))
         .route(
             "/{tenant}/v2.0/.well-known/openid-configuration",

@@ -1,4 +1,5 @@
-//! Workload identity: the token that Kubernetes would write to a file, and what Entra checks when it comes back.
+//! Workload identity: the tokens that Kubernetes would write to a file, or a pipeline give to its job, and what Entra checks
+//! when they come back.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -7,6 +8,8 @@ use uuid::Uuid;
 use super::{Identity, SigningKey, clock};
 use crate::Error;
 
+/// How long a pipeline's token lives, in seconds.
+const PROOF_LIFETIME: i64 = 300;
 /// The audience of federated tokens.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 /// Longer than any emulator runs, since the token lies in a file.
@@ -15,7 +18,27 @@ const LIFETIME: i64 = 365 * 24 * 3600;
 /// Why Entra refuses: its own number, and the message.
 type Refusal = (u32, String);
 
-/// The cluster whose service accounts the tenant trusts.
+/// Whose token it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Proof {
+    ServiceAccount,
+    GitHub,
+    Pipelines,
+}
+
+impl Proof {
+    const ALL: [Self; 3] = [Self::ServiceAccount, Self::GitHub, Self::Pipelines];
+
+    fn subject(self, name: &str) -> String {
+        match self {
+            Self::ServiceAccount => format!("system:serviceaccount:default:{name}"),
+            Self::GitHub => format!("repo:emulator/{name}:ref:refs/heads/main"),
+            Self::Pipelines => format!("sc://emulator/project/{name}"),
+        }
+    }
+}
+
+/// The cluster whose service accounts the tenant trusts, and the pipelines whose jobs.
 pub(crate) struct Federation {
     /// Never that of access tokens, so it also signs those that PostgreSQL must refuse.
     pub(crate) key: SigningKey,
@@ -32,10 +55,25 @@ impl Federation {
 
     /// The federated token of an identity.
     pub(crate) fn token(&self, name: &str) -> Result<String, Error> {
+        self.sign(Proof::ServiceAccount, name, AUDIENCE, LIFETIME)
+    }
+
+    /// The token of a pipeline's job, new at every call.
+    pub(crate) fn issue(&self, proof: Proof, name: &str, audience: &str) -> Result<String, Error> {
+        self.sign(proof, name, audience, PROOF_LIFETIME)
+    }
+
+    fn sign(
+        &self,
+        proof: Proof,
+        name: &str,
+        audience: &str,
+        lifetime: i64,
+    ) -> Result<String, Error> {
         let now = clock::seconds(clock::now());
         self.key.sign(&json!({
-            "iss": self.issuer, "sub": subject(name), "aud": [AUDIENCE],
-            "iat": now, "nbf": now, "exp": now + LIFETIME, "jti": Uuid::new_v4().to_string(),
+            "iss": self.issuer, "sub": proof.subject(name), "aud": [audience],
+            "iat": now, "nbf": now, "exp": now + lifetime, "jti": Uuid::new_v4().to_string(),
         }))
     }
 
@@ -60,7 +98,10 @@ impl Federation {
         };
         if found.iss != self.issuer {
             differs("issuer", &found.iss)
-        } else if found.sub != subject(identity.name()) {
+        } else if !Proof::ALL
+            .iter()
+            .any(|proof| found.sub == proof.subject(identity.name()))
+        {
             differs("subject", &found.sub)
         } else if !found.aud.iter().any(|audience| audience == AUDIENCE) {
             differs("audience", &found.aud.join(" "))
@@ -71,8 +112,4 @@ impl Federation {
             Ok(())
         }
     }
-}
-
-fn subject(name: &str) -> String {
-    format!("system:serviceaccount:default:{name}")
 }

@@ -14,6 +14,7 @@ mod verdict;
 
 pub(crate) use certificate::ClientCertificate;
 pub(crate) use claims::{Flow, Validity, issuer_url};
+pub(crate) use federation::Proof;
 pub use identity::{Identity, IdentityKind};
 pub(crate) use identity::{SUBSCRIPTION, find_managed};
 pub(crate) use signing_key::SigningKey;

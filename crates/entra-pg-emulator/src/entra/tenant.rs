@@ -28,6 +28,9 @@ pub(crate) struct Tenant {
     pub(crate) audience: String,
     pub(crate) identity_header: String,
     pub(crate) client_secret: String,
+    /// What a pipeline's job shows to get its proof, and the connection that it may use.
+    pub(crate) job_token: String,
+    pub(crate) service_connection: String,
     pub(crate) federation: Federation,
     /// Its key is the federation's, since to make another takes a moment.
     pub(crate) certificate: ClientCertificate,
@@ -61,6 +64,9 @@ impl Tenant {
             audience,
             identity_header: Uuid::new_v4().to_string(),
             client_secret: Uuid::new_v4().simple().to_string(),
+            job_token: Uuid::new_v4().simple().to_string(),
+            service_connection: Uuid::new_v5(&Uuid::NAMESPACE_URL, b"entra-pg:connection")
+                .to_string(),
             token_requests: 0.into(),
             accepted_logins: 0.into(),
             rejected_logins: 0.into(),

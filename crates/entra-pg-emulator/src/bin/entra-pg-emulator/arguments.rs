@@ -129,6 +129,11 @@ pub(crate) enum Source {
     ClientSecret,
     /// An application's certificate
     ClientCertificate,
+    /// A job of GitHub Actions
+    #[value(name = "github-actions")]
+    GitHubActions,
+    /// A job of Azure Pipelines with a service connection
+    AzurePipelines,
     /// `az login` on a laptop
     AzureCli,
 }
@@ -141,6 +146,8 @@ impl From<Source> for CredentialSource {
             Source::WorkloadIdentity => Self::WorkloadIdentity,
             Source::ClientSecret => Self::ClientSecret,
             Source::ClientCertificate => Self::ClientCertificate,
+            Source::GitHubActions => Self::GitHubActions,
+            Source::AzurePipelines => Self::AzurePipelines,
             Source::AzureCli => Self::AzureCli,
         }
     }
