@@ -3,7 +3,7 @@
 use std::{fs, thread};
 
 use super::{
-    build::{Copied, metadata},
+    build::{Copied, resolve},
     manifest::{
         ROOT, assert_versions, dependencies, of_the_workspace, published, read, table, text,
     },
@@ -62,7 +62,7 @@ fn no_example_asks_for_another_version_than_the_workspace() {
 fn no_copied_example_is_refused_by_cargo() {
     thread::scope(|scope| {
         for name in examples() {
-            scope.spawn(move || metadata(&Copied::example(&name)));
+            scope.spawn(move || resolve(&Copied::example(&name)));
         }
     });
 }
