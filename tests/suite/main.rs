@@ -10,6 +10,7 @@ mod credentials;
 mod endpoint_faults;
 mod error_guide;
 mod examples;
+mod exporters;
 mod faults;
 mod observability;
 mod options;

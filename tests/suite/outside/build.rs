@@ -67,10 +67,7 @@ fn copy(from: &Path, to: &Path) {
 /// Cargo in that folder, with our crates from here instead of the registry. Nothing is inherited from the cargo that runs this.
 fn cargo(copied: &Copied, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    command
-        .current_dir(copied.folder.path())
-        .args(arguments)
-        .arg("--offline");
+    command.current_dir(copied.folder.path()).args(arguments);
     for (name, folder) in published() {
         let folder = Path::new(ROOT).join(folder);
         command.arg("--config");
@@ -96,7 +93,7 @@ fn run(copied: &Copied, mut command: Command) {
 
 /// Fails if cargo refuses the manifest. `cargo metadata` would need the crates of all platforms, which no build downloads.
 pub fn resolve(copied: &Copied) {
-    run(copied, cargo(copied, &["tree", "--quiet"]));
+    run(copied, cargo(copied, &["tree", "--quiet", "--offline"]));
 }
 
 /// Fails if it does not compile. All share a target folder, beside that of the workspace.
