@@ -5,6 +5,7 @@ pub mod adapters;
 pub mod fixtures;
 mod guides;
 pub mod record;
+pub mod refusing_server;
 pub mod relay;
 pub mod scenarios;
 pub mod token_endpoint;

@@ -19,6 +19,7 @@ mod parameters;
 mod probe;
 mod proxy;
 mod readme;
+mod refusals;
 mod secrets;
 mod silence;
 mod telemetry;
