@@ -1,6 +1,7 @@
 //! Which server, database and role, and how its connection is secured.
 
 mod authority;
+mod certificate_format;
 mod cloud;
 mod connection_string;
 mod foreign_parameters;

@@ -6,6 +6,7 @@ use std::{fmt, fs, path::Path, sync::Arc};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
+use super::certificate_format;
 use crate::{Error, ErrorKind, environment::Environment};
 
 /// The certificates that a server's must lead to.
@@ -54,7 +55,10 @@ impl CustomRoots {
             der.push(certificate.to_vec());
         }
         if der.is_empty() {
-            return Err(bad("holds no certificate"));
+            return Err(match certificate_format::recognise(&pem) {
+                Some((what, command)) => other_format(origin, file, what, command),
+                None => bad("holds no certificate"),
+            });
         }
         Ok(Self {
             pem: pem.into(),
@@ -200,6 +204,20 @@ fn copies(certificates: &[CertificateDer<'_>]) -> Vec<Vec<u8>> {
     certificates.iter().map(|der| der.to_vec()).collect()
 }
 
+fn other_format(origin: &str, file: Option<&Path>, what: &str, command: Option<&str>) -> Error {
+    let error = unusable(&format!("{origin} is {what}, not certificates in PEM"));
+    let file = file.map_or("FILE".into(), |file| file.display().to_string());
+    match command {
+        Some(iconv) if iconv.starts_with("iconv") => {
+            error.with_hint(format!("convert it: {iconv} '{file}' > root.pem"))
+        }
+        Some(openssl) => {
+            error.with_hint(format!("convert it: {openssl} -in '{file}' -out root.pem"))
+        }
+        None => error.with_hint("name the file of the root certificates, in PEM"),
+    }
+}
+
 fn unusable(message: &str) -> Error {
     Error::new(ErrorKind::RootCertificates, message)
 }
@@ -226,6 +244,22 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let text = message(RootCertificates::from_file(file.path()));
         assert!(text.contains("holds no certificate"), "{text}");
+    }
+
+    #[test]
+    fn a_root_in_der_is_named_with_the_command_that_converts_it() {
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("one");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), made.cert.der()).expect("a file");
+        let text = message(RootCertificates::from_file(file.path()));
+        let command = format!("openssl x509 -inform der -in '{}'", file.path().display());
+        assert!(
+            text.contains("is a certificate in DER") && text.contains(&command),
+            "{text}"
+        );
+        let text = message(RootCertificates::from_pem(made.signing_key.serialize_pem()));
+        assert!(text.contains("is a private key"), "{text}");
+        assert!(!text.contains("BEGIN"), "{text}");
     }
 
     #[test]
