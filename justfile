@@ -77,7 +77,7 @@ faults: build
 soak *args: build
     entra-pg-soak "$@"
 
-# Run the Azure SDK for Python, psycopg and psql against the emulator, and psycopg through the proxy
+# Run the Azure SDK for Python, psycopg and psql against the emulator; psycopg, alembic and Java as `entra-pg` runs them
 interop: build
     tests/interop/run {{quote(target)}}
 

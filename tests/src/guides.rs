@@ -29,5 +29,6 @@ pages! {
     strategies: "strategies.md",
     tls: "tls.md",
     tokens: "tokens.md",
+    tools: "tools.md",
     virtual_machines: "virtual-machines.md",
 }

@@ -1,20 +1,17 @@
-//! A program's environment: libpq's variables, and `DATABASE_URL`.
+//! A program's environment: libpq's variables, `DATABASE_URL`, and JDBC's URL.
 //!
 //! The token is never in an argument: all users of the machine can read those. The variables and the URL both ask for
 //! verification, since a program may read either.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use entra_pg_core::Target;
+use entra_pg_core::{Keepalive, Target};
 use entra_pg_proxy::Address;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// All but RFC 3986's unreserved characters.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::{
+    encode::{encode, host, query},
+    jdbc,
+};
 
 /// Variables that would send libpq to another server, or make it refuse the login that Azure's servers ask for. A service file
 /// overrides the other variables.
@@ -26,6 +23,9 @@ pub(crate) const CONFLICTING_VARIABLES: [&str; 6] = [
     "PGCHANNELBINDING",
     "PGGSSENCMODE",
 ];
+
+/// That of the default [`Keepalive`].
+const DEFAULT_USER_TIMEOUT: Option<Duration> = Some(Duration::from_secs(90));
 
 /// Role and password of a login.
 #[derive(Clone, Copy)]
@@ -42,8 +42,10 @@ pub(crate) fn variables(
 ) -> Vec<(&'static str, String)> {
     let roots = roots.map(|file| file.display().to_string());
     let server = &target.hosts()[0];
+    let jdbc = jdbc::direct(target, login.user, login.password, roots.as_deref());
     let mut variables = vec![
         ("DATABASE_URL", url(target, login, roots.as_deref())),
+        (jdbc::VARIABLE, jdbc),
         ("PGHOST", server.name().to_owned()),
         ("PGPORT", server.port().to_string()),
         ("PGUSER", login.user.to_owned()),
@@ -71,27 +73,47 @@ fn session(target: &Target) -> impl Iterator<Item = (&'static str, String)> {
 
 fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
     let server = &target.hosts()[0];
-    let host = match server.name() {
-        address if address.contains(':') => format!("[{address}]"),
-        name => name.to_owned(),
-    };
     let authority = format!(
-        "{}:{}@{host}:{}",
+        "{}:{}@{}:{}",
         encode(login.user),
         encode(login.password),
+        host(server.name()),
         server.port()
     );
     let verification = [
         ("sslmode", Some("verify-full".to_owned())),
         ("sslrootcert", roots.map(str::to_owned)),
     ];
-    build_url(&authority, target.database(), verification, target)
+    let connection = verification.into_iter().chain(keepalive(target));
+    build_url(&authority, target.database(), connection, target)
 }
 
+/// Returns what the user has set, since not every program knows these parameters. No variable stands for them.
+fn keepalive(target: &Target) -> Vec<(&'static str, Option<String>)> {
+    let (keepalive, user_timeout) = (target.keepalive(), target.tcp_user_timeout());
+    if (keepalive, user_timeout) == (Some(Keepalive::default()), DEFAULT_USER_TIMEOUT) {
+        return Vec::new();
+    }
+    let milliseconds = user_timeout.unwrap_or_default().as_millis();
+    let user_timeout = ("tcp_user_timeout", Some(milliseconds.to_string()));
+    let Some(keepalive) = keepalive else {
+        return vec![("keepalives", Some("0".to_owned())), user_timeout];
+    };
+    let seconds = |time: Option<Duration>| Some(time.unwrap_or_default().as_secs().to_string());
+    let count = keepalive.count.unwrap_or_default().to_string();
+    vec![
+        ("keepalives_idle", seconds(keepalive.idle)),
+        ("keepalives_interval", seconds(keepalive.interval)),
+        ("keepalives_count", Some(count)),
+        user_timeout,
+    ]
+}
+
+/// SQLAlchemy takes only `postgresql://`; every other program takes either.
 fn build_url(
     authority: &str,
     database: Option<&str>,
-    connection: [(&str, Option<String>); 2],
+    connection: impl IntoIterator<Item = (&'static str, Option<String>)>,
     target: &Target,
 ) -> String {
     let session = [
@@ -101,17 +123,9 @@ fn build_url(
         ),
         ("options", target.options()),
     ];
-    let parameters: Vec<_> = connection
-        .into_iter()
-        .chain(session)
-        .filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))))
-        .collect();
+    let parameters = query(connection.into_iter().chain(session));
     let path = database.map_or_else(String::new, |name| format!("/{}", encode(name)));
-    format!("postgres://{authority}{path}?{}", parameters.join("&"))
-}
-
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
+    format!("postgresql://{authority}{path}?{parameters}")
 }
 
 /// A connection to the target through a proxy on this machine: without password and encryption.
@@ -121,7 +135,12 @@ pub(crate) struct Local<'a> {
 }
 
 /// Variables that only make sense for the server itself. None is among [`CONFLICTING_VARIABLES`].
-pub(crate) const SERVER_VARIABLES: [&str; 3] = ["PGPASSWORD", "PGSSLROOTCERT", "PGSSLNEGOTIATION"];
+pub(crate) const SERVER_VARIABLES: [&str; 4] = [
+    "PGPASSWORD",
+    "PGSSLROOTCERT",
+    "PGSSLNEGOTIATION",
+    jdbc::VARIABLE,
+];
 
 impl Local<'_> {
     pub(crate) fn variables(&self, address: &Address) -> Vec<(&'static str, String)> {
@@ -133,6 +152,10 @@ impl Local<'_> {
             ("PGSSLMODE", "disable".to_owned()),
             ("PGGSSENCMODE", "disable".to_owned()),
         ];
+        if let Address::Tcp(address) = address {
+            let url = jdbc::proxied(self.target, self.user, *address);
+            variables.push((jdbc::VARIABLE, url));
+        }
         variables.extend(session(self.target));
         variables
     }
@@ -177,7 +200,7 @@ mod tests {
         );
         assert_eq!(
             variables["DATABASE_URL"],
-            "postgres://app:a.b-c_d%3D@my.example:6432/or%20ders?sslmode=verify-full&sslrootcert=%2Fca%20s.pem\
+            "postgresql://app:a.b-c_d%3D@my.example:6432/or%20ders?sslmode=verify-full&sslrootcert=%2Fca%20s.pem\
              &application_name=x%26y&options=-c%20a%3Db%5C%20c"
         );
         for (name, value) in [
@@ -197,12 +220,39 @@ mod tests {
     }
 
     #[test]
+    fn keepalives_that_were_set_are_handed_on() {
+        for (parameters, expected) in [
+            ("", ""),
+            ("keepalives_idle=60", ""),
+            ("keepalives=0", "&keepalives=0&tcp_user_timeout=0"),
+            (
+                "keepalives_count=2&keepalives_interval=0",
+                "&keepalives_idle=60&keepalives_interval=0&keepalives_count=2&tcp_user_timeout=0",
+            ),
+            (
+                "tcp_user_timeout=5",
+                "&keepalives_idle=60&keepalives_interval=10&keepalives_count=3&tcp_user_timeout=5",
+            ),
+        ] {
+            let url = format!("postgres://app@my.example/db?{parameters}");
+            let made = made(&url, "app", None);
+            let (_, found) = made["DATABASE_URL"]
+                .split_once("verify-full")
+                .expect("verified");
+            assert_eq!(found, expected, "{parameters}");
+            let again = target(&made["DATABASE_URL"].replace(":a.b-c_d%3D@", "@"));
+            assert_eq!(again.keepalive(), target(&url).keepalive());
+            assert_eq!(again.tcp_user_timeout(), target(&url).tcp_user_timeout());
+        }
+    }
+
+    #[test]
     fn a_guests_name_does_not_break_the_url() {
         let user = "alice_outlook.com#EXT#@contoso.onmicrosoft.com";
         let variables = made("postgres://my.example/db", user, None);
         let url = &variables["DATABASE_URL"];
         assert!(
-            url.starts_with("postgres://alice_outlook.com%23EXT%23%40contoso.onmicrosoft.com:"),
+            url.starts_with("postgresql://alice_outlook.com%23EXT%23%40contoso.onmicrosoft.com:"),
             "{url}"
         );
         // Our own parser refuses passwords; without it, it reads back what was meant.
@@ -216,7 +266,7 @@ mod tests {
         let variables = made("postgres://app@[::1]/db", "app", None);
         assert_eq!(
             variables["DATABASE_URL"],
-            "postgres://app:a.b-c_d%3D@[::1]:5432/db?sslmode=verify-full"
+            "postgresql://app:a.b-c_d%3D@[::1]:5432/db?sslmode=verify-full"
         );
         assert_eq!(variables["PGSSLROOTCERT"], "system");
     }
@@ -234,15 +284,21 @@ mod tests {
         };
         assert_eq!(
             local.url(&socket),
-            "postgres://a%40b@localhost:5432/or%20ders?host=%2Ftmp%2Fd&sslmode=disable&application_name=x"
+            "postgresql://a%40b@localhost:5432/or%20ders?host=%2Ftmp%2Fd&sslmode=disable&application_name=x"
         );
         let port = Address::Tcp(([127, 0, 0, 1], 7).into());
         assert_eq!(
             local.url(&port),
-            "postgres://a%40b@127.0.0.1:7/or%20ders?sslmode=disable&application_name=x"
+            "postgresql://a%40b@127.0.0.1:7/or%20ders?sslmode=disable&application_name=x"
         );
         let variables: HashMap<_, _> = local.variables(&socket).into_iter().collect();
         assert_eq!(variables["PGHOST"], "/tmp/d");
         assert!(!variables.contains_key("PGPASSWORD"));
+        assert!(!variables.contains_key("JDBC_DATABASE_URL"));
+        let variables: HashMap<_, _> = local.variables(&port).into_iter().collect();
+        assert_eq!(
+            variables["JDBC_DATABASE_URL"],
+            "jdbc:postgresql://127.0.0.1:7/or%20ders?user=a%40b&sslmode=disable&ApplicationName=x"
+        );
     }
 }

@@ -12,6 +12,7 @@ use entra_pg_process::{WRAPPER_FAILED, exec};
 use crate::{
     environment::{CONFLICTING_VARIABLES, Credentials, variables},
     failure::Failure,
+    migration_tool,
     options::Server,
     runtime::block_on,
     status, trust,
@@ -19,15 +20,17 @@ use crate::{
 
 /// Run a program with a fresh token in its environment
 ///
-/// Sets DATABASE_URL and libpq's PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE=verify-full and PGSSLROOTCERT,
-/// and replaces this process with the program. The token is not renewed: for a program that still opens connections after the
-/// token has expired, use `entra-pg proxy`.
+/// Sets DATABASE_URL (postgresql://…), libpq's PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSSLMODE=verify-full and
+/// PGSSLROOTCERT, and JDBC_DATABASE_URL for programs on the JVM; and replaces this process with the program. The token is not
+/// renewed: for a program that still opens connections after the token has expired, use `entra-pg proxy`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   entra-pg exec -- sqlx migrate run
   entra-pg exec -- sea-orm-cli migrate up
   entra-pg exec -- diesel migration run
   entra-pg exec -- cargo sqlx prepare
+  entra-pg exec -- alembic upgrade head
+  entra-pg exec -- sh -c 'FLYWAY_URL=$JDBC_DATABASE_URL flyway migrate'
   entra-pg exec postgres://app@myserver.postgres.database.azure.com/orders -- pg_dump --format custom --file orders.dump")]
 pub(crate) struct Exec {
     #[command(flatten)]
@@ -63,6 +66,7 @@ impl Exec {
     /// Fetches a token, and puts the login into the program's environment.
     fn log_in(&self, command: &mut Command) -> Result<(), Failure> {
         let provider = self.server.login_provider()?;
+        migration_tool::warn(&self.command, provider.target());
         let login = block_on(async { Ok(provider.login().await?) })?;
         let credentials = Credentials {
             user: login.user(),

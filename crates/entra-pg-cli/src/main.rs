@@ -9,11 +9,14 @@
 mod cli;
 mod completions;
 mod doctor;
+mod encode;
 mod environment;
 mod exec;
 mod failure;
+mod jdbc;
 mod local_proxy;
 mod man;
+mod migration_tool;
 mod options;
 mod output;
 mod principal;

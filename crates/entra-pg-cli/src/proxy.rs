@@ -13,8 +13,8 @@ use entra_pg_core::Error;
 use entra_pg_proxy::{Proxy as Listening, ProxyBuilder};
 
 use crate::{
-    failure::Failure, local_proxy::LocalProxy, options::Server, output::print, runtime::block_on,
-    trust::absolute,
+    failure::Failure, local_proxy::LocalProxy, migration_tool, options::Server, output::print,
+    runtime::block_on, trust::absolute,
 };
 
 /// The port in the name of a socket.
@@ -23,11 +23,13 @@ const SOCKET_PORT: u16 = 5432;
 /// Listen on a private socket or a local port, and log in each connection with a fresh token
 ///
 /// For programs that run longer than a token lives, or that cannot verify the server's certificate. With a COMMAND, runs it with
-/// DATABASE_URL and libpq's variables set, and exits with its status. Without, prints the URL to use and runs until Ctrl-C.
+/// DATABASE_URL (postgresql://…) and libpq's variables set, and exits with its status; with --port also JDBC_DATABASE_URL, since
+/// Java's driver knows no sockets. Without, prints the URL to use and runs until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   entra-pg proxy -- npx prisma migrate deploy
-  entra-pg proxy --port 6432                         # for DBeaver, pgAdmin and the like
+  entra-pg proxy --port 15432                        # for DBeaver, pgAdmin and the like
+  entra-pg proxy --port 0 -- sh -c 'SPRING_DATASOURCE_URL=$JDBC_DATABASE_URL java -jar app.jar'
   entra-pg proxy --socket ~/.entra-pg                # in another shell: psql \"host=$HOME/.entra-pg dbname=orders\"
 
 Any user of this machine can connect to a port. Only you can connect to a socket, which is the default.")]
@@ -59,6 +61,7 @@ impl Proxy {
             announce(&proxy)?;
             return Ok(proxy.serve().await);
         };
+        migration_tool::warn(&self.command, proxy.local().target);
         let mut command = Command::new(program);
         proxy.configure(&mut command);
         command.args(arguments);

@@ -14,3 +14,4 @@ mod psql;
 mod secrets;
 mod servers;
 mod terminal;
+mod tools;

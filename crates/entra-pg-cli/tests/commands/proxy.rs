@@ -144,7 +144,7 @@ async fn without_a_program_it_stays_up_until_a_signal_and_leaves_nothing() {
         let place = place();
         let (mut child, url) = started(shared(), &place, &[]).await;
         assert!(
-            url.starts_with("postgres://app@localhost:5432/postgres?host="),
+            url.starts_with("postgresql://app@localhost:5432/postgres?host="),
             "{url}"
         );
         let mut held = Command::new("psql")
