@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::{
     adapters::{Adapter, NamedAdapter, POOL_SIZE, TestConnection, TestPool},
-    fixtures::{credential_over, http, unique, url},
+    fixtures::{credential_over, http, no_second_request, unique, url},
     record::Measured,
     scenarios::FaultScenario,
 };
@@ -93,11 +93,9 @@ impl fmt::Debug for AdapterFixture {
 }
 
 impl AdapterFixture {
-    /// With the real credential and the default settings. Nothing is opened yet.
+    /// With the real credential and the default settings, but for [`no_second_request`]. Nothing is opened yet.
     pub fn new(emulator: &Emulator, adapter: NamedAdapter) -> Self {
-        let requests = Requests::default();
-        let entra = Entra::new(requests.credential(emulator));
-        Self::with(emulator, adapter, entra, requests)
+        Self::built(emulator, adapter, |builder| builder)
     }
 
     /// With an identity of the test's own making, and whatever counts its requests.
@@ -128,7 +126,9 @@ impl AdapterFixture {
         build: impl FnOnce(EntraBuilder) -> EntraBuilder,
     ) -> Self {
         let requests = Requests::default();
-        let builder = Entra::builder().credential(requests.credential(emulator));
+        let builder = Entra::builder()
+            .credential(requests.credential(emulator))
+            .refresh_policy(no_second_request());
         let entra = build(builder)
             .build()
             .expect("a provided credential is not refused");

@@ -19,7 +19,7 @@ use azure_core::{
     http::{ClientOptions, HttpClient, RetryOptions, Transport},
 };
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
-use entra_pg_core::{Entra, RootCertificates, Target};
+use entra_pg_core::{Entra, RefreshPolicy, RootCertificates, Target};
 use entra_pg_emulator::{CredentialSource, Emulator, EmulatorBuilder};
 
 pub const SHORT_LIFETIME: Duration = Duration::from_secs(4);
@@ -81,6 +81,13 @@ pub fn entra(emulator: &Emulator) -> Entra {
 pub fn credential(emulator: &Emulator) -> Arc<ClientSecretCredential> {
     let retry = RetryOptions::default();
     credential_over(emulator, Arc::new(http(emulator)), retry)
+}
+
+/// For tests that count requests, however slow the machine is.
+pub fn no_second_request() -> RefreshPolicy {
+    let mut policy = RefreshPolicy::default();
+    policy.hedge_after = Duration::MAX;
+    policy
 }
 
 /// An HTTP client that trusts the emulator.

@@ -12,6 +12,7 @@ pub enum FaultScenario {
     ColdStart,
     LateEndpoint,
     Throttle,
+    HungRequest,
     AbandonedRefresh,
     BadCredential,
     RefusedToken,
@@ -24,13 +25,14 @@ pub enum FaultScenario {
 }
 
 impl FaultScenario {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SlowEndpoint,
         Self::Outage,
         Self::OutagePastExpiry,
         Self::ColdStart,
         Self::LateEndpoint,
         Self::Throttle,
+        Self::HungRequest,
         Self::AbandonedRefresh,
         Self::BadCredential,
         Self::RefusedToken,
@@ -55,6 +57,9 @@ impl FaultScenario {
             }
             Self::Throttle => {
                 "endpoint returns 429 or 503 with a Retry-After that no caller can wait for, without a valid token"
+            }
+            Self::HungRequest => {
+                "endpoint hangs for one request or two, and is well for the next, without a valid token"
             }
             Self::AbandonedRefresh => {
                 "the task that waits for a refresh is dropped, aborted or times out, 1,000 times"
@@ -95,6 +100,9 @@ impl FaultScenario {
             }
             Self::Throttle => {
                 "connects fail at once with the endpoint's words; they succeed one step of the backoff after it recovers"
+            }
+            Self::HungRequest => {
+                "a second request joins the first after 3 s, never more; no connect fails that has time left"
             }
             Self::AbandonedRefresh => "the refresh completes; no caller hangs",
             Self::BadCredential => "bounded, reported, no hot loop",

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use entra_pg_core::Entra;
+use entra_pg_core::{Entra, RefreshPolicy};
 use entra_pg_emulator::{CredentialSource, Emulator};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional},
@@ -104,10 +104,22 @@ impl TokenEndpoint {
 
     /// The credential of this source, at this endpoint.
     pub fn entra(&self, emulator: &Emulator, source: CredentialSource) -> Entra {
+        self.entra_with(emulator, source, RefreshPolicy::default())
+    }
+
+    pub fn entra_with(
+        &self,
+        emulator: &Emulator,
+        source: CredentialSource,
+        policy: RefreshPolicy,
+    ) -> Entra {
         let own = format!("http://{}", self.emulator);
         let here = format!("http://{}", self.address);
         let variables = emulator.environment(source).into_iter();
-        Entra::from_vars(variables.map(|(name, value)| (name, value.replace(&own, &here))))
+        Entra::builder()
+            .vars(variables.map(|(name, value)| (name, value.replace(&own, &here))))
+            .refresh_policy(policy)
+            .build()
             .expect("a credential")
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     adapters::{ALL, NamedAdapter},
     capture::capture,
-    fixtures::{credential, shared, target, url},
+    fixtures::{credential, no_second_request, shared, target, url},
     probe::probe,
 };
 
@@ -115,7 +115,7 @@ async fn a_header_that_asks_for_patience_stalls_no_caller(
     #[case] header: &str,
 ) {
     let endpoint = TokenEndpoint::misbehaving(shared(), [Misbehaviour::status(status, &[header])]);
-    let tokens = tokens(&endpoint.entra(shared(), source));
+    let tokens = tokens(&endpoint.entra_with(shared(), source, no_second_request()));
     let begun = Instant::now();
     let error = tokens.get(DEADLINE).await.expect_err("no token");
     assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
@@ -140,7 +140,7 @@ async fn a_header_without_a_meaning_is_passed_over(
 ) {
     let throttled = Misbehaviour::status(429, &[header]);
     let endpoint = TokenEndpoint::misbehaving(shared(), [throttled]);
-    let tokens = tokens(&endpoint.entra(shared(), source));
+    let tokens = tokens(&endpoint.entra_with(shared(), source, no_second_request()));
     tokens.get(DEADLINE).await.expect("a token");
     assert_eq!(endpoint.connections(), 2);
 }

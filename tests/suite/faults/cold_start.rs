@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{each, start, stop};
-use crate::adapters::ALL;
+use crate::{adapters::ALL, fixtures::no_second_request};
 
 const TASKS: usize = 1_000;
 const POOL: u32 = 100;
@@ -93,7 +93,11 @@ async fn all_pools_of_a_process_start_with_one_request() {
     let emulator = start(Duration::from_secs(3_600)).await;
     emulator.control().set_latency(LATENCY);
     let requests = Requests::default();
-    let entra = Entra::new(requests.credential(&emulator));
+    let entra = Entra::builder()
+        .credential(requests.credential(&emulator))
+        .refresh_policy(no_second_request())
+        .build()
+        .expect("a provided credential is not refused");
     let pools = [ALL, ALL, ALL].concat();
     let fixtures = pools
         .into_iter()

@@ -8,10 +8,10 @@ use entra_pg_tests::{
 };
 use rstest::rstest;
 
-use super::{close_all, each};
+use super::close_all;
 use crate::{
     adapters::ALL,
-    fixtures::{eventually, shared},
+    fixtures::{eventually, no_second_request, shared},
 };
 
 /// For one connect, on a machine that is busy with other things.
@@ -51,7 +51,8 @@ impl First {
 async fn an_endpoint_that_is_not_there_yet_fails_no_connect(#[case] first: First) {
     let fixtures = ALL.map(|adapter| {
         let endpoint = Arc::new(first.endpoint());
-        let entra = endpoint.entra(shared(), CredentialSource::ManagedIdentity);
+        let source = CredentialSource::ManagedIdentity;
+        let entra = endpoint.entra_with(shared(), source, no_second_request());
         let fixture = AdapterFixture::with(shared(), adapter, entra, Requests::default());
         (fixture.within(DEADLINE), endpoint)
     });
@@ -89,5 +90,5 @@ async fn an_endpoint_that_is_not_there_yet_fails_no_connect(#[case] first: First
     for fixture in opening {
         opened.push(fixture.await.expect("no panic"));
     }
-    close_all(each(opened, async |fixture| fixture).await).await;
+    close_all(opened).await;
 }

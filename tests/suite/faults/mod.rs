@@ -10,6 +10,7 @@ mod cold_start;
 mod credential;
 mod every_connect_fails;
 mod freeze;
+mod hung_request;
 mod late_endpoint;
 mod lifecycle;
 mod outage;

@@ -9,10 +9,10 @@ use entra_pg_tests::{
 use rstest::rstest;
 use tokio::time::{Instant, sleep};
 
-use super::{close_all, each, took};
+use super::{close_all, took};
 use crate::{
     adapters::{ALL, named},
-    fixtures::shared,
+    fixtures::{no_second_request, shared},
 };
 
 /// Of a connect. One that waits for the endpoint's sake takes as long.
@@ -34,7 +34,8 @@ async fn a_throttle_stalls_no_connect_and_is_over_when_the_endpoint_is_well(
     let fixtures = ALL.map(|adapter| {
         let endpoint = Arc::new(TokenEndpoint::misbehaving(shared(), []));
         endpoint.misbehave(Some(Misbehaviour::status(status, &[header])));
-        let entra = endpoint.entra(shared(), CredentialSource::ManagedIdentity);
+        let source = CredentialSource::ManagedIdentity;
+        let entra = endpoint.entra_with(shared(), source, no_second_request());
         let fixture = AdapterFixture::with(shared(), adapter, entra, Requests::default());
         let seconds = u32::try_from(DEADLINE.as_secs()).expect("few");
         (fixture.within(seconds), endpoint)
@@ -76,5 +77,5 @@ async fn a_throttle_stalls_no_connect_and_is_over_when_the_endpoint_is_well(
     for fixture in suffering {
         opened.push(fixture.await.expect("no panic"));
     }
-    close_all(each(opened, async |fixture| fixture).await).await;
+    close_all(opened).await;
 }

@@ -7,7 +7,12 @@ use azure_core::{
     http::ClientOptions,
 };
 
-use super::{failure::explain, kind::Kind, provided::Provided, transport::Transport};
+use super::{
+    failure::explain,
+    kind::{Kind, Limits},
+    provided::Provided,
+    transport::Transport,
+};
 use crate::{Error, ErrorKind, Scope, connect::chain, environment::Environment};
 
 #[derive(Clone)]
@@ -60,6 +65,14 @@ impl Credential {
             Err(error) => Err(error),
         };
         result.map_err(|error| explain(self, self.last_response(), self.0.kind.hint(), &error))
+    }
+
+    /// How long a request may take.
+    pub(crate) fn limits(&self) -> Limits {
+        match &self.0.transport {
+            Some(_) => Limits::HTTP,
+            None => self.0.kind.limits(),
+        }
     }
 
     /// What the endpoint responded last in the request that is under way.

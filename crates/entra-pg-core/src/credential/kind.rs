@@ -1,6 +1,6 @@
 //! What a kind of credential has to say about itself. Each has a file, and a line in `selection.rs`.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 
@@ -19,4 +19,35 @@ pub(crate) trait Kind: fmt::Display + Send + Sync {
 
     /// What to do when the endpoint or the tool refuses.
     fn hint(&self) -> &'static str;
+
+    /// How long a request may take, if it is not one over the transport.
+    fn limits(&self) -> Limits {
+        Limits::TOOL
+    }
+}
+
+/// How long a request for a token may take, as far as the kind of credential decides that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// When it is joined by a second one, if a caller needs the answer; the policy may make it later.
+    pub(crate) hedge_after: Duration,
+    /// The policy may make it shorter.
+    pub(crate) timeout: Duration,
+}
+
+impl Limits {
+    /// An endpoint responds in milliseconds, or after some seconds when it is busy.
+    pub(super) const HTTP: Self = Self {
+        hedge_after: Duration::ZERO,
+        timeout: Duration::from_secs(30),
+    };
+    /// A tool starts an interpreter first, on a machine that may be slow; another one beside it makes it slower.
+    pub(super) const TOOL: Self = Self {
+        hedge_after: Duration::from_secs(10),
+        timeout: Duration::MAX,
+    };
+    pub(super) const UNKNOWN: Self = Self {
+        hedge_after: Duration::ZERO,
+        timeout: Duration::MAX,
+    };
 }

@@ -31,6 +31,7 @@ mod x509;
 pub use self::managed_identity::ManagedIdentity;
 pub(crate) use self::{
     credential::Credential,
+    kind::Limits,
     managed_identity::ManagedIdentityKind,
     selection::{select, select_by_name},
 };

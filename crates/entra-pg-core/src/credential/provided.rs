@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 
-use super::kind::Kind;
+use super::kind::{Kind, Limits};
 
 pub(super) struct Provided(pub(super) Arc<dyn TokenCredential>);
 
@@ -21,5 +21,9 @@ impl Kind for Provided {
 
     fn hint(&self) -> &'static str {
         "the message is the credential's own"
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::UNKNOWN
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Contract:
 //! - The current token is an immutable snapshot, swapped atomically. Reading it takes no lock.
-//! - At most one request is pending per cache; all callers that need its result share it.
+//! - At most one request is pending per cache; all callers that need its result share it. If it hangs while a caller has no
+//!   token, a second one joins it; never more.
 //! - A request is a separate task. A caller that is cancelled, times out or panics does not stop it. If its runtime shuts
 //!   down, its waiters wake, and one of them sends the next.
 //! - While a caller without a token has time left, a transient failure is followed by the next request, after the backoff.
@@ -155,7 +156,7 @@ impl TokenCache {
             return Some(token);
         }
         if let Ok(Joined::Pending(request)) = self.0.join(Some(rejected)) {
-            let _ = within(timeout, request.outcome()).await;
+            let _ = within(timeout, request.needed_outcome()).await;
         }
         newer()
     }

@@ -85,7 +85,7 @@ impl Caller<'_> {
         match self.refresher.join(None) {
             Err(no_runtime) => Some(Err(no_runtime)),
             Ok(Joined::Pending(request)) => {
-                let outcome = request.outcome().await;
+                let outcome = request.needed_outcome().await;
                 self.take_note(outcome)
             }
             Ok(Joined::TooEarly(pause)) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::clock::{Moment, Validity};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, credential::Limits};
 
 /// The times at which the cache requests a new token, and how long it waits for one.
 ///
@@ -32,9 +32,13 @@ pub struct RefreshPolicy {
     /// How long such a caller waits before it gets the token that is still valid. Default 5 s; never more than half of what
     /// remains.
     pub mandatory_refresh_wait: Duration,
-    /// The timeout of one request for a token. Default 75 s: the Azure SDK retries the metadata service of a virtual machine
-    /// for 72 s.
+    /// The timeout of one request for a token. Default 75 s, since a credential of the Azure SDK may retry for 72 s. A request
+    /// that we send ourselves, over HTTP, is given 30 s at most.
     pub fetch_timeout: Duration,
+    /// After this, a request that has not answered is joined by a second one, if a caller has no valid token; the first
+    /// answer counts. Default 3 s; `az` and `azd` are given 10 s at least. There are never more than two: the second is given
+    /// three times as long, and is then replaced, while the first keeps its `fetch_timeout`.
+    pub hedge_after: Duration,
     /// The pause after a failed request while a token is valid. Default 30 s ± 10 %; never more than a tenth of what remains.
     /// The endpoint's `Retry-After` makes it longer.
     pub retry_interval: Duration,
@@ -55,6 +59,7 @@ impl Default for RefreshPolicy {
             mandatory_refresh_before: Duration::from_secs(30),
             mandatory_refresh_wait: Duration::from_secs(5),
             fetch_timeout: Duration::from_secs(75),
+            hedge_after: Duration::from_secs(3),
             retry_interval: Duration::from_secs(30),
             backoff: (Duration::from_secs(1), Duration::from_secs(10)),
             unchanged_token_interval: Duration::from_secs(10),
@@ -133,6 +138,14 @@ impl RefreshPolicy {
             // Half, so that an endpoint cannot demand all the time that is left.
             let asked = retry_after.unwrap_or_default().min(remaining / 2);
             jittered.max(asked).max(SHORTEST_WAIT)
+        }
+    }
+
+    /// How long a request may take, by a credential with these limits.
+    pub(crate) fn limits(&self, credential: Limits) -> Limits {
+        Limits {
+            hedge_after: self.hedge_after.max(credential.hedge_after),
+            timeout: self.fetch_timeout.min(credential.timeout),
         }
     }
 

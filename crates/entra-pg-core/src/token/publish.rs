@@ -22,10 +22,11 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    /// Reads the answer to a request that was sent at `started`. An empty or expired token is an error.
+    /// Reads the answer of `now` to a request that was sent at `started`. An empty or expired token is an error.
     pub(super) fn read(
         answer: &AccessToken,
         started: Moment,
+        now: Moment,
         credential: &dyn Display,
         policy: &RefreshPolicy,
         random: Random,
@@ -35,15 +36,12 @@ impl Fetched {
             return Err(empty(credential));
         }
         let expires_on = answer.expires_on.into();
-        let remaining = since(expires_on, started.wall);
-        if remaining.is_zero() {
-            return Err(expired(credential, since(started.wall, expires_on)));
+        let margin = policy.refresh_margin(since(expires_on, started.wall), random);
+        let validity = Validity::new(expires_on, started, margin);
+        if validity.remaining(now).is_zero() {
+            return Err(expired(credential, since(now.wall, expires_on)));
         }
-        let margin = policy.refresh_margin(remaining, random);
-        Ok(Self {
-            secret,
-            validity: Validity::new(expires_on, started, margin),
-        })
+        Ok(Self { secret, validity })
     }
 
     /// The generation under which it replaces the token that is held; `None` to keep that one. `forced` says that the server
@@ -89,6 +87,30 @@ mod tests {
 
     use super::*;
     use crate::token::clock::Clock;
+
+    #[rstest]
+    #[case::in_time(10, 20, None)]
+    #[case::expired_when_it_was_sent(0, 0, Some("expired"))]
+    #[case::expired_on_its_way(20, 10, Some("expired"))]
+    fn a_token_that_is_dead_on_arrival_is_an_error(
+        #[case] took: u64,
+        #[case] lifetime: u64,
+        #[case] message: Option<&str>,
+    ) {
+        let started = Clock::default().now();
+        let expires_on = started.wall + Duration::from_secs(lifetime);
+        let answer = AccessToken::new("secret", expires_on.into());
+        let now = started.after(Duration::from_secs(took));
+        let policy = RefreshPolicy::default();
+        let read = Fetched::read(&answer, started, now, &"it", &policy, 0.0);
+        let error = read.err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), message.is_some(), "{error:?}");
+        assert!(
+            error
+                .unwrap_or_default()
+                .contains(message.unwrap_or_default())
+        );
+    }
 
     /// The held token is `held`, of generation 7; both lifetimes are in seconds from now.
     #[rstest]

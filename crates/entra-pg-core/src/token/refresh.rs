@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Error, Scope,
-    credential::Credential,
+    credential::{Credential, Limits},
     observe,
     sync::{Mutex, MutexGuard, watch},
 };
@@ -143,7 +143,7 @@ impl Refresher {
         // A runtime that is shutting down drops the task inside `spawn`, and dropping it takes the lock.
         let span = observe::request(&self.credential, &self.scope, rejected.is_some());
         let (credential, scope) = (self.credential.clone(), self.scope.clone());
-        let send = request::send(credential, scope, self.policy.fetch_timeout);
+        let send = request::send(credential, scope, self.limits(), pending.needed());
         task.spawn(&runtime, span, Abortable::new(send, abortable));
         Ok(Joined::Pending(pending))
     }
@@ -175,10 +175,15 @@ impl Refresher {
     }
 
     fn abort_overdue(&self) {
-        let overdue = self.state().take_overdue(&self.policy, self.clock.now());
+        let timeout = self.limits().timeout;
+        let overdue = self.state().take_overdue(timeout, self.clock.now());
         if let Some(request) = overdue {
             request.abort();
         }
+    }
+
+    fn limits(&self) -> Limits {
+        self.policy.limits(self.credential.limits())
     }
 
     fn remaining_at(&self, now: Moment) -> Duration {
@@ -249,7 +254,7 @@ impl Requester for Refresher {
         let now = self.clock.now();
         let (credential, policy) = (&self.credential, &self.policy);
         let fetched = answer.and_then(|answer| {
-            Fetched::read(&answer, started, credential, policy, fastrand::f64())
+            Fetched::read(&answer, started, now, credential, policy, fastrand::f64())
         });
         let (outcome, held) = {
             let mut state = self.state();

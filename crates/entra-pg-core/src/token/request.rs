@@ -9,15 +9,15 @@ use std::{
 use azure_core::credentials::AccessToken;
 use futures::{
     FutureExt,
-    future::{AbortHandle, Aborted},
+    future::{AbortHandle, Aborted, pending},
 };
 use tracing::{Instrument, Span};
 
 use super::{access_token::Token, clock::Moment};
 use crate::{
     Error, ErrorKind, Scope,
-    credential::Credential,
-    sync::{Handle, timeout, watch},
+    credential::{Credential, Limits},
+    sync::{Handle, sleep, timeout, watch},
 };
 
 pub(super) type Answer = Result<AccessToken, Error>;
@@ -38,6 +38,8 @@ pub(super) struct PendingRequest {
     id: u64,
     started: Moment,
     abort: AbortHandle,
+    /// Whether a caller without a token waits for it.
+    needed: Arc<watch::Sender<bool>>,
     outcome: watch::Receiver<Option<Outcome>>,
 }
 
@@ -54,6 +56,17 @@ impl PendingRequest {
     /// Ends the task, as soon as its runtime polls it.
     pub(super) fn abort(&self) {
         self.abort.abort();
+    }
+
+    /// Turns true when a caller needs the outcome.
+    pub(super) fn needed(&self) -> watch::Receiver<bool> {
+        self.needed.subscribe()
+    }
+
+    /// Waits as [`outcome`](Self::outcome) does, for a caller without a token: a request that hangs is joined by a second one.
+    pub(super) async fn needed_outcome(self) -> Option<Outcome> {
+        self.needed.send_replace(true);
+        self.outcome().await
     }
 
     /// Waits for the outcome: `None` when the task was dropped with the runtime that it ran on.
@@ -84,6 +97,7 @@ impl<R: Requester> RequestTask<R> {
             id,
             started,
             abort,
+            needed: Arc::new(watch::Sender::new(false)),
             outcome: receiver,
         };
         let task = Self {
@@ -131,18 +145,56 @@ impl<R: Requester> Drop for RequestTask<R> {
     }
 }
 
-/// Calls the credential. A panic and a timeout are errors.
-pub(super) async fn send(credential: Credential, scope: Scope, limit: Duration) -> Answer {
-    let request = AssertUnwindSafe(credential.request(&scope)).catch_unwind();
-    match timeout(limit, request).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_panic)) => Err(Error::new(
-            ErrorKind::TokenRequest,
-            format!("{credential} panicked"),
-        )
-        .with_hint("this is a defect of the credential; its panic message is on standard error")),
-        Err(_) => Err(timed_out(&credential, limit)),
+/// Sends one request, and if that hangs while a caller needs the answer a second one beside it. The first answer counts.
+pub(super) async fn send(
+    credential: Credential,
+    scope: Scope,
+    limits: Limits,
+    needed: watch::Receiver<bool>,
+) -> Answer {
+    let first_answer = async {
+        tokio::select! {
+            biased;
+            answer = call(&credential, &scope) => answer,
+            answer = hedge(&credential, &scope, limits.hedge_after, needed) => answer,
+        }
+    };
+    match timeout(limits.timeout, first_answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(timed_out(&credential, limits.timeout)),
     }
+}
+
+/// Sends the second request, and replaces it when it hangs too: the endpoint may be well by then. The first goes on beside
+/// it, for an endpoint that is only slow.
+async fn hedge(
+    credential: &Credential,
+    scope: &Scope,
+    after: Duration,
+    mut needed: watch::Receiver<bool>,
+) -> Answer {
+    sleep(after).await;
+    if needed.wait_for(|needed| *needed).await.is_err() {
+        return pending().await;
+    }
+    loop {
+        let answer = timeout(after.saturating_mul(3), call(credential, scope));
+        if let Ok(answer) = answer.await {
+            return answer;
+        }
+    }
+}
+
+/// Calls the credential. A panic is an error.
+async fn call(credential: &Credential, scope: &Scope) -> Answer {
+    let request = AssertUnwindSafe(credential.request(scope)).catch_unwind();
+    request.await.unwrap_or_else(|_panic| {
+        Err(
+            Error::new(ErrorKind::TokenRequest, format!("{credential} panicked")).with_hint(
+                "this is a defect of the credential; its panic message is on standard error",
+            ),
+        )
+    })
 }
 
 fn timed_out(credential: &Credential, limit: Duration) -> Error {

@@ -139,10 +139,10 @@ impl RefreshState {
     /// its connection is dead. It is to be aborted once the lock is released.
     pub(super) fn take_overdue(
         &mut self,
-        policy: &RefreshPolicy,
+        timeout: Duration,
         now: Moment,
     ) -> Option<PendingRequest> {
-        let limit = policy.fetch_timeout.saturating_add(OVERDUE_AFTER);
+        let limit = timeout.saturating_add(OVERDUE_AFTER);
         let overdue = self.pending.take_if(|pending| pending.age(now) > limit)?;
         // If a rejection has forced it, another may be forced.
         self.forced_for = None;

@@ -8,6 +8,8 @@ use crate::token::{
     request::{Answer, RequestTask, Requester},
 };
 
+const TIMEOUT: Duration = Duration::from_secs(75);
+
 /// An owner that is gone.
 struct Gone;
 
@@ -29,13 +31,13 @@ fn begin(state: &mut RefreshState, now: Moment) -> u64 {
 
 #[test]
 fn a_request_is_not_overdue_before_it_could_end_itself() {
-    let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+    let start = Clock::default().now();
     let mut state = RefreshState::new(start);
     begin(&mut state, start);
-    let limit = policy.fetch_timeout + OVERDUE_AFTER;
-    state.take_overdue(&policy, start.after(limit));
+    let limit = TIMEOUT + OVERDUE_AFTER;
+    state.take_overdue(TIMEOUT, start.after(limit));
     assert!(state.pending.is_some());
-    state.take_overdue(&policy, start.after(limit + Duration::from_millis(1)));
+    state.take_overdue(TIMEOUT, start.after(limit + Duration::from_millis(1)));
     assert!(state.pending.is_none());
 }
 
@@ -47,30 +49,26 @@ fn a_forced_request_that_was_overdue_can_be_forced_again() {
     begin(&mut state, start);
     let later = start.after(Duration::from_secs(600));
     assert!(!state.may_force(5, &policy, later), "one is pending");
-    state.take_overdue(&policy, later);
+    state.take_overdue(TIMEOUT, later);
     assert!(state.may_force(5, &policy, later));
 }
 
 #[test]
 fn a_request_that_may_take_for_ever_does_not_overflow() {
     let start = Clock::default().now();
-    let policy = RefreshPolicy {
-        fetch_timeout: Duration::MAX,
-        ..RefreshPolicy::default()
-    };
     let mut state = RefreshState::new(start);
     begin(&mut state, start);
-    state.take_overdue(&policy, start.after(Duration::from_secs(600)));
+    state.take_overdue(Duration::MAX, start.after(Duration::from_secs(600)));
     assert!(state.pending.is_some());
 }
 
 #[test]
 fn an_overdue_request_does_not_end_the_one_that_replaced_it() {
-    let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
+    let start = Clock::default().now();
     let mut state = RefreshState::new(start);
     let overdue = begin(&mut state, start);
     let later = start.after(Duration::from_secs(600));
-    state.take_overdue(&policy, later);
+    state.take_overdue(TIMEOUT, later);
     let current = begin(&mut state, later);
     assert!(!state.remove(overdue));
     assert!(state.pending.is_some());

@@ -111,6 +111,8 @@ explored! {
     a_hanging_request_and_the_last_handle
     background_refresh
     an_endpoint_that_hangs
+    a_request_that_hangs_and_a_second_one
+    a_request_that_is_slow_and_a_second_one
     an_overdue_request
     an_expiry_in_between
 }

@@ -68,10 +68,11 @@ impl World {
         self.requests.load(SeqCst)
     }
 
-    fn cache(self: &Arc<Self>, fetch_timeout: Duration) -> TokenCache {
+    fn cache(self: &Arc<Self>, limits: RequestLimits) -> TokenCache {
         let time = Arc::clone(self);
         let policy = RefreshPolicy {
-            fetch_timeout,
+            fetch_timeout: limits.timeout,
+            hedge_after: limits.hedge_after,
             ..RefreshPolicy::default()
         };
         TokenCache::new(
@@ -137,10 +138,27 @@ impl TokenCredential for World {
     }
 }
 
+/// When a request is joined by a second one, and when it is given up.
+#[derive(Clone, Copy)]
+pub(super) struct RequestLimits {
+    pub(super) hedge_after: Duration,
+    pub(super) timeout: Duration,
+}
+
+/// Most scenarios leave requests alone: a timer may go off at any point.
+impl From<Duration> for RequestLimits {
+    fn from(timeout: Duration) -> Self {
+        Self {
+            hedge_after: NEVER,
+            timeout,
+        }
+    }
+}
+
 /// Runs one execution. `body` gets the cache, with all its handles, and the world.
 pub(super) fn execute<F: Future<Output = ()>>(
     answers: &[Answer],
-    fetch_timeout: Duration,
+    limits: impl Into<RequestLimits>,
     body: impl FnOnce(TokenCache, Arc<World>) -> F,
 ) -> Arc<World> {
     tasks::reset();
@@ -151,7 +169,7 @@ pub(super) fn execute<F: Future<Output = ()>>(
         answers.iter().copied().collect();
     block_on(async {
         let clock = spawn(time::run());
-        body(world.cache(fetch_timeout), Arc::clone(&world)).await;
+        body(world.cache(limits.into()), Arc::clone(&world)).await;
         tasks::all_ended().await;
         time::stop();
         finished(clock).await;

@@ -7,10 +7,15 @@ use std::{
 
 use shuttle::future::spawn;
 
-use super::fixture::{Answer, GONE, STALE, caller, execute, finished, one_at_a_time, token};
+use super::fixture::{
+    Answer, GONE, RequestLimits, STALE, caller, execute, finished, generation, one_at_a_time, token,
+};
 use crate::{
     ErrorKind,
-    sync::checker::{scheduling_point, time::NEVER},
+    sync::checker::{
+        scheduling_point,
+        time::{self, NEVER},
+    },
 };
 
 /// A caller's patience and the request's own timeout run out, or do not, in any order.
@@ -35,6 +40,43 @@ pub fn an_endpoint_that_hangs() {
     // A request whose timeout is over but whose task is not polled is aborted; its runtime drops it later.
     assert!(world.most_in_flight.load(SeqCst) <= 2);
     assert!((1..=2).contains(&world.requests()), "{}", world.requests());
+}
+
+/// Some of the first requests hang, and callers come and go: the second request serves all who stay, and there are never more
+/// than two.
+pub fn a_request_that_hangs_and_a_second_one() {
+    let limits = RequestLimits {
+        hedge_after: Duration::from_secs(3),
+        timeout: NEVER,
+    };
+    let answers = [Answer::Hang, Answer::Token];
+    let world = execute(&answers, limits, async |cache, _| {
+        time::limit(3);
+        let (stays, leaves) = (caller(&cache, NEVER), caller(&cache, NEVER));
+        leaves.abort();
+        assert_eq!(generation(stays).await, 1);
+        let _ = leaves.await;
+    });
+    assert!(world.most_in_flight.load(SeqCst) <= 2);
+    // The second is replaced if its own time is over before it answers.
+    assert!((2..=4).contains(&world.requests()), "{}", world.requests());
+}
+
+/// The first request answers at any point, also when the second is under way: one token for all.
+pub fn a_request_that_is_slow_and_a_second_one() {
+    let limits = RequestLimits {
+        hedge_after: Duration::from_secs(3),
+        timeout: NEVER,
+    };
+    let world = execute(&[], limits, async |cache, _| {
+        time::limit(2);
+        let callers = [caller(&cache, NEVER), caller(&cache, NEVER)];
+        for caller in callers {
+            assert_eq!(generation(caller).await, 1);
+        }
+    });
+    assert!(world.most_in_flight.load(SeqCst) <= 2);
+    assert!((1..=3).contains(&world.requests()), "{}", world.requests());
 }
 
 /// A request that is stuck is given up by one of several callers, while it may yet end by itself.

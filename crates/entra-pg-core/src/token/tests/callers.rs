@@ -90,7 +90,7 @@ async fn an_expired_token_is_not_handed_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_caller_does_not_cancel_the_request() {
-    let script = Script::new([], Answer::Late(s(5), HOUR));
+    let script = Script::new([], Answer::Late(s(2), HOUR));
     let cache = script.cache();
     for _ in 0..100 {
         let caller = cache.clone();
@@ -124,8 +124,7 @@ async fn a_caller_times_out_and_the_next_one_gets_the_token() {
     let cache = script.cache();
     let error = cache.get(s(15)).await.expect_err("too slow");
     assert_eq!(error.kind(), ErrorKind::TokenTimeout);
-    assert!(cache.get(s(15)).await.is_ok());
-    assert_eq!(script.requests(), 1);
+    assert_eq!(cache.get(s(15)).await.expect("a token").secret(), "token-1");
 }
 
 #[tokio::test(start_paused = true)]

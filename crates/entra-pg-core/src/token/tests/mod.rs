@@ -3,6 +3,7 @@
 mod background;
 mod callers;
 mod clocks;
+mod hedging;
 mod properties;
 mod public_types;
 mod rejections;

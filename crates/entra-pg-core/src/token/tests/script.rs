@@ -56,6 +56,8 @@ pub(super) struct Script {
     /// How far the wall clock has been moved forward, beyond what has passed.
     jump: Mutex<Duration>,
     requests: AtomicU32,
+    in_flight: AtomicU32,
+    most_in_flight: AtomicU32,
     answers: Mutex<VecDeque<Answer>>,
     otherwise: Answer,
 }
@@ -67,6 +69,8 @@ impl Script {
             wall: SystemTime::UNIX_EPOCH + s(1_000_000),
             jump: Mutex::default(),
             requests: AtomicU32::new(0),
+            in_flight: AtomicU32::new(0),
+            most_in_flight: AtomicU32::new(0),
             answers: Mutex::new(answers.into_iter().collect()),
             otherwise,
         })
@@ -78,6 +82,14 @@ impl Script {
 
     pub(super) fn requests(&self) -> u32 {
         self.requests.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn most_in_flight(&self) -> u32 {
+        self.most_in_flight.load(Ordering::SeqCst)
     }
 
     pub(super) fn cache(self: &Arc<Self>) -> TokenCache {
@@ -105,6 +117,23 @@ impl Script {
     }
 }
 
+/// Counts a request for as long as its future is there.
+struct InFlight<'a>(&'a Script);
+
+impl<'a> InFlight<'a> {
+    fn new(script: &'a Script) -> Self {
+        let now = script.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        script.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        Self(script)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 #[async_trait::async_trait]
 impl TokenCredential for Script {
     async fn get_token(
@@ -113,6 +142,7 @@ impl TokenCredential for Script {
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        let _in_flight = InFlight::new(self);
         let answer = self
             .answers
             .lock()
