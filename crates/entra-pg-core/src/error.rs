@@ -79,6 +79,14 @@ impl Error {
         self.map(|details| details.driver_error = Some(error))
     }
 
+    /// Takes the hint and the driver's error of another error of the same kind.
+    pub(crate) fn with_cure_of(self, other: &Self) -> Self {
+        self.map(|details| {
+            details.hint.clone_from(&other.0.hint);
+            details.driver_error.clone_from(&other.0.driver_error);
+        })
+    }
+
     pub(crate) fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
         self.map(|details| details.retry_after = retry_after)
     }

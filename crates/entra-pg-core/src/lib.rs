@@ -31,7 +31,8 @@ pub use self::{
     error::Error,
     error_kind::{ErrorKind, Phase},
     target::{
-        CustomRoots, Host, IntoTarget, Keepalive, Parameter, RootCertificates, Scope, Target,
+        CustomRoots, Host, IntoTarget, Keepalive, LoadBalanceHosts, Parameter, RootCertificates,
+        Scope, Target, TargetSessionAttrs,
     },
     token::{Claims, RefreshPolicy, Status, Token, TokenCache, TokenUpdates},
 };

@@ -5,6 +5,7 @@ use std::{
     fmt::{self, Write},
     future::Future,
     io,
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +17,9 @@ use crate::{Error, ErrorKind};
 
 const BROKEN: &str =
     "look at the server's log for the reason, and check any firewall or proxy in between";
+
+/// The server is starting, stopping, or in recovery.
+const UNAVAILABLE_STATES: [&str; 3] = ["57P01", "57P02", "57P03"];
 
 /// What went wrong in a connect, as an adapter maps it from its driver's error. The core makes the [`Error`], which names
 /// the step, the cause and the cure in the same words for all adapters.
@@ -36,14 +40,33 @@ pub struct Failure {
     driver_error: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
+/// What another of the target's servers can help against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another address may answer.
+    Address,
+    /// Another host may.
+    Host,
+    /// It would be the same there.
+    Nothing,
+}
+
 #[derive(Debug)]
 enum Cause {
     NoTls,
     Unverified(String),
-    Refused { sqlstate: String, message: String },
+    Refused {
+        sqlstate: String,
+        message: String,
+    },
     NotEntra(String),
-    Broken { reason: String, of_tls: bool },
+    Broken {
+        reason: String,
+        of_tls: bool,
+    },
     TimedOut,
+    /// Connected, but to a server that is not as wanted.
+    Unsuitable(Error),
     Other(Error),
 }
 
@@ -88,6 +111,14 @@ impl Failure {
         Cause::TimedOut.into()
     }
 
+    pub(super) fn unsuitable(error: Error) -> Self {
+        Cause::Unsuitable(error).into()
+    }
+
+    pub(super) fn is_unsuitable(&self) -> bool {
+        matches!(self.cause, Cause::Unsuitable(_))
+    }
+
     /// Keeps the driver's error for [`Error::driver_error`]. Its `Debug` must not print a secret.
     #[must_use]
     pub fn with_driver_error(self, error: impl StdError + Send + Sync + 'static) -> Self {
@@ -118,6 +149,21 @@ impl Failure {
         }
     }
 
+    /// Where to go on, as libpq does. A server that is not verified ends it, and so does a refusal: the token is not sent
+    /// elsewhere to find out whether it is refused there, too.
+    pub(super) fn next(&self) -> Next {
+        match &self.cause {
+            Cause::TimedOut | Cause::Broken { of_tls: false, .. } => Next::Address,
+            Cause::Other(error) if error.is_transient() => Next::Address,
+            Cause::Refused { sqlstate, .. } if UNAVAILABLE_STATES.contains(&&**sqlstate) => {
+                Next::Host
+            }
+            // Its other addresses are the same server's, as libpq assumes.
+            Cause::Unsuitable(_) => Next::Host,
+            _ => Next::Nothing,
+        }
+    }
+
     /// Makes the error of `attempt`, which logged in as `user`. [`LoginProvider::connect`](crate::LoginProvider::connect) does
     /// so for what its `open` returns.
     pub fn into_error(self, user: &str, attempt: &Attempt) -> Error {
@@ -132,7 +178,7 @@ impl Failure {
             ),
             Cause::Broken { reason, of_tls } => broken(attempt.step(), &reason, of_tls),
             Cause::TimedOut => timed_out(attempt.step(), attempt.limit(), attempt.token_took()),
-            Cause::Other(error) => error,
+            Cause::Unsuitable(error) | Cause::Other(error) => error,
         };
         match self.driver_error {
             Some(driver_error) => error.with_shared_driver_error(driver_error),
@@ -152,6 +198,16 @@ impl Attempt {
         work: impl Future<Output = T>,
     ) -> Result<T, Failure> {
         self.set_step(step);
+        let mut work = pin!(work);
+        if let Some(deadline) = self.tcp_deadline() {
+            if let Ok(done) = timeout_at(deadline, &mut work).await {
+                return Ok(done);
+            }
+            // A driver that connects in one call may have gone on.
+            if self.step() == Step::TcpConnect {
+                return Err(Failure::timed_out());
+            }
+        }
         let done = timeout_at(self.deadline(), work).await;
         done.map_err(|_| Failure::timed_out())
     }
@@ -257,6 +313,8 @@ fn stopped(step: Step, after: Duration, token_took: Duration, by_caller: bool) -
     let mut message = if by_caller {
         format!("{step_name} had not finished when the caller gave up after {seconds:.1} s")
     } else {
+        // One decimal, if there is one.
+        let seconds = (seconds * 10.0).round() / 10.0;
         format!("{step_name} timed out after {seconds} s")
     };
     if token_took > Duration::from_secs(1) {

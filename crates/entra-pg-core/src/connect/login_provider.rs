@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Attempt, Rejection, Step};
+use super::{Attempt, Rejection, Step, unanswered::Unanswered};
 use crate::{Claims, Error, ErrorKind, Target, Token, TokenCache, observe, target::check_role};
 
-/// Provides the name and the token for each connection to one target. Cheap to clone; clones share the token cache and
-/// the last error.
+/// Provides the name and the token for each connection to one target. Cheap to clone; clones share the token cache,
+/// the last error, and which addresses did not answer.
 ///
 /// By hand, [`login`](Self::login) is enough. An adapter uses [`connect`](Self::connect), see [`connect`](crate::connect).
 #[derive(Clone, Debug)]
@@ -16,6 +16,7 @@ pub struct LoginProvider {
     target: Target,
     tokens: TokenCache,
     last_error: watch::Sender<Option<Error>>,
+    unanswered: Unanswered,
 }
 
 /// The name and the password for one connection.
@@ -31,6 +32,7 @@ impl LoginProvider {
             target,
             tokens,
             last_error: watch::Sender::new(None),
+            unanswered: Unanswered::default(),
         }
     }
 
@@ -168,6 +170,10 @@ impl LoginProvider {
     /// Reports that a pool is not given a token, and why: mostly, its options lead elsewhere.
     pub fn report_pool_not_rotated(&self, error: &Error) {
         observe::pool_not_rotated(&self.target, error);
+    }
+
+    pub(super) fn unanswered(&self) -> &Unanswered {
+        &self.unanswered
     }
 
     pub(super) fn set_last_error(&self, error: Option<Error>) {

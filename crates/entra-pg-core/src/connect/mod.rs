@@ -2,24 +2,26 @@
 //!
 //! An adapter is a mapping of options, a mapping of errors, and one call of [`LoginProvider::connect`]. That call owns what
 //! every adapter needs: one deadline over token, TCP, TLS, authentication and preparation; the [`Step`] that a connect has
-//! reached; one more try with another token if that can help; the last error; spans, events and metrics. The adapter's
+//! reached; which of the target's hosts and addresses is tried, and for how long ([`LoginProvider::reach`]); one more try with another token if that can help; the last error; spans, events and metrics. The adapter's
 //! `open` dials with the driver, keeps the deadline by [`Attempt::timeout`], and maps the driver's error to a [`Failure`],
 //! from which the core makes the [`Error`](crate::Error) with cause and cure. Where users can change the driver's options,
 //! it checks the result with [`LoginProvider::check_destination`]: a token goes to the target's hosts only, over TLS that
 //! is verified against [`Target::root_certificates`](crate::Target::root_certificates).
 //!
 //! ```no_run
-//! use entra_pg_core::{Entra, Error, IntoTarget, Login, connect::{Attempt, Failure, Step}};
+//! use entra_pg_core::{Entra, Error, IntoTarget, Login, connect::{Attempt, Failure, ServerAddress, Step}};
 //!
 //! # struct Client;
 //! # struct DriverError { sqlstate: Option<(String, String)>, io: std::io::Error }
-//! # async fn driver_connect(host: &str, port: u16, user: &str, password: &str) -> Result<Client, DriverError> { Ok(Client) }
+//! # async fn driver_connect(server: &ServerAddress, user: &str, password: &str) -> Result<Client, DriverError> { Ok(Client) }
 //! pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<Client, Error> {
 //!     let provider = entra.login_provider(target)?;
-//!     let host = &provider.target().hosts()[0];
-//!     let open = |login: Login, attempt: Attempt| async move {
-//!         let dial = driver_connect(host.name(), host.port(), login.user(), login.token().secret());
-//!         attempt.timeout(Step::Connecting, dial).await?.map_err(failure)
+//!     let open = async |login: Login, attempt: Attempt| {
+//!         let dial = async |server: ServerAddress, attempt: Attempt| {
+//!             let dial = driver_connect(&server, login.user(), login.token().secret());
+//!             attempt.timeout(Step::Connecting, dial).await?.map_err(failure)
+//!         };
+//!         provider.reach(&attempt, dial).await
 //!     };
 //!     provider.connect("my-driver", open).await
 //! }
@@ -35,11 +37,17 @@
 mod attempt;
 mod failure;
 mod login_provider;
+mod reach;
 mod redact;
 mod refusal;
 mod rejection;
 mod retry;
+mod server_address;
+mod server_state;
+mod share;
 mod step;
+mod tried;
+mod unanswered;
 mod wording;
 
 #[cfg(any(test, fuzzing))]
@@ -50,5 +58,8 @@ pub use self::{
     login_provider::{Login, LoginProvider},
     redact::{chain, redact},
     rejection::Rejection,
+    server_address::ServerAddress,
+    server_state::ServerState,
+    share::Share,
     step::Step,
 };

@@ -18,6 +18,7 @@ mod parse;
 mod role;
 mod root_certificates;
 mod secrets;
+mod session_attrs;
 mod session_settings;
 #[expect(
     clippy::module_inception,
@@ -33,6 +34,7 @@ pub use self::{
     keepalive::Keepalive,
     parameters::Parameter,
     root_certificates::{CustomRoots, RootCertificates},
+    session_attrs::{LoadBalanceHosts, TargetSessionAttrs},
     target::Target,
 };
 pub(crate) use self::{cloud::Unknown, role::check_role};

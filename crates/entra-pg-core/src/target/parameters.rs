@@ -78,9 +78,18 @@ impl Target {
         Parameter {
             name: "host",
             variable: Some("PGHOST"),
-            meaning: "the server's full name; overrides the URL's host",
+            meaning: "the server's full name, or several, separated by commas; overrides the URL's",
             default: "none",
-            deviations: &[],
+            deviations: &[
+                (
+                    "sqlx",
+                    "with rotation, one host; of its addresses one that drops packets is waited for until the system gives up",
+                ),
+                (
+                    "sea-orm",
+                    "with rotation, one host; of its addresses one that drops packets is waited for until the system gives up",
+                ),
+            ],
         },
         Parameter {
             name: "keepalives",
@@ -116,6 +125,22 @@ impl Target {
             deviations: NOT_IN_SQLX,
         },
         Parameter {
+            name: "load_balance_hosts",
+            variable: Some("PGLOADBALANCEHOSTS"),
+            meaning: "`disable`, or `random`: hosts and their addresses are tried in another order for each connection",
+            default: "`disable`",
+            deviations: &[
+                (
+                    "sqlx",
+                    "with rotation refused: sqlx connects by itself; `Strategy::PerConnection` obeys it",
+                ),
+                (
+                    "sea-orm",
+                    "with rotation refused: sqlx connects by itself; `Strategy::PerConnection` obeys it",
+                ),
+            ],
+        },
+        Parameter {
             name: "options",
             variable: Some("PGOPTIONS"),
             meaning: "session settings, `-c NAME=VALUE …`; `options[NAME]=VALUE` is one of them; the URL's are added to the variable's",
@@ -125,9 +150,12 @@ impl Target {
         Parameter {
             name: "port",
             variable: Some("PGPORT"),
-            meaning: "the TCP port; overrides the URL's port",
+            meaning: "the TCP port, or one for each host, separated by commas; overrides the URL's",
             default: "`5432`",
-            deviations: &[],
+            deviations: &[(
+                "sea-orm",
+                "SeaORM's own parser refuses several in a URL; `EntraOptions::target` takes them",
+            )],
         },
         Parameter {
             name: "sslmode",
@@ -146,6 +174,22 @@ impl Target {
                 (
                     "sea-orm",
                     "with rotation, trusts the platform's in addition",
+                ),
+            ],
+        },
+        Parameter {
+            name: "target_session_attrs",
+            variable: Some("PGTARGETSESSIONATTRS"),
+            meaning: "which of the hosts: `any`, `read-write`, `read-only`, `primary`, `standby`, `prefer-standby`",
+            default: "`any`",
+            deviations: &[
+                (
+                    "sqlx",
+                    "with rotation refused: sqlx connects by itself; `Strategy::PerConnection` obeys it",
+                ),
+                (
+                    "sea-orm",
+                    "with rotation refused: sqlx connects by itself; `Strategy::PerConnection` obeys it",
                 ),
             ],
         },

@@ -12,6 +12,7 @@ use super::{
     params::Params,
     role::check_role,
     root_certificates::RootCertificates,
+    session_attrs::{LoadBalanceHosts, TargetSessionAttrs},
     target::{LONGEST_CONNECT_TIMEOUT, Target},
 };
 use crate::{Error, ErrorKind, environment::Environment, observe};
@@ -90,6 +91,10 @@ impl Target {
             application_name: take("application_name"),
             connect_timeout: take("connect_timeout")
                 .map_or(Ok(DEFAULT_CONNECT_TIMEOUT), |text| connect_timeout(&text))?,
+            target_session_attrs: TargetSessionAttrs::read(
+                take("target_session_attrs").as_deref(),
+            )?,
+            load_balance_hosts: LoadBalanceHosts::read(take("load_balance_hosts").as_deref())?,
             keepalive,
             tcp_user_timeout: keepalive::user_timeout(
                 take("tcp_user_timeout").as_deref(),
@@ -102,10 +107,6 @@ impl Target {
 
 /// One token is for the servers of one cloud. A name that does not say which takes that of the others.
 fn scope(hosts: &[Host]) -> Result<Scope, Error> {
-    if hosts.len() > 1 {
-        return Err(invalid("several hosts are given; only one can be used")
-            .with_hint("keep one; Azure fails over behind one name"));
-    }
     let mut clouds = hosts
         .iter()
         .filter_map(|host| Scope::of_azure_host(host.name()));

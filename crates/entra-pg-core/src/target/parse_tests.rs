@@ -121,6 +121,36 @@ fn hosts_are_taken_from_address_or_parameter(#[case] url: &str, #[case] host: &s
 }
 
 #[rstest]
+#[case::url("postgres://u@a.example:1,b.example:2/db", &[], "a.example 1, b.example 2")]
+#[case::some_ports("postgres://u@a.example,b.example:2/db", &[], "a.example 5432, b.example 2")]
+#[case::parameters("postgres:///db?host=a,b&port=1,2", &[], "a 1, b 2")]
+#[case::one_port("postgres:///db?host=a,b&port=6432", &[], "a 6432, b 6432")]
+#[case::addresses("postgres://u@[::1]:1,[::2]:2/db", &[], "::1 1, ::2 2")]
+#[case::keywords("host=a,b port=1,2 dbname=db", &[], "a 1, b 2")]
+#[case::variables("postgres:///db", &[("PGHOST", "a,b"), ("PGPORT", "1,")], "a 1, b 5432")]
+#[case::port_of_a_variable("postgres://u@a,b/db", &[("PGPORT", "6432")], "a 6432, b 6432")]
+#[case::ports_win("postgres://u@a:1,b/db", &[("PGPORT", "6432")], "a 1, b 5432")]
+fn several_hosts_are_read_as_libpq_reads_them(
+    #[case] url: &str,
+    #[case] variables: &[(&str, &str)],
+    #[case] expected: &str,
+) {
+    let target = with(url, variables).expect("a valid URL");
+    let hosts = target.hosts().iter();
+    let hosts: Vec<_> = hosts
+        .map(|host| format!("{} {}", host.name(), host.port()))
+        .collect();
+    assert_eq!(hosts.join(", "), expected);
+}
+
+#[test]
+fn a_name_that_does_not_say_takes_the_cloud_of_the_other_host() {
+    let url = "postgres://u@db.example,b.postgres.database.chinacloudapi.cn/db";
+    let scope = with(url, &[]).expect("a valid URL").scope().clone();
+    assert!(scope.as_str().contains("chinacloudapi"), "{scope}");
+}
+
+#[rstest]
 #[case::password(
     "postgres://u:hunter2@h.example/db",
     ErrorKind::PasswordInUrl,
@@ -167,11 +197,19 @@ fn hosts_are_taken_from_address_or_parameter(#[case] url: &str, #[case] host: &s
 #[case::socket("postgres://u@%2Fvar%2Frun/db", ErrorKind::InvalidTarget, "no TLS")]
 #[case::relative_path("postgres:///db?host=./sockets", ErrorKind::InvalidTarget, "path")]
 #[case::relative_name("postgres:///db?host=.example", ErrorKind::InvalidTarget, "full name")]
-#[case::two_hosts(
-    "postgres:///db?host=a.example,b.example",
+#[case::two_clouds(
+    "postgres://a.postgres.database.azure.com,b.postgres.database.chinacloudapi.cn/db",
     ErrorKind::InvalidTarget,
-    "several hosts"
+    "for each cloud"
 )]
+#[case::two_ports_for_three(
+    "postgres:///db?host=a,b,c&port=1,2",
+    ErrorKind::InvalidTarget,
+    "same order"
+)]
+#[case::an_empty_host("postgres://u@a,,b/db", ErrorKind::InvalidTarget, "full name")]
+#[case::an_empty_last_host("postgres://u@a:1,/db", ErrorKind::InvalidTarget, "full name")]
+#[case::a_port_without_a_host("postgres://u@a,:6432/db", ErrorKind::InvalidTarget, "ROLE@HOST")]
 #[case::spaces("postgres:///db?host=a%20b", ErrorKind::InvalidTarget, "full name")]
 #[case::missing_file(
     "postgres://u@h.example/db?sslrootcert=/nonexistent",

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    cloud::Scope, host::Host, keepalive::Keepalive, root_certificates::RootCertificates,
+    cloud::Scope,
+    host::Host,
+    keepalive::Keepalive,
+    root_certificates::RootCertificates,
+    session_attrs::{LoadBalanceHosts, TargetSessionAttrs},
     session_settings::join,
 };
 use crate::{Error, ErrorKind};
@@ -23,15 +27,17 @@ pub(super) const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(100 * 3
 /// | `channel_binding` | `PGCHANNELBINDING` | `disable` or `prefer`; a cleartext token has nothing to bind | `prefer` |
 /// | `connect_timeout` | `PGCONNECT_TIMEOUT` | seconds for token, TCP, TLS and authentication together | `15` |
 /// | `dbname` | `PGDATABASE` | the database; overrides the URL's path | named like the role |
-/// | `host` | `PGHOST` | the server's full name; overrides the URL's host | none |
+/// | `host` | `PGHOST` | the server's full name, or several, separated by commas; overrides the URL's | none |
 /// | `keepalives` | | whether the operating system looks after silent connections (TCP keepalive): `1` or `0` | `1` |
 /// | `keepalives_count` | | unacknowledged probes after which the connection ends, up to 127; `0` is the system's default | `3` |
 /// | `keepalives_idle` | | seconds of silence before the first probe, up to 32767; `0` is the system's default | `60` |
 /// | `keepalives_interval` | | seconds between unacknowledged probes, up to 32767; `0` is the system's default | `10` |
+/// | `load_balance_hosts` | `PGLOADBALANCEHOSTS` | `disable`, or `random`: hosts and their addresses are tried in another order for each connection | `disable` |
 /// | `options` | `PGOPTIONS` | session settings, `-c NAME=VALUE …`; `options[NAME]=VALUE` is one of them; the URL's are added to the variable's | none |
-/// | `port` | `PGPORT` | the TCP port; overrides the URL's port | `5432` |
+/// | `port` | `PGPORT` | the TCP port, or one for each host, separated by commas; overrides the URL's | `5432` |
 /// | `sslmode` | `PGSSLMODE` | `verify-full`; `require` and `verify-ca` are raised to it, others are refused | `verify-full` |
 /// | `sslrootcert` | `PGSSLROOTCERT` | a file of PEM certificates to trust instead of the platform's, or `system` | `system` |
+/// | `target_session_attrs` | `PGTARGETSESSIONATTRS` | which of the hosts: `any`, `read-write`, `read-only`, `primary`, `standby`, `prefer-standby` | `any` |
 /// | `tcp_user_timeout` | | milliseconds that what was sent may stay unacknowledged before the connection ends (Linux); `0` is the system's default | `keepalives_idle` + `keepalives_interval` × `keepalives_count` |
 /// | `user` | `PGUSER` | the role; overrides the URL's user | the name in the token |
 ///
@@ -56,13 +62,24 @@ pub struct Target {
     pub(super) application_name: Option<String>,
     pub(super) session_settings: Vec<(String, String)>,
     pub(super) connect_timeout: Duration,
+    pub(super) target_session_attrs: TargetSessionAttrs,
+    pub(super) load_balance_hosts: LoadBalanceHosts,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) tcp_user_timeout: Option<Duration>,
     pub(super) scope: Scope,
 }
 
 impl Target {
-    /// Returns the servers to try, in this order: at least one, and today exactly one.
+    /// Returns the servers to try, in this order: at least one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), entra_pg_core::Error> {
+    /// let target = entra_pg_core::Target::parse("postgres://app@a.example:5432,b.example:6432/orders")?;
+    /// let ports: Vec<_> = target.hosts().iter().map(|host| host.port()).collect();
+    /// assert_eq!(ports, [5432, 6432]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
     }
@@ -146,6 +163,16 @@ impl Target {
         self.tcp_user_timeout
     }
 
+    /// Returns what the server must be like.
+    pub fn target_session_attrs(&self) -> TargetSessionAttrs {
+        self.target_session_attrs
+    }
+
+    /// Returns in which order hosts and their addresses are tried.
+    pub fn load_balance_hosts(&self) -> LoadBalanceHosts {
+        self.load_balance_hosts
+    }
+
     /// Returns the scope to request tokens for: by default that of the cloud that the host's name belongs to.
     pub fn scope(&self) -> &Scope {
         &self.scope
@@ -164,6 +191,24 @@ impl Target {
         for host in &mut self.hosts {
             host.set_port(port);
         }
+        self
+    }
+
+    /// Connects to a server that is like this, as for a second pool that only reads.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), entra_pg_core::Error> {
+    /// use entra_pg_core::{Target, TargetSessionAttrs};
+    ///
+    /// let writer = Target::parse("postgres://app@a.example,b.example/orders?target_session_attrs=read-write")?;
+    /// let reader = writer.clone().with_target_session_attrs(TargetSessionAttrs::PreferStandby);
+    /// assert_eq!(reader.target_session_attrs().as_str(), "prefer-standby");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_target_session_attrs(mut self, attrs: TargetSessionAttrs) -> Self {
+        self.target_session_attrs = attrs;
         self
     }
 
