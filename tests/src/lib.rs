@@ -2,10 +2,12 @@
 
 pub mod adapter_fixture;
 pub mod adapters;
+pub mod blackhole;
 pub mod fixtures;
 mod guides;
 pub mod record;
 pub mod refusing_server;
 pub mod relay;
 pub mod scenarios;
+pub mod standby;
 pub mod token_endpoint;

@@ -12,6 +12,7 @@ mod error_guide;
 mod examples;
 mod exporters;
 mod faults;
+mod hosts;
 mod observability;
 mod options;
 mod outside;

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
-use entra_pg_core::{Entra, Error, ErrorKind, Target};
+use entra_pg_core::{Entra, ErrorKind, Target};
 use entra_pg_emulator::Emulator;
-use entra_pg_proxy::Proxy;
 use entra_pg_tests::{
-    adapters::{ALL, Adapter, NamedAdapter, TestConnection, TestPool},
+    adapters::{ALL, NamedAdapter, PROXY},
     relay::{Relay, RelayMode},
 };
-use entra_pg_tokio_postgres::tokio_postgres::{Config, NoTls};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -33,6 +30,8 @@ enum Effect {
         url: String,
         kind: ErrorKind,
     },
+    /// The other effect where our code connects; with rotation the URL is refused, and the error names the way.
+    OfOurConnect(Box<Effect>),
     /// The timeout is in the error, or shorter than the default.
     Timeout {
         url: String,
@@ -41,6 +40,26 @@ enum Effect {
 
 fn answer(url: String, sql: &'static str, expected: &'static str) -> Effect {
     Effect::Answer { url, sql, expected }
+}
+
+fn of_our_connect(effect: Effect) -> Effect {
+    Effect::OfOurConnect(Box::new(effect))
+}
+
+impl Effect {
+    /// What this adapter does.
+    fn with(self, adapter: NamedAdapter) -> Self {
+        match self {
+            Self::OfOurConnect(effect) if adapter.per_connection => *effect,
+            Self::OfOurConnect(effect) => match *effect {
+                Self::Answer { url, .. } | Self::Refusal { url, .. } | Self::Timeout { url } => {
+                    refusal(url, ErrorKind::InvalidTarget)
+                }
+                Self::OfOurConnect(_) => unreachable!("one of one"),
+            },
+            effect => effect,
+        }
+    }
 }
 
 fn refusal(url: String, kind: ErrorKind) -> Effect {
@@ -88,6 +107,14 @@ fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
                 ErrorKind::InvalidTarget,
             ),
         ],
+        "load_balance_hosts" => {
+            let random = with("load_balance_hosts=random");
+            vec![
+                of_our_connect(answer(random, "SELECT 'in'", "in")),
+                answer(with("load_balance_hosts=disable"), "SELECT 'in'", "in"),
+                refusal(with("load_balance_hosts=always"), ErrorKind::InvalidTarget),
+            ]
+        }
         "options" => {
             let both =
                 with("options[statement_timeout]=4321ms&options=-c%20search_path%3Dpg_catalog");
@@ -121,6 +148,20 @@ fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
                 answer(base, "SELECT 'in'", "in"),
             ]
         }
+        "target_session_attrs" => {
+            let sql = "SELECT current_setting('transaction_read_only')";
+            let writer = with("target_session_attrs=read-write");
+            let reader = with("target_session_attrs=read-only&connect_timeout=5");
+            vec![
+                of_our_connect(answer(writer, sql, "off")),
+                of_our_connect(refusal(reader, ErrorKind::Connect)),
+                answer(with("target_session_attrs=any"), sql, "off"),
+                refusal(
+                    with("target_session_attrs=master"),
+                    ErrorKind::InvalidTarget,
+                ),
+            ]
+        }
         "user" => {
             let url = with("user=app").replace("app@", "someone@");
             vec![answer(url, "SELECT session_user::text", "app")]
@@ -151,6 +192,7 @@ async fn check(
             let error = error.unwrap_or_else(|| panic!("{name}, {parameter}: not refused"));
             assert_eq!(error.kind(), kind, "{name}, {parameter}: {error}");
         }
+        Effect::OfOurConnect(_) => unreachable!("it depends on the adapter"),
         Effect::Timeout { url } => {
             let started = Instant::now();
             let error = open(&url).await.err().expect("a timeout");
@@ -160,57 +202,6 @@ async fn check(
         }
     }
 }
-
-/// The proxy, and a driver that knows nothing of tokens or TLS.
-struct Proxied {
-    proxy: Proxy,
-}
-
-struct ThroughProxy;
-
-#[async_trait]
-impl Adapter for ThroughProxy {
-    async fn open_sized(
-        &self,
-        _: &str,
-        target: Target,
-        entra: &Entra,
-        _: u32,
-    ) -> Result<Box<dyn TestPool>, Error> {
-        let proxy = Proxy::builder(entra.login_provider(target)?);
-        let proxied = Proxied {
-            proxy: proxy.bind_tcp(([127, 0, 0, 1], 0).into())?,
-        };
-        match proxied.acquire().await {
-            Ok(_) => Ok(Box::new(proxied)),
-            Err(error) => Err(proxied.proxy.last_error().expect(&error)),
-        }
-    }
-}
-
-#[async_trait]
-impl TestPool for Proxied {
-    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String> {
-        let address = self.proxy.address();
-        let mut config = Config::new();
-        config.host(address.host()).port(address.port());
-        // A client has to name a role; the target's wins.
-        let connected = config.user("whoever").connect(NoTls).await;
-        let (client, connection) = connected.map_err(|error| error.to_string())?;
-        tokio::spawn(connection);
-        Ok(Box::new(client))
-    }
-
-    async fn close(self: Box<Self>) {
-        self.proxy.close().await;
-    }
-}
-
-const PROXY: NamedAdapter = NamedAdapter {
-    name: "proxy",
-    per_connection: true,
-    adapter: &ThroughProxy,
-};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_parameter_takes_effect_in_every_adapter() {
@@ -226,6 +217,7 @@ async fn every_parameter_takes_effect_in_every_adapter() {
             let (mut answers, mut failures) = (Vec::new(), Vec::new());
             for parameter in Target::PARAMETERS {
                 for effect in effects(parameter.name, emulator, port) {
+                    let effect = effect.with(adapter);
                     let is_answer = matches!(effect, Effect::Answer { .. });
                     let group = if is_answer {
                         &mut answers

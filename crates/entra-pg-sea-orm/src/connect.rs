@@ -6,7 +6,7 @@
 
 use entra_pg_sqlx::{
     OpenError, connect_pool,
-    entra_pg_core::{Entra, Error, ErrorKind, Target, connect::chain},
+    entra_pg_core::{Entra, Error, ErrorKind, Host, Target, connect::chain},
 };
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
@@ -70,7 +70,7 @@ pub async fn connect_with(
     let of_url = Target::parse(options.get_url())?;
     let target = target.unwrap_or(of_url);
     let provider = entra.login_provider(target)?;
-    let users = user_options(&options).await?;
+    let users = with_one_host(user_options(&options).await?, provider.target());
     let open = |prepared: PgConnectOptions| {
         let mut options = options.clone();
         options.map_sqlx_postgres_opts(move |_| prepared.clone());
@@ -83,6 +83,15 @@ pub async fn connect_with(
     connect_pool("sea-orm", provider, strategy, users, open).await
 }
 
+/// SeaORM takes a list of hosts for one name.
+fn with_one_host(options: PgConnectOptions, target: &Target) -> PgConnectOptions {
+    let names: Vec<_> = target.hosts().iter().map(Host::name).collect();
+    if options.get_host() == names.join(",") {
+        return options.host(names[0]);
+    }
+    options
+}
+
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
 async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Error> {
     let mut lazy = options.clone();
@@ -92,7 +101,10 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
         .map_sqlx_postgres_pool_opts(|pool| pool);
     let unconnected = Database::connect(lazy).await.map_err(|error| {
         Error::new(ErrorKind::InvalidTarget, chain(&error))
-            .with_hint("correct the connect options: SeaORM cannot use them; its URL begins with postgres://, other strings go into EntraOptions::target")
+            .with_hint(
+                "correct the connect options: SeaORM cannot use them; its URL begins with postgres:// and has one port, \
+                 other strings and lists of ports go into EntraOptions::target",
+            )
     })?;
     let prepared = unconnected.get_postgres_connection_pool().connect_options();
     Ok(prepared.as_ref().clone())

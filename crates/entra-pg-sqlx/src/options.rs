@@ -1,6 +1,8 @@
 //! From a target to sqlx's connect options, and what of them is not the user's to change.
 
-use entra_pg_core::{Error, ErrorKind, Host, Login, LoginProvider, Target};
+use entra_pg_core::{
+    Error, ErrorKind, Host, LoadBalanceHosts, Login, LoginProvider, Target, TargetSessionAttrs,
+};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 /// Returns connect options for a target, without user and password. Password files are not read.
@@ -41,7 +43,7 @@ pub fn connect_options(target: &Target) -> PgConnectOptions {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidTarget`] if the options lead to another host than the target, or to a Unix-domain socket, which has
-/// no certificate to check.
+/// no certificate to check; if the target needs more than sqlx can do by itself, such as several hosts.
 pub fn apply_login(
     options: PgConnectOptions,
     provider: &LoginProvider,
@@ -49,6 +51,7 @@ pub fn apply_login(
 ) -> Result<PgConnectOptions, Error> {
     check_destination(&options, provider)?;
     let target = provider.target();
+    check_for_sqlx(target)?;
     let mode = if target.uses_tls() {
         PgSslMode::VerifyFull
     } else {
@@ -77,7 +80,27 @@ fn names_no_file(options: &PgConnectOptions) -> bool {
     format!("{options:?}").contains(r#"ssl_root_cert: Some(File(""))"#)
 }
 
-/// sqlx connects to one host.
+/// Checks that sqlx, which connects by itself, can do all that the target says.
+fn check_for_sqlx(target: &Target) -> Result<(), Error> {
+    let wish = if target.hosts().len() > 1 {
+        "several hosts"
+    } else if target.target_session_attrs() != TargetSessionAttrs::Any {
+        "target_session_attrs"
+    } else if target.load_balance_hosts() != LoadBalanceHosts::Disable {
+        "load_balance_hosts"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::InvalidTarget,
+        format!("sqlx, which connects by itself, cannot obey {wish}"),
+    )
+    .with_hint(
+        "use Strategy::PerConnection (feature per-connection), by which entra-pg connects; or leave it out",
+    ))
+}
+
+/// The one that sqlx connects to, if it is sqlx that connects.
 fn first_host(target: &Target) -> &Host {
     &target.hosts()[0]
 }

@@ -21,7 +21,11 @@ pub(crate) fn start(
     login: &Login,
 ) -> Result<(PgConnectOptions, Proxy), Error> {
     check_destination(&options, &provider)?;
-    let provider = provider.with_port(options.get_port());
+    let provider = match provider.target().hosts().first() {
+        // As the target says: each host has its own.
+        Some(first) if first.port() == options.get_port() => provider,
+        _ => provider.with_port(options.get_port()),
+    };
     let proxy = Proxy::builder(provider)
         .this_process_only()
         .bind_private()?;

@@ -8,7 +8,7 @@ use std::{
 
 use entra_pg_core::{
     Entra, Error, IntoTarget, Login, LoginProvider, Target,
-    connect::{Attempt, Failure, Step},
+    connect::{Attempt, Failure, ServerAddress, Step},
 };
 use tokio_postgres::{Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -16,7 +16,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{
     failure::failure,
     liveness::Liveness,
-    options::{base_config, check_destination, log_in},
+    options::{base_config, check_destination, lead_to, log_in},
+    server_state::server_state,
     tls::{ReportingTls, TlsStream},
 };
 
@@ -127,7 +128,9 @@ impl Connector {
     {
         let prepare = &prepare;
         let open = |login: Login, attempt: Attempt| async move {
-            let (client, connection) = self.open(&login, &attempt).await?;
+            let login = &login;
+            let open = |server, attempt| async move { self.open(&server, login, &attempt).await };
+            let (client, connection) = self.0.provider.reach(&attempt, open).await?;
             let preparing = prepare(client, connection);
             attempt.timeout(Step::Preparation, preparing).await?
         };
@@ -179,6 +182,7 @@ impl Connector {
 
     async fn open(
         &self,
+        server: &ServerAddress,
         login: &Login,
         attempt: &Attempt,
     ) -> Result<(Client, Connection), Failure> {
@@ -188,15 +192,23 @@ impl Connector {
             tls,
             ..
         } = &*self.0;
-        let mut config = base_config(provider.target());
+        let mut config = base_config(provider.target(), server.host());
         if let Some(configure) = configure {
             config = configure(config);
         }
         check_destination(provider, &config)?;
+        lead_to(&mut config, server);
         log_in(&mut config, provider.target(), login);
         let connecting = config.connect(ReportingTls::new(tls.clone(), attempt.clone()));
         let connected = attempt.timeout(Step::TcpConnect, connecting).await?;
-        connected.map_err(|error| failure(error, attempt.step()))
+        let connected = connected.map_err(|error| failure(error, attempt.step()))?;
+        if !attempt.wants_certain_server() {
+            return Ok(connected);
+        }
+        let (client, mut connection) = connected;
+        let state = server_state(&client, &mut connection);
+        attempt.check_server(attempt.timeout(Step::Preparation, state).await??)?;
+        Ok((client, connection))
     }
 }
 

@@ -10,6 +10,7 @@ mod deadpool_pool;
 mod failure;
 mod liveness;
 mod options;
+mod server_state;
 mod tls;
 
 #[cfg(feature = "bb8")]

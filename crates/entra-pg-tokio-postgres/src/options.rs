@@ -1,17 +1,15 @@
 //! From a target to the driver's configuration.
 
-use entra_pg_core::{Error, Login, LoginProvider, Target};
+use entra_pg_core::{Error, Host, Login, LoginProvider, Target, connect::ServerAddress};
 use tokio_postgres::{
     Config,
-    config::{ChannelBinding, Host, SslMode},
+    config::{ChannelBinding, Host as DriverHost, SslMode},
 };
 
-/// A configuration without user and password.
-pub(crate) fn base_config(target: &Target) -> Config {
+/// A configuration for one of the target's hosts, without user and password.
+pub(crate) fn base_config(target: &Target, host: &Host) -> Config {
     let mut config = Config::new();
-    for host in target.hosts() {
-        config.host(host.name()).port(host.port());
-    }
+    config.host(host.name()).port(host.port());
     if let Some(database) = target.database() {
         config.dbname(database);
     }
@@ -50,10 +48,19 @@ pub(crate) fn check_destination(provider: &LoginProvider, config: &Config) -> Re
         return provider.check_destination("");
     }
     config.get_hosts().iter().try_for_each(|host| match host {
-        Host::Tcp(name) => provider.check_destination(name),
+        DriverHost::Tcp(name) => provider.check_destination(name),
         #[cfg(unix)]
-        Host::Unix(_) => provider.check_destination(""),
+        DriverHost::Unix(_) => provider.check_destination(""),
     })
+}
+
+/// Leads to this address, unless the user has chosen another host or several. The certificate is checked against the host.
+pub(crate) fn lead_to(config: &mut Config, server: &ServerAddress) {
+    if let [DriverHost::Tcp(name)] = config.get_hosts()
+        && name == server.host().name()
+    {
+        config.hostaddr(server.address().ip());
+    }
 }
 
 /// Sets what is not the user's to change.
@@ -91,7 +98,8 @@ mod tests {
             ),
         ] {
             let url = format!("postgres://app@db.example/orders?{parameters}");
-            let config = base_config(&Target::parse(&url).expect("a target"));
+            let target = Target::parse(&url).expect("a target");
+            let config = base_config(&target, &target.hosts()[0]);
             let found = (
                 config.get_keepalives(),
                 config.get_keepalives_idle().as_secs(),
@@ -107,8 +115,8 @@ mod tests {
     fn no_part_of_the_url_is_lost() {
         let url = "postgres://app@db.example:6432/orders?application_name=shop&options=-c%20a%3D1";
         let target = Target::parse_with_vars(url, [("PGUSER", "other")]).expect("a target");
-        let config = base_config(&target);
-        assert_eq!(config.get_hosts(), [Host::Tcp("db.example".into())]);
+        let config = base_config(&target, &target.hosts()[0]);
+        assert_eq!(config.get_hosts(), [DriverHost::Tcp("db.example".into())]);
         assert_eq!(config.get_ports(), [6432]);
         assert_eq!(config.get_dbname(), Some("orders"));
         assert_eq!(config.get_application_name(), Some("shop"));

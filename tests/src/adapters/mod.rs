@@ -3,9 +3,11 @@
 mod adapter;
 mod diesel_async;
 mod list;
+mod proxy;
 mod sea_orm;
 mod sqlx;
 mod tokio_postgres;
 
 pub use adapter::{Adapter, POOL_SIZE, TestConnection, TestPool};
 pub use list::{ALL, NamedAdapter, named, per_connection};
+pub use proxy::PROXY;

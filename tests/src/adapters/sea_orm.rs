@@ -45,7 +45,7 @@ async fn open_sea_orm(
     strategy: Strategy,
     size: u32,
 ) -> Result<Box<dyn TestPool>, Error> {
-    let mut options = sea_orm::ConnectOptions::new(url);
+    let mut options = sea_orm::ConnectOptions::new(of_first_host(url, &target));
     options
         .max_connections(size)
         .acquire_timeout(acquire_timeout(10, size));
@@ -54,6 +54,15 @@ async fn open_sea_orm(
         .target(target);
     let db = entra_pg_sea_orm::connect_with(options, entra, entra_options).await?;
     Ok(Box::new(db))
+}
+
+/// SeaORM's own parser of URLs does not know lists of ports. The target has all hosts.
+fn of_first_host(url: &str, target: &Target) -> String {
+    match target.hosts() {
+        [_] => url.to_owned(),
+        [first, ..] => format!("postgres://app@{}:{}/postgres", first.name(), first.port()),
+        [] => unreachable!("a target has a host"),
+    }
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ use entra_pg_core::{
         self,
         credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     },
-    connect::{Attempt, Failure},
+    connect::{Attempt, Failure, ServerAddress, ServerState, Share},
 };
 use entra_pg_proxy::Proxy;
 use entra_pg_sqlx::{EntraOptions, OpenError, Strategy, sqlx::postgres::PgPoolOptions};
@@ -87,6 +87,17 @@ async fn core(target: &Target, entra: &Entra) {
     print("TokenCache", database.token_cache());
     print("TokenUpdates", &database.token_cache().subscribe());
     print("Host", &target.hosts()[0]);
+    print("Keepalive", &target.keepalive());
+    print("TargetSessionAttrs", &target.target_session_attrs());
+    print("LoadBalanceHosts", &target.load_balance_hosts());
+    print("Share", &Share::of(target.connect_timeout(), 2));
+    print("ServerState", &ServerState::of_row("true", "on"));
+    let print_address = async |server: ServerAddress, _: Attempt| {
+        print("ServerAddress", &server);
+        Ok(())
+    };
+    let attempt = database.attempt("leak-probe");
+    print("reach", &database.reach(&attempt, print_address).await);
     print("Parameter", &Target::PARAMETERS[0]);
     print("Scope", target.scope());
     print("RootCertificates", target.root_certificates());

@@ -1,10 +1,13 @@
 //! Requests to cancel a query.
 
-use entra_pg_core::connect::{Attempt, Failure, Step};
+use entra_pg_core::connect::{Attempt, Failure, ServerAddress, Step};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{connect::ADAPTER, dial::Upstream};
 use crate::events;
+
+/// Where the session's key begins in the packet, after its length and its code.
+const KEY: usize = 8;
 
 /// Forwards a request to cancel over a separate, verified connection. The server's response is to close it.
 pub(crate) async fn cancel(packet: &[u8], upstream: &Upstream) {
@@ -16,7 +19,14 @@ pub(crate) async fn cancel(packet: &[u8], upstream: &Upstream) {
 }
 
 async fn forward(packet: &[u8], upstream: &Upstream, attempt: &Attempt) -> Result<(), Failure> {
-    let mut server = upstream.dial(attempt).await?;
+    let dial = |address: ServerAddress, attempt: Attempt| async move {
+        upstream.dial(&address, &attempt).await
+    };
+    let mut server = match upstream.sessions.server(&packet[KEY..]) {
+        Some(address) => dial(address, attempt.clone()).await?,
+        // Another proxy's session, perhaps of this process before it was started again.
+        None => upstream.provider.reach(attempt, dial).await?,
+    };
     let sent = async {
         server.write_all(packet).await?;
         server.flush().await?;

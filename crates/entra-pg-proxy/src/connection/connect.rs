@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use entra_pg_core::{
     Error, Login, LoginProvider, Target,
-    connect::{Attempt, Failure},
+    connect::{Attempt, Failure, ServerAddress, Step},
 };
 
 use super::{
     authenticate::authenticate,
     dial::{Server, Upstream},
+    server_state::server_state,
     startup::Startup,
 };
 
@@ -18,19 +19,28 @@ pub(crate) const ADAPTER: &str = "proxy";
 /// A server that is ready, and its messages up to there, for the client.
 pub(crate) struct Session {
     pub(crate) server: Server,
+    pub(crate) address: ServerAddress,
     pub(crate) startup_response: Bytes,
 }
 
 pub(crate) async fn connect(upstream: &Upstream, startup: &Startup) -> Result<Session, Error> {
     let provider = with_client_role(&upstream.provider, startup);
     let open = |login: Login, attempt: Attempt| async move {
-        let startup = for_server(startup, &login, upstream.target());
-        let mut server = upstream.dial(&attempt).await?;
-        let startup_response = authenticate(&mut server, &startup, &login, &attempt).await?;
-        Ok::<_, Failure>(Session {
-            server,
-            startup_response,
-        })
+        let (startup, login) = (&for_server(startup, &login, upstream.target()), &login);
+        let open = |address: ServerAddress, attempt: Attempt| async move {
+            let mut server = upstream.dial(&address, &attempt).await?;
+            let startup_response = authenticate(&mut server, startup, login, &attempt).await?;
+            if attempt.wants_certain_server() {
+                let state = server_state(&mut server, &startup_response);
+                attempt.check_server(attempt.timeout(Step::Preparation, state).await??)?;
+            }
+            Ok::<_, Failure>(Session {
+                server,
+                address,
+                startup_response,
+            })
+        };
+        upstream.provider.reach(&attempt, open).await
     };
     provider.connect(ADAPTER, open).await
 }

@@ -3,12 +3,12 @@
 //! Only the request for TLS is sent before the server's certificate is verified. The response to it is one byte, which is read
 //! alone: anything that was injected behind it fails the handshake.
 
-use std::io;
+use std::{io, net::SocketAddr};
 
 use bytes::BytesMut;
 use entra_pg_core::{
     Error, ErrorKind, LoginProvider, Target,
-    connect::{Attempt, Failure, Step},
+    connect::{Attempt, Failure, ServerAddress, Step},
 };
 use postgres_protocol::message::frontend;
 use tokio::{
@@ -18,14 +18,15 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 use tokio_util::either::Either;
 
-use super::keepalive::set_keepalive;
+use super::{keepalive::set_keepalive, sessions::Sessions};
 
 /// A connection to the server. The right side is only for [`Target::dangerously_without_tls`].
 pub(crate) type Server = Either<TlsStream<TcpStream>, TcpStream>;
 
-/// The server that a proxy connects to, and the TLS configuration for all connections to it.
+/// The servers that a proxy connects to, their sessions, and the TLS configuration for all connections to it.
 pub(crate) struct Upstream {
     pub(crate) provider: LoginProvider,
+    pub(crate) sessions: Sessions,
     tls: TlsConnector,
 }
 
@@ -33,26 +34,36 @@ impl Upstream {
     pub(crate) fn new(provider: LoginProvider) -> Result<Self, Error> {
         let roots = provider.target().root_certificates().to_der()?;
         let tls = entra_pg_rustls::client_config(roots).into();
-        Ok(Self { provider, tls })
+        Ok(Self {
+            provider,
+            sessions: Sessions::default(),
+            tls,
+        })
     }
 
     pub(crate) fn target(&self) -> &Target {
         self.provider.target()
     }
 
-    pub(crate) async fn dial(&self, attempt: &Attempt) -> Result<Server, Failure> {
-        let target = self.target();
+    pub(crate) async fn dial(
+        &self,
+        server: &ServerAddress,
+        attempt: &Attempt,
+    ) -> Result<Server, Failure> {
         let mut tcp = attempt
-            .timeout(Step::TcpConnect, connect_tcp(target))
+            .timeout(
+                Step::TcpConnect,
+                connect_tcp(server.address(), self.target()),
+            )
             .await?
             .map_err(|error| Failure::broken(&error))?;
-        if !target.uses_tls() {
+        if !self.target().uses_tls() {
             return Ok(Either::Right(tcp));
         }
         attempt
             .timeout(Step::TcpConnect, request_tls(&mut tcp))
             .await??;
-        let name = ServerName::try_from(target.hosts()[0].name().to_owned())
+        let name = ServerName::try_from(server.host().name().to_owned())
             .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
         let stream = attempt
             .timeout(Step::TlsHandshake, self.tls.connect(name, tcp))
@@ -62,9 +73,8 @@ impl Upstream {
     }
 }
 
-async fn connect_tcp(target: &Target) -> io::Result<TcpStream> {
-    let host = &target.hosts()[0];
-    let tcp = TcpStream::connect((host.name(), host.port())).await?;
+async fn connect_tcp(address: SocketAddr, target: &Target) -> io::Result<TcpStream> {
+    let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     set_keepalive(&tcp, target)?;
     Ok(tcp)

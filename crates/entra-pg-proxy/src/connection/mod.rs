@@ -18,12 +18,15 @@ mod keepalive;
 
 mod authenticate;
 mod server_message;
+mod server_state;
+mod startup_response;
 
 /// 5. Copies bytes in both directions until one side ends.
 mod relay;
 
-/// In place of 4 and 5: forwards a request to cancel a query.
+/// In place of 4 and 5: forwards a request to cancel a query to where its session runs.
 mod cancel;
+mod sessions;
 
 pub(crate) use self::{accept::accept, dial::Upstream, serve::Shared};
 #[cfg(any(test, fuzzing))]

@@ -16,6 +16,7 @@ use super::{
     dial::{Server, Upstream},
     first_packet::FirstPacket,
     relay::relay,
+    sessions::Running,
     startup::Startup,
 };
 use crate::{
@@ -44,7 +45,8 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
 ) {
     let starting = start(&mut client, admitted, &shared);
-    let Some(Some(mut server)) = shared.closing.run_until_cancelled(starting).await else {
+    let Some(Some((mut server, _running))) = shared.closing.run_until_cancelled(starting).await
+    else {
         return;
     };
     drop(login);
@@ -59,7 +61,7 @@ async fn start(
     client: &mut Client,
     admitted: Result<(), Refusal>,
     shared: &Shared,
-) -> Option<Server> {
+) -> Option<(Server, Running)> {
     let packet = FirstPacket::read(client, shared.startup_timeout).await;
     let packet = match (packet, admitted) {
         (Ok(packet), Ok(())) => packet?,
@@ -80,7 +82,11 @@ async fn start(
     }
 }
 
-async fn start_session(client: &mut Client, startup: &Startup, shared: &Shared) -> Option<Server> {
+async fn start_session(
+    client: &mut Client,
+    startup: &Startup,
+    shared: &Shared,
+) -> Option<(Server, Running)> {
     let mut early = BytesMut::new();
     // Dropped when the client goes first; the core then keeps that as the last error.
     let connected = tokio::select! {
@@ -90,11 +96,14 @@ async fn start_session(client: &mut Client, startup: &Startup, shared: &Shared) 
     match connected {
         Ok(Session {
             mut server,
+            address,
             startup_response,
         }) => {
+            // Before the client can know the key.
+            let running = shared.upstream.sessions.add(&startup_response, address);
             let started = start_relay(client, &startup_response, &mut server, &early);
             let started = timeout(shared.startup_timeout, started).await;
-            matches!(started, Ok(Ok(()))).then_some(server)
+            matches!(started, Ok(Ok(()))).then_some((server, running))
         }
         Err(error) => {
             reject(client, &for_client(&error)).await;
