@@ -5,7 +5,7 @@
 
 use std::{path::Path, time::Duration};
 
-use entra_pg_core::{Keepalive, Target};
+use entra_pg_core::{Host, Keepalive, LoadBalanceHosts, Target, TargetSessionAttrs};
 use entra_pg_proxy::Address;
 
 use crate::{
@@ -41,13 +41,12 @@ pub(crate) fn variables(
     roots: Option<&Path>,
 ) -> Vec<(&'static str, String)> {
     let roots = roots.map(|file| file.display().to_string());
-    let server = &target.hosts()[0];
     let jdbc = jdbc::direct(target, login.user, login.password, roots.as_deref());
     let mut variables = vec![
         ("DATABASE_URL", url(target, login, roots.as_deref())),
         (jdbc::VARIABLE, jdbc),
-        ("PGHOST", server.name().to_owned()),
-        ("PGPORT", server.port().to_string()),
+        ("PGHOST", list(target, |host| host.name().to_owned())),
+        ("PGPORT", list(target, |host| host.port().to_string())),
         ("PGUSER", login.user.to_owned()),
         ("PGPASSWORD", login.password.to_owned()),
         ("PGSSLMODE", "verify-full".to_owned()),
@@ -56,8 +55,32 @@ pub(crate) fn variables(
         // With a Kerberos ticket libpq would use GSS encryption, and verify no certificate.
         ("PGGSSENCMODE", "disable".to_owned()),
     ];
+    variables.extend(choice(target).map(|(_, variable, value)| (variable, value)));
     variables.extend(session(target));
     variables
+}
+
+/// Which of the hosts: parameters, their variables, and values.
+fn choice(target: &Target) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let attrs = target.target_session_attrs();
+    let attrs = (attrs != TargetSessionAttrs::Any).then(|| attrs.to_string());
+    let random = target.load_balance_hosts() == LoadBalanceHosts::Random;
+    [
+        ("target_session_attrs", "PGTARGETSESSIONATTRS", attrs),
+        (
+            "load_balance_hosts",
+            "PGLOADBALANCEHOSTS",
+            random.then(|| "random".to_owned()),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(parameter, variable, value)| Some((parameter, variable, value?)))
+}
+
+/// Several hosts, as libpq writes them.
+fn list(target: &Target, text: impl Fn(&Host) -> String) -> String {
+    let texts: Vec<_> = target.hosts().iter().map(text).collect();
+    texts.join(",")
 }
 
 /// Returns the variables of the session, which a proxied connection has, too.
@@ -72,19 +95,20 @@ fn session(target: &Target) -> impl Iterator<Item = (&'static str, String)> {
 }
 
 fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
-    let server = &target.hosts()[0];
-    let authority = format!(
-        "{}:{}@{}:{}",
-        encode(login.user),
-        encode(login.password),
-        host(server.name()),
-        server.port()
-    );
+    let servers = list(target, |server| {
+        format!("{}:{}", host(server.name()), server.port())
+    });
+    let (user, password) = (encode(login.user), encode(login.password));
+    let authority = format!("{user}:{password}@{servers}");
     let verification = [
         ("sslmode", Some("verify-full".to_owned())),
         ("sslrootcert", roots.map(str::to_owned)),
     ];
-    let connection = verification.into_iter().chain(keepalive(target));
+    let choice = choice(target).map(|(parameter, _, value)| (parameter, Some(value)));
+    let connection = verification
+        .into_iter()
+        .chain(choice)
+        .chain(keepalive(target));
     build_url(&authority, target.database(), connection, target)
 }
 
@@ -244,6 +268,26 @@ mod tests {
             assert_eq!(again.keepalive(), target(&url).keepalive());
             assert_eq!(again.tcp_user_timeout(), target(&url).tcp_user_timeout());
         }
+    }
+
+    #[test]
+    fn several_hosts_are_lists_as_libpq_writes_them() {
+        let variables = made("postgres://app@a.example:6432,[::1]/db", "app", None);
+        assert_eq!(
+            variables["DATABASE_URL"],
+            "postgresql://app:a.b-c_d%3D@a.example:6432,[::1]:5432/db?sslmode=verify-full"
+        );
+        assert_eq!(variables["PGHOST"], "a.example,::1");
+        assert_eq!(variables["PGPORT"], "6432,5432");
+        assert!(!variables.contains_key("PGTARGETSESSIONATTRS"));
+        let url = "postgres://app@a.example,b.example/db?target_session_attrs=standby&load_balance_hosts=random";
+        let variables = made(url, "app", None);
+        assert!(
+            variables["DATABASE_URL"]
+                .ends_with("&target_session_attrs=standby&load_balance_hosts=random")
+        );
+        assert_eq!(variables["PGTARGETSESSIONATTRS"], "standby");
+        assert_eq!(variables["PGLOADBALANCEHOSTS"], "random");
     }
 
     #[test]

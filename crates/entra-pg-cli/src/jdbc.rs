@@ -1,7 +1,7 @@
 //! JDBC's URL, for programs on the JVM: they read neither `DATABASE_URL` nor libpq's variables.
 //! <https://jdbc.postgresql.org/documentation/use/>
 
-use entra_pg_core::Target;
+use entra_pg_core::{LoadBalanceHosts, Target, TargetSessionAttrs};
 
 use crate::encode::{encode, host, query};
 
@@ -14,33 +14,41 @@ pub(crate) fn direct(target: &Target, user: &str, password: &str, roots: Option<
     let factory = roots
         .is_none()
         .then_some("org.postgresql.ssl.DefaultJavaSSLFactory");
-    let server = &target.hosts()[0];
+    let servers = target.hosts().iter();
+    let servers = servers.map(|server| format!("{}:{}", host(server.name()), server.port()));
+    let random = target.load_balance_hosts() == LoadBalanceHosts::Random;
     let connection = [
         ("password", Some(password.to_owned())),
         ("sslmode", Some("verify-full".to_owned())),
         ("sslrootcert", roots.map(str::to_owned)),
         ("sslfactory", factory.map(str::to_owned)),
+        ("targetServerType", server_type(target).map(str::to_owned)),
+        ("loadBalanceHosts", random.then(|| "true".to_owned())),
     ];
-    url(
-        target,
-        &host(server.name()),
-        server.port(),
-        user,
-        connection,
-    )
+    let servers: Vec<_> = servers.collect();
+    url(target, &servers.join(","), user, connection)
+}
+
+/// The driver's word for `target_session_attrs`. Its primary is a server that accepts writes, its secondary one that does not.
+fn server_type(target: &Target) -> Option<&'static str> {
+    match target.target_session_attrs() {
+        TargetSessionAttrs::ReadWrite | TargetSessionAttrs::Primary => Some("primary"),
+        TargetSessionAttrs::ReadOnly | TargetSessionAttrs::Standby => Some("secondary"),
+        TargetSessionAttrs::PreferStandby => Some("preferSecondary"),
+        _ => None,
+    }
 }
 
 /// The URL of a proxy on a port of this machine. Java's driver knows no sockets.
 pub(crate) fn proxied(target: &Target, user: &str, address: std::net::SocketAddr) -> String {
     let connection = [("sslmode", Some("disable".to_owned()))];
-    let name = host(&address.ip().to_string());
-    url(target, &name, address.port(), user, connection)
+    let server = format!("{}:{}", host(&address.ip().to_string()), address.port());
+    url(target, &server, user, connection)
 }
 
 fn url<const N: usize>(
     target: &Target,
-    host: &str,
-    port: u16,
+    servers: &str,
     user: &str,
     connection: [(&str, Option<String>); N],
 ) -> String {
@@ -50,7 +58,7 @@ fn url<const N: usize>(
     let session = [("ApplicationName", name), ("options", target.options())];
     let user = [("user", Some(user.to_owned()))];
     let parameters = query(user.into_iter().chain(connection).chain(session));
-    format!("jdbc:postgresql://{host}:{port}/{database}?{parameters}")
+    format!("jdbc:postgresql://{servers}/{database}?{parameters}")
 }
 
 #[cfg(test)]
@@ -59,6 +67,22 @@ mod tests {
 
     fn target(url: &str) -> Target {
         Target::parse(url).expect("a URL")
+    }
+
+    #[test]
+    fn several_servers_are_told_apart() {
+        let target = target(
+            "postgres://a:6432,[::1]/o?target_session_attrs=standby&load_balance_hosts=random",
+        );
+        let url = direct(&target, "app", "p", Some("/ca"));
+        assert!(
+            url.starts_with("jdbc:postgresql://a:6432,[::1]:5432/o?"),
+            "{url}"
+        );
+        assert!(
+            url.ends_with("&targetServerType=secondary&loadBalanceHosts=true"),
+            "{url}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Args;
-use entra_pg_core::Error;
+use entra_pg_core::{Error, Host};
 use entra_pg_proxy::{Proxy as Listening, ProxyBuilder};
 
 use crate::{
@@ -81,10 +81,11 @@ impl Proxy {
 fn announce(proxy: &LocalProxy) -> Result<(), Failure> {
     let (local, address) = (proxy.local(), proxy.address());
     print(&format!("{}\n", local.url(address)))?;
+    let names: Vec<_> = local.target.hosts().iter().map(Host::name).collect();
     _ = writeln!(
         io::stderr(),
         "entra-pg: {address} connects to {} as {}; press Ctrl-C to stop",
-        local.target.hosts()[0].name(),
+        names.join(", "),
         local.user
     );
     Ok(())

@@ -1,12 +1,11 @@
 //! What the checks have found so far, and which check runs with what.
 
-use std::net::SocketAddr;
-
 use entra_pg_core::{Entra, Target, Token};
 use entra_pg_tokio_postgres::tokio_postgres::Client;
 
 use super::{
-    login, network,
+    login,
+    network::{self, Place},
     report::{CheckResult, Finding, Outcome, Step},
     role, tls, token,
 };
@@ -16,9 +15,9 @@ use crate::options::Server;
 pub(super) struct Context {
     server: Server,
     target: Option<Target>,
-    addresses: Option<Vec<SocketAddr>>,
-    /// The address that accepted a connection.
-    reached: Option<SocketAddr>,
+    places: Option<Vec<Place>>,
+    /// The address of each host that accepted a connection.
+    reached: Option<Vec<Place>>,
     entra: Option<Entra>,
     token: Option<Token>,
     client: Option<Client>,
@@ -46,12 +45,15 @@ impl Context {
         let (server, target, entra) = (&self.server, self.target.as_ref(), self.entra.as_ref());
         Some(match step {
             Step::Configuration => keep(&mut self.target, configuration(server)),
-            Step::Dns => keep(&mut self.addresses, network::look_up(target?).await),
+            Step::Dns => keep(&mut self.places, network::look_up(target?).await),
             Step::Tcp => {
-                let addresses = self.addresses.as_ref()?;
-                keep(&mut self.reached, network::reach(target?, addresses).await)
+                let places = self.places.as_ref()?;
+                keep(&mut self.reached, network::reach(target?, places).await)
             }
-            Step::Tls => keep(&mut None, tls::shake_hands(target?, self.reached?).await),
+            Step::Tls => {
+                let reached = self.reached.as_ref()?;
+                keep(&mut None, tls::shake_hands(target?, reached).await)
+            }
             Step::Credential => keep(&mut self.entra, credential(server)),
             Step::Token => keep(&mut self.token, token::obtain(server, target, entra?).await),
             Step::Login => {
@@ -85,10 +87,11 @@ fn configuration(server: &Server) -> CheckResult<Target> {
         Some(file) => format!("the roots in {}", file.display()),
         None => "the platform's roots".to_owned(),
     };
+    let servers = target.hosts().iter();
+    let servers = servers.map(|host| format!("{}:{}", host.name(), host.port()));
+    let servers = servers.collect::<Vec<_>>().join(", ");
     let outcome = Outcome::passed(format!(
-        "{}:{}, role {role}, database {database}, sslmode=verify-full with {roots}",
-        target.hosts()[0].name(),
-        target.hosts()[0].port(),
+        "{servers}, role {role}, database {database}, sslmode=verify-full with {roots}",
     ));
     Ok((target, outcome))
 }

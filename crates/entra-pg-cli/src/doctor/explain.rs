@@ -93,8 +93,9 @@ impl Attempt<'_> {
     fn cures_without_a_cause(&self) -> Vec<String> {
         let clock =
             not_yet_valid(self.claims, self.now).map(|behind| format!("{behind}: {SET_THE_CLOCK}"));
-        let cloud = Scope::of_azure_host(self.target.hosts()[0].name())
-            .is_none()
+        let mut hosts = self.target.hosts().iter();
+        let cloud = hosts
+            .all(|host| Scope::of_azure_host(host.name()).is_none())
             .then(|| self.other_scope());
         let rest = [
             Some(self.missing()),

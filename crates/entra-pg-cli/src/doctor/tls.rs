@@ -1,8 +1,8 @@
 //! The TLS handshake, as a driver makes it; nothing is sent after it.
 
-use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{io, sync::Arc, time::SystemTime};
 
-use entra_pg_core::{Target, connect::chain};
+use entra_pg_core::{Host, Target, connect::chain};
 use rustls::{CertificateError, ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,6 +14,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::{
     certificate::{self, Certificate},
     clock::SET_THE_CLOCK,
+    network::Place,
     report::{CheckResult, Finding, Outcome},
 };
 
@@ -33,50 +34,71 @@ enum Refusal {
     Rustls(rustls::Error),
 }
 
-pub(super) async fn shake_hands(target: &Target, address: SocketAddr) -> CheckResult<()> {
+/// With each host, as each has its own certificate.
+pub(super) async fn shake_hands(target: &Target, places: &[Place]) -> CheckResult<()> {
+    let (mut summaries, mut notes) = (Vec::new(), Vec::new());
+    for place in places {
+        let (summary, note) = shake_hands_with(target, place).await?;
+        summaries.push(summary);
+        notes.extend(note);
+    }
+    if summaries.len() > 1 {
+        for (place, summary) in places.iter().zip(&mut summaries) {
+            *summary = format!("{}: {summary}", place.host.name());
+        }
+    }
+    let summary = summaries.join("; ");
+    Ok(((), Outcome::Passed { summary, notes }))
+}
+
+async fn shake_hands_with(
+    target: &Target,
+    place: &Place,
+) -> Result<(String, Option<String>), Finding> {
     let config = entra_pg_rustls::client_config(target.root_certificates().to_der()?);
-    match connect(target, address, config).await {
-        Ok(stream) => Ok(((), verified(&stream))),
+    match connect(target, place, config).await {
+        Ok(stream) => Ok(verified(&stream)),
         Err(refusal) => {
             let seen = match &refusal {
-                Refusal::Rustls(_) => read_certificate(target, address).await,
+                Refusal::Rustls(_) => read_certificate(target, place).await,
                 _ => None,
             };
-            Err(explain(target, &refusal, seen.as_ref()))
+            Err(explain(target, &place.host, &refusal, seen.as_ref()))
         }
     }
 }
 
 /// Reads the server's certificate in a second handshake, which ends as soon as it has arrived.
-async fn read_certificate(target: &Target, address: SocketAddr) -> Option<Certificate> {
+async fn read_certificate(target: &Target, place: &Place) -> Option<Certificate> {
     let (config, seen) = certificate::observer(target.root_certificates()).ok()?;
-    _ = connect(target, address, config).await;
+    _ = connect(target, place, config).await;
     seen.take()
 }
 
 async fn connect(
     target: &Target,
-    address: SocketAddr,
+    place: &Place,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, Refusal> {
-    timeout(target.connect_timeout(), handshake(target, address, config))
+    timeout(target.connect_timeout(), handshake(place, config))
         .await
         .unwrap_or(Err(Refusal::TimedOut))
 }
 
 async fn handshake(
-    target: &Target,
-    address: SocketAddr,
+    place: &Place,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, Refusal> {
-    let mut tcp = TcpStream::connect(address).await.map_err(Refusal::Broken)?;
+    let mut tcp = TcpStream::connect(place.address)
+        .await
+        .map_err(Refusal::Broken)?;
     tcp.write_all(&SSL_REQUEST).await.map_err(Refusal::Broken)?;
     match tcp.read_u8().await.map_err(Refusal::Broken)? {
         b'S' => {}
         b'N' => return Err(Refusal::Declined),
         _ => return Err(Refusal::NotPostgres),
     }
-    let name = ServerName::try_from(target.hosts()[0].name().to_owned())
+    let name = ServerName::try_from(place.host.name().to_owned())
         .map_err(|error| Refusal::Broken(io::Error::other(error)))?;
     TlsConnector::from(config)
         .connect(name, tcp)
@@ -94,7 +116,8 @@ fn refusal(error: io::Error) -> Refusal {
     }
 }
 
-fn verified(stream: &TlsStream<TcpStream>) -> Outcome {
+/// What is said of it, and what may become a problem.
+fn verified(stream: &TlsStream<TcpStream>) -> (String, Option<String>) {
     let (_, session) = stream.get_ref();
     let version = match session.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
@@ -104,19 +127,19 @@ fn verified(stream: &TlsStream<TcpStream>) -> Outcome {
         .peer_certificates()
         .and_then(|chain| Certificate::read(chain.first()?));
     match leaf {
-        Some(leaf) => Outcome::Passed {
-            summary: format!(
+        Some(leaf) => (
+            format!(
                 "{version}, certificate verified: issued by {}, expires {}",
                 leaf.issuer,
                 leaf.expires_on()
             ),
-            notes: leaf.note(SystemTime::now()).into_iter().collect(),
-        },
-        None => Outcome::passed(format!("{version}, certificate verified")),
+            leaf.note(SystemTime::now()),
+        ),
+        None => (format!("{version}, certificate verified"), None),
     }
 }
 
-fn explain(target: &Target, refusal: &Refusal, seen: Option<&Certificate>) -> Finding {
+fn explain(target: &Target, host: &Host, refusal: &Refusal, seen: Option<&Certificate>) -> Finding {
     match refusal {
         Refusal::Declined => Finding::new(
             "the server offers no TLS, and no token is sent without it",
@@ -138,7 +161,7 @@ fn explain(target: &Target, refusal: &Refusal, seen: Option<&Certificate>) -> Fi
             "check that this is the server's port, then firewalls and proxies in between",
         ),
         Refusal::Rustls(rustls::Error::InvalidCertificate(error)) => {
-            about_the_certificate(target, error, seen)
+            about_the_certificate(target, host, error, seen)
         }
         Refusal::Rustls(error) => Finding::new(
             format!("the TLS handshake failed: {}", chain(error)),
@@ -149,10 +172,11 @@ fn explain(target: &Target, refusal: &Refusal, seen: Option<&Certificate>) -> Fi
 
 fn about_the_certificate(
     target: &Target,
+    host: &Host,
     error: &CertificateError,
     seen: Option<&Certificate>,
 ) -> Finding {
-    let host = target.hosts()[0].name();
+    let host = host.name();
     let issuer = seen.map_or("an unknown issuer", |leaf| leaf.issuer.as_str());
     match error {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -230,7 +254,7 @@ mod tests {
             names: vec!["a.example".into()],
             not_after: SystemTime::UNIX_EPOCH,
         };
-        let finding = explain(&target, &refusal, Some(&seen));
+        let finding = explain(&target, &target.hosts()[0], &refusal, Some(&seen));
         assert!(finding.cause.contains(cause), "{finding:?}");
         assert!(finding.cures[0].contains(cure), "{finding:?}");
     }
