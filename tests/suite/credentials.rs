@@ -1,8 +1,12 @@
 //! Every credential, end to end: chosen by the environment, real azure_identity, real endpoint, real login.
 
 use entra_pg_core::{Entra, ErrorKind, Scope, Target};
-use entra_pg_emulator::{CredentialSource, Emulator};
+use entra_pg_emulator::{CredentialSource, Emulator, TokenSpec};
 use rstest::rstest;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+};
 
 use crate::{
     fixtures::shared,
@@ -315,4 +319,80 @@ async fn token_error(
         .expect_err("no token");
     assert_eq!(error.kind(), ErrorKind::TokenRequest, "{error}");
     error.to_string()
+}
+
+/// What the limit of a caller is called, and nothing that is not so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_tool_names_the_parameter_that_gives_it_more_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let az = folder.path().join("az");
+    std::fs::write(&az, "#!/bin/sh\nexec sleep 1000\n").expect("written");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&az, executable).expect("changed");
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let entra = Entra::from_vars([("PATH", path)]).expect("the Azure CLI");
+    let tokens = entra.token_cache(&Scope::for_host("localhost"));
+    let error = tokens.get(std::time::Duration::from_millis(500)).await;
+    let error = error.expect_err("it never answers");
+    assert_eq!(error.kind(), ErrorKind::TokenTimeout);
+    assert!(error.hint().contains("connect_timeout"), "{error}");
+    assert!(!error.hint().contains("another service"), "{error}");
+}
+
+/// A stand-in for an identity endpoint, which answers every request with this body.
+async fn endpoint(body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            while stream.read_line(&mut line).await.is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let length = body.len();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            let answer = format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    format!("http://{address}/msi/token")
+}
+
+fn in_an_hour() -> std::time::SystemTime {
+    std::time::SystemTime::now() + std::time::Duration::from_secs(3600)
+}
+
+#[rstest]
+#[case::number(r#""expires_on":SECONDS"#)]
+#[case::text(r#""expires_on":"SECONDS","token_type":"Bearer","resource":"r""#)]
+#[case::fraction(r#""expires_on":SECONDS.25"#)]
+#[case::date(r#""expires_on":"DATE""#)]
+#[case::lifetime(r#""expires_in":3600"#)]
+#[case::lifetime_as_text(r#""expires_in":"3600","expires_on":null"#)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_may_say_in_its_own_way_when_a_token_expires(#[case] expiry: &str) {
+    let emulator = shared();
+    let since_1970 = in_an_hour().duration_since(std::time::UNIX_EPOCH);
+    let seconds = since_1970.expect("after 1970").as_secs().to_string();
+    let date = humantime::format_rfc3339_seconds(in_an_hour()).to_string();
+    let expiry = expiry.replace("SECONDS", &seconds).replace("DATE", &date);
+    let token = emulator.control().mint(TokenSpec::new("app"));
+    let address = endpoint(format!(r#"{{"access_token":"{token}",{expiry}}}"#)).await;
+    let own = [("IDENTITY_ENDPOINT".to_owned(), address)];
+    let variables: Vec<_> = emulator
+        .environment(CredentialSource::ManagedIdentity)
+        .into_iter()
+        .chain(own)
+        .collect();
+    let entra = Entra::from_vars(variables.clone()).expect("a credential");
+    let target = Target::parse_with_vars(&emulator.url(), variables).expect("a target");
+    let connected = entra_pg_tokio_postgres::connect(target, &entra).await;
+    connected.expect("it connects");
+    let expires_on = entra.status()[0].expires_on.expect("a token");
+    let difference = in_an_hour().duration_since(expires_on).unwrap_or_default();
+    assert!(
+        difference < std::time::Duration::from_secs(600),
+        "{difference:?}"
+    );
 }

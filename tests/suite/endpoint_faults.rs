@@ -41,7 +41,7 @@ async fn each_fault_of_the_endpoint_names_its_cause_and_cure() {
         ),
         (
             Fault::NoExpiry,
-            ["expires_on", "another service or a proxy"],
+            ["expires_on", "must give expires_on or expires_in"],
         ),
         (Fault::Hang, ["within 3 s", "can be reached"]),
         (Fault::Reset, ["msi/token", "can be reached"]),

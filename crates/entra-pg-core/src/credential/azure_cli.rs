@@ -5,11 +5,18 @@ use std::{fmt, sync::Arc};
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions};
 
-use super::{kind::Kind, subprocess::Subprocess, variables::identifier};
+use super::{
+    cures::{self, Place},
+    kind::Kind,
+    subprocess::Subprocess,
+    tool_output::Tool,
+    variables::identifier,
+};
 use crate::{Error, environment::Environment};
 
 pub(super) struct AzureCli {
-    subprocess: Subprocess,
+    tool: Tool,
+    place: Place,
     /// A person is often a guest of other tenants, whose tokens the server refuses.
     tenant_id: Option<String>,
 }
@@ -19,7 +26,11 @@ impl AzureCli {
 
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
         Ok(Self {
-            subprocess: Subprocess::in_environment(environment),
+            tool: Tool {
+                subprocess: Subprocess::in_environment(environment),
+                program: Self::PROGRAM,
+            },
+            place: Place::of_tool(environment),
             tenant_id: identifier(environment, "AZURE_TENANT_ID")?.map(str::to_owned),
         })
     }
@@ -34,7 +45,7 @@ impl fmt::Display for AzureCli {
 impl Kind for AzureCli {
     fn build(&self, _: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let credential = AzureCliCredential::new(Some(AzureCliCredentialOptions {
-            executor: Some(Arc::new(self.subprocess.clone())),
+            executor: Some(Arc::new(self.tool.clone())),
             tenant_id: self.tenant_id.clone(),
             ..AzureCliCredentialOptions::default()
         }))?;
@@ -43,5 +54,13 @@ impl Kind for AzureCli {
 
     fn hint(&self) -> &'static str {
         "run az login"
+    }
+
+    fn cure(&self, message: &str) -> Option<String> {
+        cures::find(message, self.place, Self::PROGRAM)
+    }
+
+    fn timeout_hint(&self) -> &'static str {
+        "the tool is slow: set connect_timeout in the URL to more seconds than it needs"
     }
 }

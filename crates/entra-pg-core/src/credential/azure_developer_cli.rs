@@ -5,11 +5,18 @@ use std::{fmt, sync::Arc};
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_identity::{AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions};
 
-use super::{kind::Kind, subprocess::Subprocess, variables::identifier};
+use super::{
+    cures::{self, Place},
+    kind::Kind,
+    subprocess::Subprocess,
+    tool_output::Tool,
+    variables::identifier,
+};
 use crate::{Error, environment::Environment};
 
 pub(super) struct AzureDeveloperCli {
-    subprocess: Subprocess,
+    tool: Tool,
+    place: Place,
     /// A person is often a guest of other tenants, whose tokens the server refuses.
     tenant_id: Option<String>,
 }
@@ -19,7 +26,11 @@ impl AzureDeveloperCli {
 
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
         Ok(Self {
-            subprocess: Subprocess::in_environment(environment),
+            tool: Tool {
+                subprocess: Subprocess::in_environment(environment),
+                program: Self::PROGRAM,
+            },
+            place: Place::of_tool(environment),
             tenant_id: identifier(environment, "AZURE_TENANT_ID")?.map(str::to_owned),
         })
     }
@@ -35,7 +46,7 @@ impl Kind for AzureDeveloperCli {
     fn build(&self, _: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let credential =
             AzureDeveloperCliCredential::new(Some(AzureDeveloperCliCredentialOptions {
-                executor: Some(Arc::new(self.subprocess.clone())),
+                executor: Some(Arc::new(self.tool.clone())),
                 tenant_id: self.tenant_id.clone(),
                 ..AzureDeveloperCliCredentialOptions::default()
             }))?;
@@ -44,5 +55,13 @@ impl Kind for AzureDeveloperCli {
 
     fn hint(&self) -> &'static str {
         "run azd auth login"
+    }
+
+    fn cure(&self, message: &str) -> Option<String> {
+        cures::find(message, self.place, Self::PROGRAM)
+    }
+
+    fn timeout_hint(&self) -> &'static str {
+        "the tool is slow: set connect_timeout in the URL to more seconds than it needs"
     }
 }

@@ -64,7 +64,19 @@ impl Credential {
             Ok(credential) => credential.get_token(&[scope.as_str()], None).await,
             Err(error) => Err(error),
         };
-        result.map_err(|error| explain(self, self.last_response(), self.0.kind.hint(), &error))
+        result.map_err(|error| {
+            let error = explain(self, self.last_response(), self.0.kind.hint(), &error);
+            let cure = self.0.kind.cure(error.message());
+            match cure {
+                Some(cure) if !error.is_transient() => error.with_hint(cure),
+                _ => error,
+            }
+        })
+    }
+
+    /// What to do when there was no answer in time.
+    pub(crate) fn timeout_hint(&self) -> &'static str {
+        self.0.kind.timeout_hint()
     }
 
     /// How long a request may take.

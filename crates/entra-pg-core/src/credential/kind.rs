@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 
-use super::transport::Transport;
+use super::{
+    cures::{self, Place},
+    transport::Transport,
+};
 use crate::{Error, environment::Environment};
 
 /// A credential that can be built again and again. `Display` is its name in logs and errors; it shows no secret.
@@ -23,6 +26,16 @@ pub(crate) trait Kind: fmt::Display + Send + Sync {
     /// How long a request may take, if it is not one over the transport.
     fn limits(&self) -> Limits {
         Limits::TOOL
+    }
+
+    /// What to do about a refusal that says why; `None` if nothing better than the hint is known.
+    fn cure(&self, message: &str) -> Option<String> {
+        cures::find(message, Place::Application, "")
+    }
+
+    /// What to do when there was no answer in time.
+    fn timeout_hint(&self) -> &'static str {
+        "check that the token endpoint can be reached from here; connect_timeout in the URL says how long a connect waits"
     }
 }
 

@@ -11,7 +11,9 @@ mod client_secret;
     reason = "the folder is named after its main type"
 )]
 mod credential;
+mod cures;
 mod endpoint;
+mod expiry;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -22,6 +24,8 @@ mod oidc;
 mod provided;
 mod selection;
 mod subprocess;
+mod token_response;
+mod tool_output;
 mod transport;
 mod unsupported;
 mod variables;

@@ -26,4 +26,8 @@ impl Kind for Provided {
     fn limits(&self) -> Limits {
         Limits::UNKNOWN
     }
+
+    fn cure(&self, _: &str) -> Option<String> {
+        None
+    }
 }

@@ -22,6 +22,7 @@ use reqwest::{ClientBuilder, NoProxy, Proxy};
 use super::{
     endpoint::Endpoint,
     failure::{Final, is_transient},
+    token_response,
     variables::authority_host,
 };
 use crate::{Error, ErrorKind, RootCertificates, Scope, connect::chain, environment::Environment};
@@ -150,6 +151,12 @@ impl Client {
         if is_transient(status) {
             return Err(failure(status, headers, &body));
         }
+        let now = azure_core::time::OffsetDateTime::now_utc();
+        let body = if status.is_success() {
+            token_response::normalise(body, now.unix_timestamp())?
+        } else {
+            body
+        };
         Ok(AsyncRawResponse::from_bytes(status, headers, body))
     }
 }

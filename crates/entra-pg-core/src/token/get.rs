@@ -148,7 +148,7 @@ fn timeout_error(refresher: &Refresher, limit: Duration) -> Error {
         ErrorKind::TokenTimeout,
         format!("{credential} returned no token within {seconds} s: {so_far}"),
     )
-    .with_hint("check that the token endpoint can be reached from here; the request goes on and serves a later call")
+    .with_hint(credential.timeout_hint())
     .transient(true)
 }
 

@@ -207,7 +207,10 @@ fn timed_out(credential: &Credential, limit: Duration) -> Error {
         ErrorKind::TokenRequest,
         format!("{credential} did not answer within {seconds} s{last_answer}"),
     )
-    .with_hint("check that the token endpoint can be reached from here")
+    .with_hint(
+        "check that the token endpoint can be reached from here; az and azd have RefreshPolicy::fetch_timeout (in the command \
+         entra-pg 75 s, or connect_timeout if that is longer)",
+    )
     .transient(true)
 }
 
