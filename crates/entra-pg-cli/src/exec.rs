@@ -65,9 +65,8 @@ impl Exec {
 
     /// Fetches a token, and puts the login into the program's environment.
     fn log_in(&self, command: &mut Command) -> Result<(), Failure> {
-        let provider = self.server.login_provider()?;
+        let (provider, login) = block_on(async { Ok(self.server.log_in().await?) })?;
         migration_tool::warn(&self.command, provider.target());
-        let login = block_on(async { Ok(provider.login().await?) })?;
         let credentials = Credentials {
             user: login.user(),
             password: login.token().secret(),

@@ -29,9 +29,8 @@ impl LocalProxy {
         let failed = |error| Failure::from(error).before_the_program();
         // Before anything is made that has to be removed: from here on a signal does not end us.
         let mut signals = Signals::new()?;
-        let provider = server.login_provider().map_err(failed)?;
-        let login = tokio::select! {
-            login = provider.login() => login.map_err(failed)?,
+        let (provider, login) = tokio::select! {
+            login = server.log_in() => login.map_err(failed)?,
             signal = signals.recv() => return Err(Failure::silent(signal.exit_status())),
         };
         let provider = provider.with_user(login.user());

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use clap::Args;
-use entra_pg_core::{Entra, Error, IntoTarget, LoginProvider, Scope, Target, Token};
+use entra_pg_core::{
+    Entra, Error, IntoTarget, Login, LoginProvider, RefreshPolicy, Scope, Target, Token,
+};
 
 /// A URL that leaves everything to the `PG*` variables.
 const ALL_FROM_VARIABLES: &str = "postgres://";
 /// How long a token may take when there is no server whose `connect_timeout` counts.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a tool may take: `az` starts slowly on a build agent, and nothing else waits for us.
+const TOOL_TIMEOUT: Duration = Duration::from_secs(75);
+const TOOLS: [&str; 2] = ["Azure CLI", "Azure Developer CLI"];
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Server {
@@ -24,8 +29,8 @@ pub(crate) struct Server {
 pub(crate) struct Identity {
     /// The credential to use, named as in AZURE_TOKEN_CREDENTIALS [default: from the environment]
     ///
-    /// One of ManagedIdentityCredential, WorkloadIdentityCredential, EnvironmentCredential, AzureCliCredential,
-    /// AzureDeveloperCliCredential, prod, dev
+    /// One of ManagedIdentityCredential, WorkloadIdentityCredential, EnvironmentCredential, AzurePipelinesCredential,
+    /// GitHubActionsCredential, AzureCliCredential, AzureDeveloperCliCredential, prod, dev
     #[arg(long, value_name = "NAME")]
     pub(crate) credential: Option<String>,
 
@@ -38,10 +43,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn entra(&self) -> Result<Entra, Error> {
+    pub(crate) fn entra(&self, target: Option<&Target>) -> Result<Entra, Error> {
+        let mut policy = RefreshPolicy::default();
+        let connect_timeout = target.map_or(TOKEN_TIMEOUT, Target::connect_timeout);
+        policy.fetch_timeout = TOOL_TIMEOUT.max(connect_timeout);
+        let builder = Entra::builder().refresh_policy(policy);
         match &self.credential {
-            Some(name) => Entra::builder().credential_named(name).build(),
-            None => Entra::from_env(),
+            Some(name) => builder.credential_named(name).build(),
+            None => builder.build(),
         }
     }
 
@@ -71,9 +80,18 @@ impl Server {
         named.then(|| self.target()).transpose()
     }
 
-    pub(crate) fn login_provider(&self) -> Result<LoginProvider, Error> {
+    /// Fetches a token and returns the first login.
+    pub(crate) async fn log_in(&self) -> Result<(LoginProvider, Login), Error> {
         let target = self.target()?;
-        self.identity.entra()?.login_provider(target)
+        let entra = self.identity.entra(Some(&target))?;
+        let timeout = Self::timeout(Some(&target), &entra);
+        let provider = entra.login_provider(target)?;
+        let login = provider.login_from(provider.token_cache().get(timeout).await?)?;
+        if is_tool(&entra) {
+            // A connect that finds no token would wait for the tool, and has less time for it.
+            provider.token_cache().background_refresh()?;
+        }
+        Ok((provider, login))
     }
 }
 
@@ -89,8 +107,8 @@ impl Server {
     pub(crate) async fn obtain(&self) -> Result<Obtained, Error> {
         let target = self.target_if_named()?;
         let scope = self.scope(target.as_ref())?;
-        let entra = self.identity.entra()?;
-        let timeout = Self::timeout(target.as_ref());
+        let entra = self.identity.entra(target.as_ref())?;
+        let timeout = Self::timeout(target.as_ref(), &entra);
         let token = entra.token_cache(&scope).get(timeout).await?;
         Ok(Obtained {
             entra,
@@ -111,7 +129,16 @@ impl Server {
         })
     }
 
-    pub(crate) fn timeout(target: Option<&Target>) -> Duration {
-        target.map_or(TOKEN_TIMEOUT, Target::connect_timeout)
+    pub(crate) fn timeout(target: Option<&Target>, entra: &Entra) -> Duration {
+        let timeout = target.map_or(TOKEN_TIMEOUT, Target::connect_timeout);
+        if is_tool(entra) {
+            timeout.max(TOOL_TIMEOUT)
+        } else {
+            timeout
+        }
     }
+}
+
+fn is_tool(entra: &Entra) -> bool {
+    TOOLS.contains(&entra.credential_name().as_str())
 }

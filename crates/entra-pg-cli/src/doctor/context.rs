@@ -97,7 +97,7 @@ fn configuration(server: &Server) -> CheckResult<Target> {
 }
 
 fn credential(server: &Server) -> CheckResult<Entra> {
-    let entra = server.identity.entra()?;
+    let entra = server.identity.entra(server.target().ok().as_ref())?;
     let outcome = Outcome::passed(format!(
         "{}, because {}",
         entra.credential_name(),

@@ -18,7 +18,7 @@ pub(super) async fn obtain(
     let scope = server.scope(target)?;
     let token = entra
         .token_cache(&scope)
-        .get(Server::timeout(target))
+        .get(Server::timeout(target, entra))
         .await?;
     let now = SystemTime::now();
     let notes = inspect(&token.claims(), &scope, now)?;

@@ -85,7 +85,11 @@ async fn each_fault_of_the_token_endpoint() {
             "an empty token",
             "the endpoint has a bug",
         ),
-        (Fault::NoExpiry, "expires_on", "another service or a proxy"),
+        (
+            Fault::NoExpiry,
+            "holds a token, but not when it expires",
+            "must give expires_on or expires_in",
+        ),
         (Fault::Hang, "within 3 s", "can be reached"),
         (Fault::Reset, "msi/token", "can be reached"),
     ] {

@@ -123,6 +123,15 @@ pub(crate) fn write(path: &Path, text: &str, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
 }
 
+/// A stand-in for `az` that runs these lines of a shell; `$ANSWER` is a file with what it prints otherwise.
+pub(crate) fn az_script(token: &str, lines: &str) -> TempDir {
+    let folder = az(token);
+    let answer = folder.path().join("answer");
+    let script = format!("#!/bin/sh\nANSWER='{}'\n{lines}\n", answer.display());
+    write(&folder.path().join("az"), &script, 0o755);
+    folder
+}
+
 /// The command, signed in through that stand-in.
 pub(crate) fn signed_in(emulator: &Emulator, az: &TempDir, arguments: &[&str]) -> Command {
     let mut command = command(emulator, arguments);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod azure_cli;
 mod bad_input;
 mod doctor;
 mod documents;
