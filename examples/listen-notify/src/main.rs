@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("DATABASE_URL")
         .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
     let entra = Entra::from_env()?;
-    // A connection that only listens needs keepalives to notice that its server is gone.
+    // Sooner than by default: a connection that only listens does not notice otherwise that its server is gone.
     let connector = Connector::builder(url, &entra)
         .configure(|mut config| {
             config
