@@ -3,7 +3,7 @@
 use std::{fs, thread};
 
 use super::{
-    build::{Copied, resolve},
+    build::{Copied, check, resolve},
     manifest::{
         ROOT, assert_versions, dependencies, of_the_workspace, published, read, table, text,
     },
@@ -65,6 +65,14 @@ fn no_copied_example_is_refused_by_cargo() {
             scope.spawn(move || resolve(&Copied::example(&name)));
         }
     });
+}
+
+#[test]
+#[ignore = "compiles much; `just outside` runs it"]
+fn no_copied_example_misses_a_feature_that_only_the_workspace_turns_on() {
+    for name in examples() {
+        check(&Copied::example(&name));
+    }
 }
 
 #[test]
