@@ -86,12 +86,12 @@ impl Task {
     }
 }
 
-/// Without `-v` nothing is logged: our own errors are printed.
+/// Without `-v` nothing is logged but a warning about the server's name: our own errors are printed.
 fn log(verbose: u8, warn: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(match verbose {
             0 if warn => "entra_pg=warn",
-            0 => "off",
+            0 => "entra_pg::target=warn",
             1 => "entra_pg=info",
             _ => "entra_pg=debug",
         })

@@ -32,6 +32,27 @@ async fn variables_that_would_lead_elsewhere_are_removed() {
     assert_eq!(outcome.stdout, "1\n", "{}", outcome.stderr);
 }
 
+/// The scope of the token is a guess then.
+#[tokio::test]
+async fn a_name_of_microsofts_that_is_not_known_is_warned_of() {
+    for (host, warned) in [
+        ("shop.1a2b.westus3.horizondb.azure.com", true),
+        ("myserver.postgres.database.azure.com", false),
+        ("db.contoso.com", false),
+    ] {
+        let url = format!("postgres://app@{host}/shop");
+        let outcome = run(shared(), &["exec", &url, "--", "true"]).await;
+        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+        let warning = "of no known service or cloud";
+        assert_eq!(
+            outcome.stderr.contains(warning),
+            warned,
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
 /// libpq before version 16 knows no other way to the platform's roots than a file's name.
 #[tokio::test]
 async fn without_a_file_of_its_own_libpq_is_given_the_platforms() {
