@@ -7,6 +7,7 @@ mod book;
 mod capture;
 mod conformance;
 mod credentials;
+mod direct_tls;
 mod endpoint_faults;
 mod error_guide;
 mod examples;

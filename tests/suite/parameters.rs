@@ -138,6 +138,11 @@ fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
                 refusal(with("sslmode=disable"), ErrorKind::InsecureTls),
             ]
         }
+        // Direct TLS has tests of its own: it needs PostgreSQL 17.
+        "sslnegotiation" => vec![
+            answer(with("sslnegotiation=postgres"), "SELECT 'in'", "in"),
+            refusal(with("sslnegotiation=both"), ErrorKind::InvalidTarget),
+        ],
         "sslrootcert" => {
             let other = short_lived().ca_file().display().to_string();
             let (own, other) = (format!("={ca}"), format!("={other}"));

@@ -56,6 +56,9 @@ pub(crate) fn variables(
         ("PGGSSENCMODE", "disable".to_owned()),
     ];
     variables.extend(choice(target).map(|(_, variable, value)| (variable, value)));
+    if target.uses_direct_tls() {
+        variables.push(("PGSSLNEGOTIATION", "direct".to_owned()));
+    }
     variables.extend(session(target));
     variables
 }
@@ -288,6 +291,16 @@ mod tests {
         );
         assert_eq!(variables["PGTARGETSESSIONATTRS"], "standby");
         assert_eq!(variables["PGLOADBALANCEHOSTS"], "random");
+    }
+
+    #[test]
+    fn tls_without_a_request_is_passed_on() {
+        let variables = made(
+            "postgres://my.example/db?sslnegotiation=direct",
+            "app",
+            None,
+        );
+        assert_eq!(variables["PGSSLNEGOTIATION"], "direct");
     }
 
     #[test]

@@ -41,6 +41,23 @@ pub fn client_config(roots: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Arc<C
     Arc::new(builder.with_root_certificates(store).with_no_client_auth())
 }
 
+/// The protocol's name in a handshake without a request for TLS before it (`sslnegotiation=direct`).
+/// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>
+pub const ALPN: &[u8] = b"postgresql";
+
+/// Returns the configuration for handshakes that name PostgreSQL's protocol ([`ALPN`]).
+///
+/// ```
+/// # fn certificates() -> Vec<Vec<u8>> { Vec::new() }
+/// let config = entra_pg_rustls::with_alpn(&entra_pg_rustls::client_config(certificates()));
+/// assert_eq!(config.alpn_protocols, [entra_pg_rustls::ALPN]);
+/// ```
+pub fn with_alpn(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Arc::new(config)
+}
+
 /// Checks that a certificate can be a root.
 ///
 /// ```

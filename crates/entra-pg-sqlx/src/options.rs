@@ -88,6 +88,8 @@ fn check_for_sqlx(target: &Target) -> Result<(), Error> {
         "target_session_attrs"
     } else if target.load_balance_hosts() != LoadBalanceHosts::Disable {
         "load_balance_hosts"
+    } else if target.uses_direct_tls() {
+        "sslnegotiation=direct"
     } else {
         return Ok(());
     };

@@ -80,7 +80,11 @@ impl ConnectorBuilder {
     pub fn build(self) -> Result<Connector, Error> {
         let provider = self.provider?;
         let roots = provider.target().root_certificates().to_der()?;
-        let tls = MakeRustlsConnect::new((*entra_pg_rustls::client_config(roots)).clone());
+        let mut tls = entra_pg_rustls::client_config(roots);
+        if provider.target().uses_direct_tls() {
+            tls = entra_pg_rustls::with_alpn(&tls);
+        }
+        let tls = MakeRustlsConnect::new((*tls).clone());
         let liveness = Liveness::new(self.liveness_timeout);
         Ok(Connector::assemble(provider, self.configure, tls, liveness))
     }

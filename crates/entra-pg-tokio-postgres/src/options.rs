@@ -3,7 +3,7 @@
 use entra_pg_core::{Error, Host, Login, LoginProvider, Target, connect::ServerAddress};
 use tokio_postgres::{
     Config,
-    config::{ChannelBinding, Host as DriverHost, SslMode},
+    config::{ChannelBinding, Host as DriverHost, SslMode, SslNegotiation},
 };
 
 /// A configuration for one of the target's hosts, without user and password.
@@ -70,6 +70,11 @@ pub(crate) fn log_in(config: &mut Config, target: &Target, login: &Login) {
         .password(login.token().secret())
         // A cleartext password has nothing to bind a channel to.
         .channel_binding(ChannelBinding::Disable)
+        .ssl_negotiation(if target.uses_direct_tls() {
+            SslNegotiation::Direct
+        } else {
+            SslNegotiation::Postgres
+        })
         .ssl_mode(if target.uses_tls() {
             SslMode::Require
         } else {

@@ -80,30 +80,45 @@ async fn connect(
     place: &Place,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, Refusal> {
-    timeout(target.connect_timeout(), handshake(place, config))
+    timeout(target.connect_timeout(), handshake(target, place, config))
         .await
         .unwrap_or(Err(Refusal::TimedOut))
 }
 
 async fn handshake(
+    target: &Target,
     place: &Place,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, Refusal> {
     let mut tcp = TcpStream::connect(place.address)
         .await
         .map_err(Refusal::Broken)?;
-    tcp.write_all(&SSL_REQUEST).await.map_err(Refusal::Broken)?;
-    match tcp.read_u8().await.map_err(Refusal::Broken)? {
-        b'S' => {}
-        b'N' => return Err(Refusal::Declined),
-        _ => return Err(Refusal::NotPostgres),
-    }
+    let config = if target.uses_direct_tls() {
+        entra_pg_rustls::with_alpn(&config)
+    } else {
+        request_tls(&mut tcp).await?;
+        config
+    };
     let name = ServerName::try_from(place.host.name().to_owned())
         .map_err(|error| Refusal::Broken(io::Error::other(error)))?;
-    TlsConnector::from(config)
+    let stream = TlsConnector::from(config)
         .connect(name, tcp)
         .await
-        .map_err(refusal)
+        .map_err(refusal)?;
+    let agreed = stream.get_ref().1.alpn_protocol();
+    if target.uses_direct_tls() && agreed != Some(entra_pg_rustls::ALPN) {
+        return Err(Refusal::NotPostgres);
+    }
+    Ok(stream)
+}
+
+async fn request_tls(tcp: &mut TcpStream) -> Result<(), Refusal> {
+    tcp.write_all(&SSL_REQUEST).await.map_err(Refusal::Broken)?;
+    match tcp.read_u8().await.map_err(Refusal::Broken)? {
+        b'S' => Ok(()),
+        b'N' => Err(Refusal::Declined),
+        _ => Err(Refusal::NotPostgres),
+    }
 }
 
 fn refusal(error: io::Error) -> Refusal {
@@ -163,6 +178,10 @@ fn explain(target: &Target, host: &Host, refusal: &Refusal, seen: Option<&Certif
         Refusal::Rustls(rustls::Error::InvalidCertificate(error)) => {
             about_the_certificate(target, host, error, seen)
         }
+        Refusal::Rustls(error) if target.uses_direct_tls() => Finding::new(
+            format!("the TLS handshake failed: {}", chain(error)),
+            "sslnegotiation=direct needs PostgreSQL 17 or later: leave it out, and PGSSLNEGOTIATION",
+        ),
         Refusal::Rustls(error) => Finding::new(
             format!("the TLS handshake failed: {}", chain(error)),
             "the server and this program share no TLS version or cipher",

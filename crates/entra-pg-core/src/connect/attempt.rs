@@ -27,6 +27,7 @@ pub struct Attempt {
 struct Inner {
     report: observe::Connect,
     begun: Instant,
+    direct_tls: bool,
     step: AtomicU8,
     token_took: OnceLock<Duration>,
 }
@@ -38,6 +39,7 @@ impl Attempt {
             inner: Arc::new(Inner {
                 report: observe::Connect::new(adapter, target),
                 begun,
+                direct_tls: target.uses_direct_tls(),
                 step: AtomicU8::new(Step::Token as u8),
                 token_took: OnceLock::new(),
             }),
@@ -102,6 +104,10 @@ impl Attempt {
             Step::TcpConnect => self.share.tcp,
             _ => self.share.all,
         }
+    }
+
+    pub(super) fn uses_direct_tls(&self) -> bool {
+        self.inner.direct_tls
     }
 
     pub(super) fn elapsed(&self) -> Duration {

@@ -180,6 +180,11 @@ impl Failure {
             Cause::TimedOut => timed_out(attempt.step(), attempt.limit(), attempt.token_took()),
             Cause::Unsuitable(error) | Cause::Other(error) => error,
         };
+        let error = if attempt.uses_direct_tls() && attempt.step() == Step::TlsHandshake {
+            not_direct(error)
+        } else {
+            error
+        };
         match self.driver_error {
             Some(driver_error) => error.with_shared_driver_error(driver_error),
             None => error,
@@ -255,6 +260,15 @@ fn is_about_invalid_data(error: &(dyn StdError + 'static)) -> bool {
 fn no_tls() -> Error {
     Error::new(ErrorKind::Tls, "the server does not support TLS")
         .with_hint("the token was not sent: check host and port")
+}
+
+/// A server that waits for a request takes the handshake for one, and says so in bytes that are no TLS, or hangs up.
+fn not_direct(error: Error) -> Error {
+    let is_verified = !error.message().contains("certificate");
+    if is_verified && [ErrorKind::Tls, ErrorKind::Connect].contains(&error.kind()) {
+        return error.with_hint("sslnegotiation=direct needs PostgreSQL 17 or later: leave it out, and PGSSLNEGOTIATION");
+    }
+    error
 }
 
 fn unverified(reason: &str) -> Error {

@@ -165,6 +165,16 @@ impl Target {
             deviations: &[],
         },
         Parameter {
+            name: "sslnegotiation",
+            variable: Some("PGSSLNEGOTIATION"),
+            meaning: "`postgres` requests TLS first; `direct` begins with TLS, as PostgreSQL 17 and later allow",
+            default: "`postgres`",
+            deviations: &[
+                ("sqlx", "with rotation, `direct` is refused"),
+                ("sea-orm", "with rotation, `direct` is refused"),
+            ],
+        },
+        Parameter {
             name: "sslrootcert",
             variable: Some("PGSSLROOTCERT"),
             meaning: "a file of PEM certificates to trust instead of the platform's, or `system`",

@@ -88,6 +88,7 @@ impl Target {
                 root_certificates(&text)
             })?,
             tls: true,
+            direct_tls: direct_tls(take("sslnegotiation").as_deref())?,
             application_name: take("application_name"),
             connect_timeout: take("connect_timeout")
                 .map_or(Ok(DEFAULT_CONNECT_TIMEOUT), |text| connect_timeout(&text))?,
@@ -135,6 +136,15 @@ fn check_sslmode(mode: Option<&str>) -> Result<(), Error> {
         .with_hint("use sslmode=verify-full, or leave sslmode and PGSSLMODE out")),
         Some(_) => Err(invalid("sslmode is not one of libpq's")
             .with_hint("use sslmode=verify-full, or leave sslmode and PGSSLMODE out")),
+    }
+}
+
+fn direct_tls(negotiation: Option<&str>) -> Result<bool, Error> {
+    match negotiation {
+        None | Some("postgres") => Ok(false),
+        Some("direct") => Ok(true),
+        Some(_) => Err(invalid("sslnegotiation is neither postgres nor direct")
+            .with_hint("leave sslnegotiation and PGSSLNEGOTIATION out, or use direct with PostgreSQL 17 or later")),
     }
 }
 

@@ -302,6 +302,7 @@ fn a_variable_from_a_secret_mount_may_end_in_a_line_break() {
 #[case("PGSSLROOTCERT", "/nonexistent", ErrorKind::RootCertificates)]
 #[case("PGHOSTADDR", "10.0.0.1", ErrorKind::InvalidTarget)]
 #[case("PGPORT", "none", ErrorKind::InvalidTarget)]
+#[case("PGSSLNEGOTIATION", "requiredirect", ErrorKind::InvalidTarget)]
 #[case("PGOPTIONS", "nonsense", ErrorKind::InvalidTarget)]
 #[case("PGAPPNAME", "web\0options\0-c a=1", ErrorKind::InvalidTarget)]
 fn bad_variables_are_refused_like_parameters(
@@ -312,6 +313,23 @@ fn bad_variables_are_refused_like_parameters(
     assert_eq!(
         refused("postgres://u@h.example/db", &[(name, value)]).kind(),
         kind
+    );
+}
+
+#[rstest]
+#[case("", false)]
+#[case("?sslnegotiation=postgres", false)]
+#[case("?sslnegotiation=direct", true)]
+fn tls_begins_as_the_url_says(#[case] parameters: &str, #[case] direct: bool) {
+    let url = format!("postgres://u@localhost/db{parameters}");
+    let target = with(&url, &[]).expect("valid");
+    assert_eq!(target.uses_direct_tls(), direct);
+    let plain = target.dangerously_without_tls().expect("loopback");
+    assert!(!plain.uses_direct_tls());
+    let variable = [("PGSSLNEGOTIATION", "direct")];
+    assert_eq!(
+        with(&url, &variable).expect("valid").uses_direct_tls(),
+        direct || parameters.is_empty()
     );
 }
 

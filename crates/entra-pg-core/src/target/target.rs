@@ -36,6 +36,7 @@ pub(super) const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(100 * 3
 /// | `options` | `PGOPTIONS` | session settings, `-c NAME=VALUE …`; `options[NAME]=VALUE` is one of them; the URL's are added to the variable's | none |
 /// | `port` | `PGPORT` | the TCP port, or one for each host, separated by commas; overrides the URL's | `5432` |
 /// | `sslmode` | `PGSSLMODE` | `verify-full`; `require` and `verify-ca` are raised to it, others are refused | `verify-full` |
+/// | `sslnegotiation` | `PGSSLNEGOTIATION` | `postgres` requests TLS first; `direct` begins with TLS, as PostgreSQL 17 and later allow | `postgres` |
 /// | `sslrootcert` | `PGSSLROOTCERT` | a file of PEM certificates to trust instead of the platform's, or `system` | `system` |
 /// | `target_session_attrs` | `PGTARGETSESSIONATTRS` | which of the hosts: `any`, `read-write`, `read-only`, `primary`, `standby`, `prefer-standby` | `any` |
 /// | `tcp_user_timeout` | | milliseconds that what was sent may stay unacknowledged before the connection ends (Linux); `0` is the system's default | `keepalives_idle` + `keepalives_interval` × `keepalives_count` |
@@ -59,6 +60,7 @@ pub struct Target {
     pub(super) root_certificates: RootCertificates,
     pub(super) has_explicit_root_certificates: bool,
     pub(super) tls: bool,
+    pub(super) direct_tls: bool,
     pub(super) application_name: Option<String>,
     pub(super) session_settings: Vec<(String, String)>,
     pub(super) connect_timeout: Duration,
@@ -108,6 +110,20 @@ impl Target {
     /// Returns `false` only after [`dangerously_without_tls`](Self::dangerously_without_tls).
     pub fn uses_tls(&self) -> bool {
         self.tls
+    }
+
+    /// Returns `true` if a connection begins with the TLS handshake, without a request for it (`sslnegotiation=direct`). The
+    /// handshake must then name the protocol `postgresql` (ALPN).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), entra_pg_core::Error> {
+    /// let target = entra_pg_core::Target::parse("postgres://app@db.example/orders?sslnegotiation=direct")?;
+    /// assert!(target.uses_direct_tls());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn uses_direct_tls(&self) -> bool {
+        self.tls && self.direct_tls
     }
 
     /// Returns the name that the server shows for this client's sessions.

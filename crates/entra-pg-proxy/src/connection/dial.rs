@@ -33,11 +33,14 @@ pub(crate) struct Upstream {
 impl Upstream {
     pub(crate) fn new(provider: LoginProvider) -> Result<Self, Error> {
         let roots = provider.target().root_certificates().to_der()?;
-        let tls = entra_pg_rustls::client_config(roots).into();
+        let mut tls = entra_pg_rustls::client_config(roots);
+        if provider.target().uses_direct_tls() {
+            tls = entra_pg_rustls::with_alpn(&tls);
+        }
         Ok(Self {
             provider,
             sessions: Sessions::default(),
-            tls,
+            tls: tls.into(),
         })
     }
 
@@ -60,17 +63,33 @@ impl Upstream {
         if !self.target().uses_tls() {
             return Ok(Either::Right(tcp));
         }
-        attempt
-            .timeout(Step::TcpConnect, request_tls(&mut tcp))
-            .await??;
+        if !self.target().uses_direct_tls() {
+            attempt
+                .timeout(Step::TcpConnect, request_tls(&mut tcp))
+                .await??;
+        }
         let name = ServerName::try_from(server.host().name().to_owned())
             .map_err(|error| Error::new(ErrorKind::Tls, error.to_string()))?;
         let stream = attempt
             .timeout(Step::TlsHandshake, self.tls.connect(name, tcp))
             .await?
             .map_err(|error| Failure::broken(&error))?;
+        check_protocol(self.target(), &stream)?;
         Ok(Either::Left(stream))
     }
+}
+
+/// As libpq does, so that no other service of the same name is taken for a database.
+fn check_protocol(target: &Target, stream: &TlsStream<TcpStream>) -> Result<(), Error> {
+    let agreed = stream.get_ref().1.alpn_protocol();
+    if target.uses_direct_tls() && agreed != Some(entra_pg_rustls::ALPN) {
+        return Err(Error::new(
+            ErrorKind::Tls,
+            "the server did not agree on PostgreSQL's protocol in the TLS handshake",
+        )
+        .with_hint("sslnegotiation=direct needs PostgreSQL 17 or later: leave it out"));
+    }
+    Ok(())
 }
 
 async fn connect_tcp(address: SocketAddr, target: &Target) -> io::Result<TcpStream> {
