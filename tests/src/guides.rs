@@ -18,6 +18,7 @@ pages! {
     container_apps: "container-apps.md",
     credentials: "credentials.md",
     deploying: "deploying.md",
+    failover: "failover.md",
     kubernetes: "kubernetes.md",
     contributing: "../../CONTRIBUTING.md",
     local_development: "local-development.md",

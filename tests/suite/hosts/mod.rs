@@ -3,6 +3,7 @@
 //! How one name with several addresses is treated is tested in `entra-pg-core`, `connect/reach_tests.rs`, by the same code.
 
 mod dead;
+mod failover;
 mod session;
 
 use entra_pg_emulator::Emulator;
