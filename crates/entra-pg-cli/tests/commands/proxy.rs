@@ -212,6 +212,6 @@ async fn a_credential_that_gives_no_token_is_told_before_the_program_runs() {
     command.env("PATH", empty.path());
     let outcome = outcome(command).await;
     assert_eq!((outcome.status, outcome.stdout.as_str()), (125, ""));
-    assert!(outcome.stderr.contains("az login"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("install az"), "{}", outcome.stderr);
     assert!(is_empty(place.path()));
 }
