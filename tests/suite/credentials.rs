@@ -396,3 +396,35 @@ async fn an_endpoint_may_say_in_its_own_way_when_a_token_expires(#[case] expiry:
         "{difference:?}"
     );
 }
+
+/// As an app has it whose connection an administrator made in the portal: no URL, no `PG*` variables.
+#[tokio::test(flavor = "multi_thread")]
+async fn service_connectors_variables_are_enough() {
+    let emulator = shared();
+    let other = emulator.identity("other").expect("a role").client_id();
+    let port = emulator.port().to_string();
+    let own = [
+        ("AZURE_POSTGRESQL_HOST", "localhost"),
+        ("AZURE_POSTGRESQL_PORT", &port),
+        ("AZURE_POSTGRESQL_DATABASE", "postgres"),
+        ("AZURE_POSTGRESQL_USER", "other"),
+        ("AZURE_POSTGRESQL_CLIENTID", other),
+        ("AZURE_POSTGRESQL_SSL", "true"),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let given = emulator.environment(CredentialSource::ManagedIdentity);
+    let kept = given
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("PG") || name == "PGSSLROOTCERT");
+    let variables: Vec<_> = kept.chain(own).collect();
+    let entra = Entra::from_vars(variables.clone()).expect("a credential");
+    let target = Target::parse_with_vars("postgres://", variables).expect("a target");
+    let client = entra_pg_tokio_postgres::connect(target, &entra)
+        .await
+        .expect("connects");
+    let row = client.query_one("SELECT current_user::text", &[]).await;
+    let role: String = row.expect("an answer").get(0);
+    assert_eq!(role, "other");
+    let name = format!("managed identity (client id {other})");
+    assert_eq!(entra.credential_name(), name);
+}

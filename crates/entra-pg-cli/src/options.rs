@@ -75,8 +75,13 @@ impl Server {
 
     /// Returns the target if one is named: a token alone needs no server.
     pub(crate) fn target_if_named(&self) -> Result<Option<Target>, Error> {
-        let named =
-            self.url().is_some() || std::env::var_os("PGHOST").is_some_and(|host| !host.is_empty());
+        let hosts = [
+            "PGHOST",
+            "AZURE_POSTGRESQL_HOST",
+            "AZURE_POSTGRESQL_CONNECTIONSTRING",
+        ];
+        let set = |name| std::env::var_os(name).is_some_and(|host| !host.is_empty());
+        let named = self.url().is_some() || hosts.into_iter().any(set);
         named.then(|| self.target()).transpose()
     }
 

@@ -19,12 +19,31 @@ pub(super) struct ClientSecret {
 
 impl ClientSecret {
     pub(super) const VARIABLE: &str = "AZURE_CLIENT_SECRET";
+    pub(super) const SERVICE_CONNECTOR: &str = "AZURE_POSTGRESQL_CLIENTSECRET";
 
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let [tenant_id, client_id, secret] = require(
             environment,
             "a client secret",
             ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", Self::VARIABLE],
+        )?;
+        Ok(Self {
+            tenant_id,
+            client_id,
+            secret: secret.into(),
+        })
+    }
+
+    /// As Service Connector sets it for a connection by a service principal.
+    pub(super) fn of_service_connector(environment: &Environment) -> Result<Self, Error> {
+        let [tenant_id, client_id, secret] = require(
+            environment,
+            "Service Connector's client secret",
+            [
+                "AZURE_POSTGRESQL_TENANTID",
+                "AZURE_POSTGRESQL_CLIENTID",
+                Self::SERVICE_CONNECTOR,
+            ],
         )?;
         Ok(Self {
             tenant_id,

@@ -5,7 +5,12 @@ use std::{fmt, sync::Arc};
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId};
 
-use super::{endpoint::Endpoint, kind::Kind, transport::Transport, variables::identifier};
+use super::{
+    endpoint::Endpoint,
+    kind::Kind,
+    transport::Transport,
+    variables::{CLIENT_IDS, identifier},
+};
 use crate::{Error, ErrorKind, environment::Environment};
 
 /// Which managed identity of this machine or app to use.
@@ -40,9 +45,10 @@ pub(crate) struct ManagedIdentityKind {
 }
 
 impl ManagedIdentityKind {
-    /// The identity that `AZURE_CLIENT_ID` names, or the system-assigned one.
+    /// The identity that `AZURE_CLIENT_ID` or Service Connector names, or the system-assigned one.
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
-        let client_id = identifier(environment, "AZURE_CLIENT_ID")?.map(str::to_owned);
+        let [own, connection] = CLIENT_IDS.map(|name| identifier(environment, name));
+        let client_id = own?.or(connection?).map(str::to_owned);
         let identity = client_id.map_or(ManagedIdentity::SystemAssigned, ManagedIdentity::ClientId);
         Self::new(identity, environment)
     }

@@ -2,10 +2,18 @@
 //! same environment gives the same credential every time.
 
 use super::{
-    azure_cli::AzureCli, azure_developer_cli::AzureDeveloperCli, azure_pipelines::AzurePipelines,
-    client_certificate::ClientCertificate, client_secret::ClientSecret, endpoint::Endpoint,
-    github_actions::GitHubActions, kind::Kind, managed_identity::ManagedIdentityKind,
-    unsupported::PASSWORD, variables::value, workload_identity::WorkloadIdentity,
+    azure_cli::AzureCli,
+    azure_developer_cli::AzureDeveloperCli,
+    azure_pipelines::AzurePipelines,
+    client_certificate::ClientCertificate,
+    client_secret::ClientSecret,
+    endpoint::Endpoint,
+    github_actions::GitHubActions,
+    kind::Kind,
+    managed_identity::ManagedIdentityKind,
+    unsupported::PASSWORD,
+    variables::{CLIENT_IDS, value},
+    workload_identity::WorkloadIdentity,
 };
 use crate::{Error, ErrorKind, environment::Environment};
 
@@ -61,11 +69,11 @@ fn by_environment(from: &Environment) -> Result<(Box<dyn Kind>, String), Error> 
     if let Some((variable, select)) = deployed(from)? {
         return Ok((select(from)?, format!("{variable} is set")));
     }
-    if set(from, &[CLIENT_ID]) {
-        return Err(
-            none("AZURE_CLIENT_ID is set, but nothing says how to log in as it")
-                .with_hint(hint_for_client_id(from)),
-        );
+    if let Some(variable) = CLIENT_IDS.into_iter().find(|name| set(from, &[name])) {
+        return Err(none(&format!(
+            "{variable} is set, but nothing says how to log in as it"
+        ))
+        .with_hint(hint_for_client_id(from)));
     }
     if let Some((program, select)) = developer_tool(from) {
         let reason = format!("nothing else is configured, and {program} is on the PATH");
@@ -85,7 +93,7 @@ fn hint_for_client_id(from: &Environment) -> &'static str {
         }
         () => {
             "on a virtual machine set AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential; for an application set its secret or \
-             certificate too; to log in as yourself set AZURE_TOKEN_CREDENTIALS=AzureCliCredential, or unset AZURE_CLIENT_ID"
+             certificate too; to log in as yourself set AZURE_TOKEN_CREDENTIALS=AzureCliCredential, or unset it"
         }
     }
 }
@@ -93,20 +101,19 @@ fn hint_for_client_id(from: &Environment) -> &'static str {
 /// What makes a kind of credential from an environment, and the variable or program that calls for it.
 type Candidate = (&'static str, fn(&Environment) -> Selected);
 
-const CLIENT_ID: &str = "AZURE_CLIENT_ID";
-
 /// What a hosting environment, or the person who deployed there, has set. In this order. A variable that only belongs to a
 /// credential counts as well: the rest of it is missing, or it cannot be used, and then the next one is not tried.
 fn deployed(from: &Environment) -> Result<Option<Candidate>, Error> {
     if !has_application(from) {
         PASSWORD.refuse_in(from)?;
     }
-    let candidates: [Candidate; 15] = [
+    let candidates: [Candidate; 16] = [
         (WorkloadIdentity::VARIABLE, workload_identity),
         (ClientSecret::VARIABLE, environment_credential),
         (ClientCertificate::VARIABLE, environment_credential),
         ("AZURE_CLIENT_CERTIFICATE_PASSWORD", environment_credential),
         ("AZURE_KUBERNETES_TOKEN_PROXY", workload_identity),
+        (ClientSecret::SERVICE_CONNECTOR, service_connector),
         (AzurePipelines::VARIABLE, azure_pipelines),
         ("AZURESUBSCRIPTION_CLIENT_ID", azure_pipelines),
         (GitHubActions::VARIABLE, github_actions),
@@ -119,7 +126,7 @@ fn deployed(from: &Environment) -> Result<Option<Candidate>, Error> {
         ("MSI_SECRET", managed_identity),
     ];
     // A job may have GitHub's variables for another purpose, and a runner an identity of its own.
-    let named = set(from, &[CLIENT_ID]) && set(from, &["AZURE_TENANT_ID"]);
+    let named = set(from, &["AZURE_CLIENT_ID"]) && set(from, &["AZURE_TENANT_ID"]);
     let called_for = |(variable, _): &Candidate| {
         set(from, &[variable]) && (named || *variable != GitHubActions::VARIABLE)
     };
@@ -166,6 +173,10 @@ fn environment_credential(from: &Environment) -> Selected {
         return Ok(Box::new(ClientCertificate::from_environment(from)?));
     }
     Ok(Box::new(ClientSecret::from_environment(from)?))
+}
+
+fn service_connector(from: &Environment) -> Selected {
+    Ok(Box::new(ClientSecret::of_service_connector(from)?))
 }
 
 fn azure_pipelines(from: &Environment) -> Selected {

@@ -80,6 +80,16 @@ fn described(variables: &[&'static str], programs: &[&'static str]) -> String {
 #[case::half_of_pipelines(&["AZURESUBSCRIPTION_CLIENT_ID=c", "SYSTEM_ACCESSTOKEN=a"], &["az"],
     "error: Azure Pipelines needs AZURESUBSCRIPTION_TENANT_ID and AZURESUBSCRIPTION_SERVICE_CONNECTION_ID and SYSTEM_OIDCREQUESTURI, which is not set")]
 #[case::any_job_of_pipelines(&["SYSTEM_OIDCREQUESTURI=https://x", "SYSTEM_ACCESSTOKEN=a", "TF_BUILD=True"], &["az"], "Azure CLI")]
+#[case::service_connector(&["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h", "AZURE_POSTGRESQL_CLIENTID=p"], &["az"],
+    "managed identity (client id p)")]
+#[case::the_apps_own_wins(&["IDENTITY_ENDPOINT=http://x", "IDENTITY_HEADER=h", "AZURE_POSTGRESQL_CLIENTID=p", "AZURE_CLIENT_ID=c"], &[],
+    "managed identity (client id c)")]
+#[case::service_connectors_principal(
+    &["AZURE_POSTGRESQL_CLIENTID=p", "AZURE_POSTGRESQL_CLIENTSECRET=s", "AZURE_POSTGRESQL_TENANTID=t"], &["az"], "client secret (client id p)")]
+#[case::half_of_it(&["AZURE_POSTGRESQL_CLIENTID=p", "AZURE_POSTGRESQL_CLIENTSECRET=s"], &["az"],
+    "error: Service Connector's client secret needs AZURE_POSTGRESQL_TENANTID, which is not set")]
+#[case::on_a_laptop(&["AZURE_POSTGRESQL_CLIENTID=p"], &["az"],
+    "error: AZURE_POSTGRESQL_CLIENTID is set, but nothing says how to log in as it")]
 #[case::app_service(&APP_SERVICE, &["az"], "managed identity (system-assigned)")]
 #[case::laptop(&[], &["az", "azd"], "Azure CLI")]
 #[case::laptop_with_azd(&[], &["azd"], "Azure Developer CLI")]

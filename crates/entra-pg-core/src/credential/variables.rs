@@ -31,6 +31,9 @@ pub(super) fn identifier<'a>(
     )
 }
 
+/// Which user-assigned identity to use: that of the app, or of Service Connector's connection to PostgreSQL.
+pub(super) const CLIENT_IDS: [&str; 2] = ["AZURE_CLIENT_ID", "AZURE_POSTGRESQL_CLIENTID"];
+
 /// Where Microsoft Entra is, if it is set.
 pub(super) fn authority_host(environment: &Environment) -> Result<Option<String>, Error> {
     const VARIABLE: &str = "AZURE_AUTHORITY_HOST";

@@ -18,6 +18,7 @@ mod parse;
 mod role;
 mod root_certificates;
 mod secrets;
+mod service_connector;
 mod session_attrs;
 mod session_settings;
 #[expect(

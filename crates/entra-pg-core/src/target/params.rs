@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{connection_string, foreign_parameters, host, session_settings, target::Target};
+use super::{
+    connection_string, foreign_parameters, host, service_connector, session_settings,
+    target::Target,
+};
 use crate::{Error, ErrorKind, environment::Environment};
 
 /// What was given, by parameter name.
@@ -70,6 +73,12 @@ impl Params {
                 let value = value.trim_end_matches(['\r', '\n']);
                 check_for_nul(variable, value)?;
                 self.fill(parameter.name, value)?;
+            }
+        }
+        if !self.values.contains_key("host") {
+            for (name, value) in service_connector::parameters(environment)? {
+                check_for_nul("a variable of Service Connector", &value)?;
+                self.fill(&name, &value)?;
             }
         }
         Ok(())

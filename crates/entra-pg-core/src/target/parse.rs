@@ -21,7 +21,8 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Target {
     /// Reads a URL, or libpq's keyword form, and the process's `PG*` variables for what it leaves out. No connection is made;
-    /// a file named by `sslrootcert` is read now, once. Blanks, line breaks and quotes around the string are ignored.
+    /// a file named by `sslrootcert` is read now, once. Blanks, line breaks and quotes around the string are ignored. If
+    /// neither names a host, the server is that of Service Connector's variables (`AZURE_POSTGRESQL_HOST`, …).
     ///
     /// ```
     /// # fn main() -> Result<(), entra_pg_core::Error> {
@@ -41,7 +42,7 @@ impl Target {
     }
 
     /// As [`parse`](Self::parse), with these variables in place of the process's. They are the whole environment; others
-    /// than libpq's are ignored.
+    /// than libpq's and Service Connector's are ignored.
     ///
     /// ```
     /// # fn main() -> Result<(), entra_pg_core::Error> {
