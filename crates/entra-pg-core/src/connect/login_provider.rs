@@ -78,13 +78,12 @@ impl LoginProvider {
     /// # Errors
     /// As [`login`](Self::login), but for the token.
     pub fn login_from(&self, token: Token) -> Result<Login, Error> {
-        let user = match self.target.user() {
-            Some(user) => user.to_owned(),
-            None => {
-                let claims = token.claims();
-                let name = claims.role_name().map(str::to_owned);
-                name.ok_or_else(|| no_user(&claims))?
-            }
+        let user = if let Some(user) = self.target.user() {
+            user.to_owned()
+        } else {
+            let claims = token.claims();
+            let name = claims.role_name().map(str::to_owned);
+            name.ok_or_else(|| no_user(&claims))?
         };
         check_role(&user, self.target.hosts())?;
         Ok(Login { user, token })

@@ -52,9 +52,9 @@ pub(super) fn recognise(text: &str) -> Option<Other> {
         .or_else(|| bare_host(text))
 }
 
-fn text(form: &'static str, text: impl Into<String>) -> Option<Other> {
+fn wrapped(form: &'static str, text: impl Into<String>) -> Other {
     let says = Says::Text(text.into());
-    Some(Other { form, says })
+    Other { form, says }
 }
 
 fn scheme(given: &str) -> Option<Other> {
@@ -78,16 +78,16 @@ fn scheme(given: &str) -> Option<Other> {
     }
     match scheme.rsplit_once(':') {
         Some((prefix, inner)) if is_ours(inner) && prefix.starts_with("jdbc") => {
-            text("a JDBC URL", url)
+            Some(wrapped("a JDBC URL", url))
         }
-        Some((_, inner)) if is_ours(inner) => text("an R2DBC URL", url),
+        Some((_, inner)) if is_ours(inner) => Some(wrapped("an R2DBC URL", url)),
         _ if scheme
             .split_once('+')
             .is_some_and(|(base, _)| is_ours(base)) =>
         {
-            text("a URL that names a driver", url)
+            Some(wrapped("a URL that names a driver", url))
         }
-        _ if SCHEMES.contains(&scheme.as_str()) => text("a URL of another tool", url),
+        _ if SCHEMES.contains(&scheme.as_str()) => Some(wrapped("a URL of another tool", url)),
         _ => None,
     }
 }
@@ -101,7 +101,7 @@ fn assignment(given: &str) -> Option<Other> {
     (is_one
         && (value.contains("://")
             || keyword_form::recognises(value.trim_start_matches(['"', '\'']))))
-    .then(|| text("an assignment to a variable", value))?
+    .then(|| wrapped("an assignment to a variable", value))
 }
 
 /// `psql "host=… user=…"`, or `psql -h HOST -U ROLE DATABASE`, as the portal shows them.
@@ -110,7 +110,7 @@ fn command(given: &str) -> Option<Other> {
     let rest = given.strip_prefix("psql")?.strip_prefix(SPACES)?;
     let inner = rest.trim().trim_matches(['"', '\'']);
     if inner.contains("://") || keyword_form::recognises(inner) {
-        return text(FORM, rest.trim());
+        return Some(wrapped(FORM, rest.trim()));
     }
     let mut words = rest
         .split_whitespace()
@@ -217,7 +217,7 @@ fn is_ado_key(key: &str) -> bool {
 fn bare_host(given: &str) -> Option<Other> {
     let host = given.rsplit('@').next()?.split(['/', ':', '?']).next()?;
     let known = !given.contains(SPACES) && Scope::of_azure_host(host).is_some();
-    known.then(|| text("a URL without its scheme", format!("postgres://{given}")))?
+    known.then(|| wrapped("a URL without its scheme", format!("postgres://{given}")))
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// Writes a URL which [`read`] reads as these pairs.
 pub(super) fn write(pairs: &[(String, String)]) -> String {
     let last = |name: &str| pairs.iter().rfind(|(known, _)| known == name);
-    let part = |name| last(name).map_or("", |(_, value)| value.as_str());
+    let value = |name| last(name).map_or("", |(_, text)| text.as_str());
     let encoded = |text| utf8_percent_encode(text, ENCODED).to_string();
-    let (host, port, user) = (part("host"), part("port"), part("user"));
+    let (host, port, user) = (value("host"), value("port"), value("user"));
     // A list of hosts, and a role without a host, can only be parameters.
     let simple = !host.is_empty() && ![host, port].iter().any(|text| text.contains(','));
     let authority = if simple {
@@ -50,7 +50,7 @@ pub(super) fn write(pairs: &[(String, String)]) -> String {
     let mark = if parameters.is_empty() { "" } else { "?" };
     format!(
         "postgres://{authority}/{}{mark}{}",
-        encoded(part("dbname")),
+        encoded(value("dbname")),
         parameters.join("&")
     )
 }
@@ -136,7 +136,8 @@ mod tests {
     fn what_is_written_is_read_again(#[case] url: &str) {
         let mut pairs = read(url).expect("a URL");
         let mut again = read(&write(&pairs)).expect("a URL");
-        (pairs.sort(), again.sort());
+        pairs.sort();
+        again.sort();
         assert_eq!(again, pairs, "{}", write(&pairs));
     }
 }

@@ -174,7 +174,7 @@ mod tests {
     )]
     #[case::guest_in_v2(r#"{"preferred_username":"a@fabrikam.com","iss":"h","idp":"f"}"#, None)]
     #[case::guest_by_the_name_here(
-        r##"{"unique_name":"a@fabrikam.com","upn":"a_fabrikam.com#EXT#@contoso.onmicrosoft.com","iss":"h","idp":"f"}"##,
+        r#"{"unique_name":"a@fabrikam.com","upn":"a_fabrikam.com#EXT#@contoso.onmicrosoft.com","iss":"h","idp":"f"}"#,
         Some("a_fabrikam.com#EXT#@contoso.onmicrosoft.com")
     )]
     #[case::member_with_an_issuer(
