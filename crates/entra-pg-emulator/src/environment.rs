@@ -226,6 +226,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn each_source_sets_its_own_variables_and_removes_the_others() {
         use CredentialSource::{
             AzureCli, AzurePipelines, ClientCertificate, ClientSecret, GitHubActions, Imds,

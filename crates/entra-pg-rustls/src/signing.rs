@@ -19,13 +19,13 @@ impl RsaSigningKey {
     /// ```
     /// use entra_pg_rustls::{RsaSigningKey, rustls::pki_types::PrivatePkcs8KeyDer};
     ///
-    /// assert!(RsaSigningKey::from_der(PrivatePkcs8KeyDer::from(&b"no key"[..]).into()).is_err());
+    /// assert!(RsaSigningKey::from_der(&PrivatePkcs8KeyDer::from(&b"no key"[..]).into()).is_err());
     /// ```
     ///
     /// # Errors
     /// What is wrong with it: it is damaged, too short, or no RSA key.
-    pub fn from_der(der: PrivateKeyDer<'_>) -> Result<Self, Error> {
-        let key = ring::sign::any_supported_type(&der)?;
+    pub fn from_der(der: &PrivateKeyDer<'_>) -> Result<Self, Error> {
+        let key = ring::sign::any_supported_type(der)?;
         match key.algorithm() {
             SignatureAlgorithm::RSA => Ok(Self(key)),
             _ => Err(Error::General("it is not an RSA key".to_owned())),

@@ -48,7 +48,6 @@ impl Kind for AzureDeveloperCli {
             AzureDeveloperCliCredential::new(Some(AzureDeveloperCliCredentialOptions {
                 executor: Some(Arc::new(self.tool.clone())),
                 tenant_id: self.tenant_id.clone(),
-                ..AzureDeveloperCliCredentialOptions::default()
             }))?;
         Ok(credential)
     }

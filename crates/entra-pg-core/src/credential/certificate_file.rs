@@ -44,7 +44,7 @@ impl CertificateFile {
                 "append it: openssl pkey -in KEY.pem >> {path}; from a PFX file: openssl pkcs12 -in FILE.pfx -nodes -out {path}"
             ))
         })?;
-        let key = RsaSigningKey::from_der(key).map_err(|error| {
+        let key = RsaSigningKey::from_der(&key).map_err(|error| {
             none(&format!(
                 "{path} (AZURE_CLIENT_CERTIFICATE_PATH) holds a private key that cannot be used: {error}"
             ))

@@ -76,9 +76,9 @@ pub(super) fn audience(options: &ClientOptions) -> &'static str {
         Some(CloudConfiguration::Custom(cloud)) => cloud.authority_host.trim_end_matches('/'),
         _ => "",
     };
-    match authority {
-        authority if authority.ends_with(".us") => "api://AzureADTokenExchangeUSGov",
-        authority if authority.ends_with(".cn") => "api://AzureADTokenExchangeChina",
+    match authority.rsplit('.').next() {
+        Some("us") => "api://AzureADTokenExchangeUSGov",
+        Some("cn") => "api://AzureADTokenExchangeChina",
         _ => "api://AzureADTokenExchange",
     }
 }

@@ -18,16 +18,16 @@ pub(super) fn normalise(body: Vec<u8>, now: i64) -> azure_core::Result<Vec<u8>> 
         return Ok(body);
     }
     let read = |name: &str, parse: fn(&Value) -> Option<i64>| fields.get(name).and_then(parse);
-    let (expires_in, expires_on) = (read("expires_in", seconds), read("expires_on", timestamp));
-    let expires_on = expires_on.or_else(|| expires_in.map(|left| now.saturating_add(left)));
-    let Some(expires_on) = expires_on else {
+    let (lifetime, expiry) = (read("expires_in", seconds), read("expires_on", timestamp));
+    let expiry = expiry.or_else(|| lifetime.map(|left| now.saturating_add(left)));
+    let Some(expiry) = expiry else {
         return Err(azure_core::Error::with_message(
             AzureKind::DataConversion,
             WITHOUT_EXPIRY,
         ));
     };
-    let left = expires_in.unwrap_or_else(|| expires_on.saturating_sub(now));
-    fields.insert("expires_on".to_owned(), json!(expires_on.to_string()));
+    let left = lifetime.unwrap_or_else(|| expiry.saturating_sub(now));
+    fields.insert("expires_on".to_owned(), json!(expiry.to_string()));
     fields.insert("expires_in".to_owned(), json!(left));
     // Of no meaning to us, but the SDK requires them.
     set(&mut fields, "token_type", "Bearer");

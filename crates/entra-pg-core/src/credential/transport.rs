@@ -85,7 +85,8 @@ impl Transport {
         // Always set, because the Azure SDK would look into the process's own environment.
         let authority_host = self.authority_host.as_deref();
         let mut cloud = CustomConfiguration::default();
-        cloud.authority_host = authority_host.unwrap_or(scope.authority_host()).to_owned();
+        let authority_host = authority_host.unwrap_or(scope.authority_host());
+        authority_host.clone_into(&mut cloud.authority_host);
         ClientOptions {
             transport: Some(http::Transport::new(self.client.clone())),
             cloud: Some(Arc::new(cloud.into())),
