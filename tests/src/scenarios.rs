@@ -16,6 +16,7 @@ pub enum FaultScenario {
     AbandonedRefresh,
     BadCredential,
     RefusedToken,
+    RefusedInOutage,
     Clock,
     Freeze,
     ServerGone,
@@ -25,7 +26,7 @@ pub enum FaultScenario {
 }
 
 impl FaultScenario {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SlowEndpoint,
         Self::Outage,
         Self::OutagePastExpiry,
@@ -36,6 +37,7 @@ impl FaultScenario {
         Self::AbandonedRefresh,
         Self::BadCredential,
         Self::RefusedToken,
+        Self::RefusedInOutage,
         Self::Clock,
         Self::Freeze,
         Self::ServerGone,
@@ -69,6 +71,9 @@ impl FaultScenario {
             }
             Self::RefusedToken => {
                 "the server refuses a valid token: identity revoked, keys rotated"
+            }
+            Self::RefusedInOutage => {
+                "the server refuses a valid token while the endpoint hangs, throttles, resets or fails"
             }
             Self::Clock => "the clock steps forward or back by hours",
             Self::Freeze => "process frozen (SIGSTOP) past expiry, then continued",
@@ -109,6 +114,9 @@ impl FaultScenario {
             Self::RefusedToken => {
                 "one more token, one more login; if the endpoint repeats the token, the server's error"
             }
+            Self::RefusedInOutage => {
+                "the login succeeds one step of the backoff after the endpoint recovers"
+            }
             Self::Clock | Self::Freeze => {
                 "per connection: no operation fails; rotation: only those of the first moment"
             }
@@ -124,7 +132,7 @@ impl FaultScenario {
     /// Whether the scenario applies to this adapter.
     pub fn applies_to(self, adapter: NamedAdapter) -> bool {
         match self {
-            Self::RefusedToken => adapter.per_connection,
+            Self::RefusedToken | Self::RefusedInOutage => adapter.per_connection,
             Self::EveryConnectFails => pool_hides_cause(adapter),
             _ => true,
         }

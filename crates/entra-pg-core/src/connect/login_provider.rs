@@ -102,9 +102,23 @@ impl LoginProvider {
         }
         let token = self
             .tokens
-            .refresh_rejected(&refused.token, timeout)
+            .refresh_rejected_for(&self.name_of(refused), &refused.token, timeout)
             .await?;
         self.login_from(token).ok()
+    }
+
+    /// Notes that the server has accepted this login.
+    pub(super) fn accepted(&self, login: &Login) {
+        self.tokens.accepted(&self.name_of(login));
+    }
+
+    /// Role and server, by which the cache tells logins apart.
+    fn name_of(&self, login: &Login) -> String {
+        let hosts = self.target.hosts().iter();
+        let hosts: Vec<_> = hosts
+            .map(|host| format!("{}:{}", host.name(), host.port()))
+            .collect();
+        format!("{}@{}", login.user, hosts.join(","))
     }
 
     /// Checks that `host` is one of the target's: a token goes there, and only there. For adapters whose users can change a

@@ -57,7 +57,10 @@ impl LoginProvider {
         let login = self.login().await?;
         attempt.set_token_obtained();
         let failure = match bounded(attempt, open(login.clone(), attempt.clone())).await {
-            Ok(opened) => return Ok(opened),
+            Ok(opened) => {
+                self.accepted(&login);
+                return Ok(opened);
+            }
             Err(failure) => failure,
         };
         let rejection = failure.rejection();
@@ -74,7 +77,10 @@ impl LoginProvider {
         };
         attempt.report().retried(&error, newer.token().generation());
         match bounded(attempt, open(newer, attempt.clone())).await {
-            Ok(opened) => Ok(opened),
+            Ok(opened) => {
+                self.accepted(&login);
+                Ok(opened)
+            }
             Err(second) if second.is_timeout() => Err(error),
             Err(second) => {
                 let refused_again = second.rejection().is_some();

@@ -8,6 +8,7 @@
 //!   down, its waiters wake, and one of them sends the next.
 //! - While a caller without a token has time left, a transient failure is followed by the next request, after the backoff.
 //!   Nothing below the cache retries.
+//! - What a server refuses to one login forces no request for another, and takes nothing from it.
 //! - Only success is published: a failed request never replaces a token that is still valid, and its error is not returned
 //!   while one is.
 //!
@@ -22,14 +23,11 @@ use super::{
     clock::Clock,
     get,
     policy::{Freshness, RefreshPolicy},
-    refresh::{Joined, Refresher},
+    refresh::Refresher,
+    rejections::Rejected,
     status::Status,
 };
-use crate::{
-    Error, Scope,
-    credential::Credential,
-    sync::{timeout as within, watch},
-};
+use crate::{Error, Scope, credential::Credential, sync::watch};
 
 /// A cache for the tokens of one credential and one scope.
 ///
@@ -125,9 +123,10 @@ impl TokenCache {
 
     /// Returns another token than `rejected`, which the server refused, waiting at most for `timeout`.
     ///
-    /// It is the current token if that is newer, else the result of one forced request. `None` if no newer token can be had:
-    /// the endpoint returned the same token or failed, this token has already forced a request, or too many were forced of
-    /// late ([`RefreshPolicy::rejection_interval`]).
+    /// It is the current token if that is newer, else the result of a forced request. One that fails for a reason that may pass
+    /// is followed by the next, as for [`get`](Self::get). `None` if no newer token can be had: the endpoint returned the same
+    /// token or refused, or the tokens of too many forced requests were refused again
+    /// ([`RefreshPolicy::rejection_interval`]).
     ///
     /// The rejected token stays valid for other callers: most rejections are about a role, not about the token. Cancel safe, as
     /// [`get`](Self::get) is.
@@ -147,18 +146,27 @@ impl TokenCache {
     /// # Ok(()) }) }
     /// ```
     pub async fn refresh_rejected(&self, rejected: &Token, timeout: Duration) -> Option<Token> {
-        let rejected = rejected.generation();
-        let newer = || {
-            let current = self.0.snapshot(timeout).map(|(token, _)| token);
-            current.filter(|token| token.generation() > rejected)
+        self.refresh_rejected_for("", rejected, timeout).await
+    }
+
+    /// As [`refresh_rejected`](Self::refresh_rejected), for this role on this server: what one login is refused is not held
+    /// against another.
+    pub(crate) async fn refresh_rejected_for(
+        &self,
+        login: &str,
+        rejected: &Token,
+        timeout: Duration,
+    ) -> Option<Token> {
+        let rejected = Rejected {
+            generation: rejected.generation(),
+            login: login.to_owned(),
         };
-        if let Some(token) = newer() {
-            return Some(token);
-        }
-        if let Ok(Joined::Pending(request)) = self.0.join(Some(rejected)) {
-            let _ = within(timeout, request.needed_outcome()).await;
-        }
-        newer()
+        get::refresh_rejected(&self.0, &rejected, timeout).await
+    }
+
+    /// Notes that the server has accepted a token from this login: a later rejection has another cause.
+    pub(crate) fn accepted(&self, login: &str) {
+        self.0.accepted(login);
     }
 
     /// Subscribes to the ends of requests, to learn of a new token without polling.

@@ -6,6 +6,7 @@ use super::{
     access_token::Token,
     policy::{Freshness, is_retried},
     refresh::{Joined, Refresher},
+    rejections::Rejected,
     request,
     state::Pause,
 };
@@ -25,18 +26,32 @@ pub(super) async fn get(refresher: &Arc<Refresher>, limit: Duration) -> Result<T
     if let Err(no_runtime) = request::runtime() {
         return refresher.valid_token().ok_or(no_runtime);
     }
-    let mut caller = Caller {
-        refresher,
-        begun: Instant::now(),
-        limit,
-        lost: 0,
-        failure: None,
-    };
+    let mut caller = Caller::new(refresher, limit);
     let result = timeout(limit, caller.obtain()).await;
     result.unwrap_or_else(|_| {
         let token = refresher.valid_token();
-        token.ok_or_else(|| caller.out_of_time())
+        token.ok_or_else(|| caller.error())
     })
+}
+
+/// A newer token than the one that was rejected, within `limit`. See
+/// [`TokenCache::refresh_rejected`](super::TokenCache::refresh_rejected).
+pub(super) async fn refresh_rejected(
+    refresher: &Arc<Refresher>,
+    rejected: &Rejected,
+    limit: Duration,
+) -> Option<Token> {
+    let newer = || {
+        let current = refresher.current();
+        current.filter(|token| token.generation() > rejected.generation)
+    };
+    let mut caller = Caller::new(refresher, limit);
+    let waiting =
+        async { while newer().is_none() && caller.fetch(Some(rejected)).await.is_none() {} };
+    if newer().is_none() {
+        let _ = timeout(limit, waiting).await;
+    }
+    newer()
 }
 
 /// One call that has found no fresh token.
@@ -50,7 +65,17 @@ struct Caller<'a> {
     failure: Option<Error>,
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    fn new(refresher: &'a Arc<Refresher>, limit: Duration) -> Self {
+        Self {
+            refresher,
+            begun: Instant::now(),
+            limit,
+            lost: 0,
+            failure: None,
+        }
+    }
+
     async fn obtain(&mut self) -> Result<Token, Error> {
         let refresher = self.refresher;
         loop {
@@ -69,7 +94,7 @@ impl Caller<'_> {
                     }
                 }
                 Some((_, Freshness::Expired)) | None => {
-                    if let Some(outcome) = self.fetch().await {
+                    if let Some(outcome) = self.fetch(None).await {
                         return outcome;
                     }
                 }
@@ -79,10 +104,10 @@ impl Caller<'_> {
 
     /// Waits for the result of the one request, or until the next may be sent; `None` when the state has to be looked at
     /// once more.
-    async fn fetch(&mut self) -> Option<Result<Token, Error>> {
+    async fn fetch(&mut self, rejected: Option<&Rejected>) -> Option<Result<Token, Error>> {
         // Before the look at the state, so that no end of a request is missed.
         let mut ended = self.refresher.subscribe();
-        match self.refresher.join(None) {
+        match self.refresher.join(rejected) {
             Err(no_runtime) => Some(Err(no_runtime)),
             Ok(Joined::Pending(request)) => {
                 let outcome = request.needed_outcome().await;
@@ -93,7 +118,7 @@ impl Caller<'_> {
                     return Some(Err(error));
                 }
                 // Unless a token was published since the snapshot.
-                if self.refresher.remaining().is_zero() {
+                if rejected.is_some() || self.refresher.remaining().is_zero() {
                     let _ = timeout(pause.left, ended.changed()).await;
                 }
                 None
@@ -116,13 +141,13 @@ impl Caller<'_> {
         let passed = Instant::now().saturating_duration_since(self.begun);
         let left = self.limit.saturating_sub(passed);
         self.failure.clone_from(&pause.error);
-        pause.error.clone().filter(|_| !pause.is_over_within(left))
+        let waits = pause.is_over_within(left);
+        (!waits).then(|| self.error())
     }
 
-    fn out_of_time(self) -> Error {
-        let (refresher, limit) = (self.refresher, self.limit);
-        self.failure
-            .unwrap_or_else(|| timeout_error(refresher, limit))
+    fn error(&self) -> Error {
+        let failure = self.failure.clone();
+        failure.unwrap_or_else(|| timeout_error(self.refresher, self.limit))
     }
 }
 

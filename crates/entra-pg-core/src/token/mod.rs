@@ -11,6 +11,7 @@ mod get;
 mod policy;
 mod publish;
 mod refresh;
+mod rejections;
 mod request;
 #[cfg(interleavings)]
 pub mod scenarios;

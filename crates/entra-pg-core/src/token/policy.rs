@@ -48,7 +48,8 @@ pub struct RefreshPolicy {
     /// The pause after the endpoint returned the same token, or one that is about to expire. Default 10 s; never more than a
     /// quarter of what remains.
     pub unchanged_token_interval: Duration,
-    /// The time between two requests that rejections by a server may force, after the first two. Default 30 s.
+    /// The time between two requests that rejections by a server may force for one login whose tokens are refused again and
+    /// again, after the first two. Default 30 s. Requests that fail do not count, nor those whose token is accepted.
     pub rejection_interval: Duration,
 }
 
@@ -162,7 +163,7 @@ pub(crate) fn is_retried(error: &Error) -> bool {
     error.kind() == ErrorKind::TokenRequest && error.is_transient()
 }
 
-/// How many requests a server's rejections may force: two at once, then one per interval.
+/// How many tokens that a login has forced may be refused to it again: two at once, then one per interval.
 #[derive(Debug)]
 pub(crate) struct RejectionBudget {
     left: u32,
@@ -179,7 +180,8 @@ impl RejectionBudget {
         }
     }
 
-    pub(crate) fn take(&mut self, now: Moment, interval: Duration) -> bool {
+    /// Whether another may be forced now.
+    pub(crate) fn has_left(&mut self, now: Moment, interval: Duration) -> bool {
         let passed = now
             .monotonic
             .saturating_duration_since(self.refilled.monotonic);
@@ -189,9 +191,11 @@ impl RejectionBudget {
             self.left = self.left.saturating_add(earned).min(Self::BURST);
             self.refilled = now;
         }
-        let allowed = self.left > 0;
+        self.left > 0
+    }
+
+    pub(crate) fn take(&mut self) {
         self.left = self.left.saturating_sub(1);
-        allowed
     }
 }
 

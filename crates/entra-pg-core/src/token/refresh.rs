@@ -14,6 +14,7 @@ use super::{
     clock::{Clock, Moment},
     policy::{Freshness, RefreshPolicy},
     publish::Fetched,
+    rejections::Rejected,
     request::{self, Answer, PendingRequest, RequestTask, Requester},
     state::{Pause, RefreshState},
     status::Status,
@@ -50,14 +51,13 @@ impl Refresher {
         policy: RefreshPolicy,
         clock: Clock,
     ) -> Self {
-        let now = clock.now();
         Self {
             credential,
             scope,
             policy,
             clock,
             current: CurrentToken::none(),
-            state: Mutex::new(RefreshState::new(now)),
+            state: Mutex::new(RefreshState::new()),
             ended: watch::Sender::new(0),
         }
     }
@@ -111,11 +111,11 @@ impl Refresher {
         let _ = self.join(None);
     }
 
-    /// Joins the pending request, or sends one if that is allowed now: because it is due, or because the server `rejected`
-    /// the token of this generation.
+    /// Joins the pending request, or sends one if that is allowed now: because it is due, or because a server has `rejected`
+    /// the token.
     ///
     /// All is decided under one lock, during which no request can end, and by the time that it is then.
-    pub(super) fn join(self: &Arc<Self>, rejected: Option<u64>) -> Result<Joined, Error> {
+    pub(super) fn join(self: &Arc<Self>, rejected: Option<&Rejected>) -> Result<Joined, Error> {
         self.abort_overdue();
         let runtime = request::runtime()?;
         let (task, pending, abortable) = {
@@ -124,20 +124,25 @@ impl Refresher {
             if let Some(pending) = state.pending() {
                 return Ok(Joined::Pending(pending.clone()));
             }
-            let pause = state.pause(&self.policy, self.remaining_at(now), now);
-            let allowed = match rejected {
-                None => pause.left.is_zero() && self.is_due(now),
-                Some(generation) => {
-                    self.generation() <= Some(generation)
-                        && state.may_force(generation, &self.policy, now)
+            let (pause, is_due) = match rejected {
+                None => {
+                    let pause = state.pause(&self.policy, self.remaining_at(now), now);
+                    (pause, self.is_due(now))
+                }
+                Some(rejected) if self.generation() > Some(rejected.generation) => {
+                    (Pause::NEVER, false)
+                }
+                Some(rejected) => {
+                    let pause = state.pause_of_rejection(rejected, &self.policy, now);
+                    (pause, true)
                 }
             };
-            if !allowed {
+            if !pause.left.is_zero() || !is_due {
                 return Ok(Joined::TooEarly(pause));
             }
             let (abort, abortable) = AbortHandle::new_pair();
             let (task, pending) = RequestTask::new(self, state.next_id(), now, abort);
-            state.begin(pending.clone());
+            state.begin(pending.clone(), rejected.cloned());
             (task, pending, abortable)
         };
         // A runtime that is shutting down drops the task inside `spawn`, and dropping it takes the lock.
@@ -167,6 +172,11 @@ impl Refresher {
         let credential = self.credential.to_string();
         self.state()
             .status(credential, self.scope.clone(), expires_on)
+    }
+
+    /// Notes that a server has accepted a token from this login.
+    pub(super) fn accepted(&self, login: &str) {
+        self.state().accepted(login);
     }
 
     fn state(&self) -> MutexGuard<'_, RefreshState> {
@@ -205,7 +215,7 @@ impl Refresher {
         let generation = match self.current.get() {
             None => 1,
             Some(held) => {
-                let forced = state.was_forced_for(held.generation());
+                let forced = state.was_rejected(held.generation());
                 match fetched.replaces(&held, forced, now) {
                     Some(generation) => generation,
                     None => return held,

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::{
     access_token::Token,
     clock::Moment,
-    policy::{Random, RefreshPolicy, RejectionBudget, is_retried},
+    policy::{Random, RefreshPolicy, is_retried},
+    rejections::{Rejected, Rejections},
     request::PendingRequest,
     status::Status,
 };
@@ -21,9 +22,9 @@ pub(super) struct RefreshState {
     latest: Option<Attempt>,
     last_error: Option<Error>,
     last_refresh: Option<SystemTime>,
-    /// The generation for which a rejection has already forced a request.
-    forced_for: Option<u64>,
-    rejections: RejectionBudget,
+    /// The rejection that has forced the pending request.
+    forced_by: Option<Rejected>,
+    rejections: Rejections,
 }
 
 /// The latest request that ended. When the next may be sent follows from it and from what the token has left *then*.
@@ -46,6 +47,13 @@ pub(super) struct Pause {
 }
 
 impl Pause {
+    /// No request may be sent for this reason.
+    pub(super) const NEVER: Self = Self {
+        left: Duration::MAX,
+        asked: Duration::ZERO,
+        error: None,
+    };
+
     /// Whether a request within this time may bring a token.
     pub(super) fn is_over_within(&self, time: Duration) -> bool {
         self.error.as_ref().is_none_or(is_retried) && self.left.max(self.asked) < time
@@ -53,7 +61,7 @@ impl Pause {
 }
 
 impl RefreshState {
-    pub(super) fn new(now: Moment) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             pending: None,
             requests: 0,
@@ -61,8 +69,8 @@ impl RefreshState {
             latest: None,
             last_error: None,
             last_refresh: None,
-            forced_for: None,
-            rejections: RejectionBudget::new(now),
+            forced_by: None,
+            rejections: Rejections::default(),
         }
     }
 
@@ -105,24 +113,35 @@ impl RefreshState {
         }
     }
 
-    /// Whether a rejection of this generation may force a request now. If so, it counts.
-    pub(super) fn may_force(
+    /// What holds back a request that this rejection would force: what has failed is spaced as if there were no token.
+    pub(super) fn pause_of_rejection(
         &mut self,
-        generation: u64,
+        rejected: &Rejected,
         policy: &RefreshPolicy,
         now: Moment,
-    ) -> bool {
-        if self.was_forced_for(generation) || !self.rejections.take(now, policy.rejection_interval)
-        {
-            return false;
+    ) -> Pause {
+        let Some(pause) = self.rejections.pause(rejected, policy, now) else {
+            return Pause::NEVER;
+        };
+        if self.last_error.is_some() {
+            return self.pause(policy, Duration::ZERO, now);
         }
-        self.forced_for = Some(generation);
-        true
+        Pause {
+            left: pause,
+            ..Pause::NEVER
+        }
     }
 
-    /// Whether a rejection of this generation has forced the latest request.
-    pub(super) fn was_forced_for(&self, generation: u64) -> bool {
-        self.forced_for == Some(generation)
+    /// Whether the server has refused the token of this generation, and the endpoint was asked for another.
+    pub(super) fn was_rejected(&self, generation: u64) -> bool {
+        let forced_by = self.forced_by.as_ref();
+        forced_by.is_some_and(|rejected| rejected.generation == generation)
+            || self.rejections.has_repeated(generation)
+    }
+
+    /// Notes that a server has accepted a token from this login.
+    pub(super) fn accepted(&mut self, login: &str) {
+        self.rejections.accepted(login);
     }
 
     /// The number of the next request.
@@ -131,8 +150,9 @@ impl RefreshState {
         self.requests
     }
 
-    pub(super) fn begin(&mut self, request: PendingRequest) {
+    pub(super) fn begin(&mut self, request: PendingRequest, forced_by: Option<Rejected>) {
         self.pending = Some(request);
+        self.forced_by = forced_by;
     }
 
     /// Takes the pending request away if it is older than any may get: its runtime is not driven, or the machine slept and
@@ -143,10 +163,7 @@ impl RefreshState {
         now: Moment,
     ) -> Option<PendingRequest> {
         let limit = timeout.saturating_add(OVERDUE_AFTER);
-        let overdue = self.pending.take_if(|pending| pending.age(now) > limit)?;
-        // If a rejection has forced it, another may be forced.
-        self.forced_for = None;
-        Some(overdue)
+        self.pending.take_if(|pending| pending.age(now) > limit)
     }
 
     /// Notes how a request ended. One that replaced it meanwhile stays pending.
@@ -158,15 +175,18 @@ impl RefreshState {
         random: Random,
     ) {
         match outcome {
-            Ok(_) => {
+            Ok(token) => {
                 self.failures = 0;
                 self.last_error = None;
+                if self.is_pending(id)
+                    && let Some(rejected) = self.forced_by.take()
+                {
+                    self.rejections.brought(rejected, token.generation(), now);
+                }
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 self.last_error = Some(error.clone());
-                // What has failed may be forced again; the budget bounds how often.
-                self.forced_for = None;
             }
         }
         self.latest = Some(Attempt {
@@ -180,9 +200,7 @@ impl RefreshState {
 
     /// Notes that a request ended without an outcome.
     pub(super) fn cancel(&mut self, id: u64) {
-        if self.remove(id) {
-            self.forced_for = None;
-        }
+        self.remove(id);
     }
 
     /// Notes that a token was published.
@@ -208,8 +226,14 @@ impl RefreshState {
         }
     }
 
-    fn remove(&mut self, id: u64) -> bool {
-        self.pending.take_if(|pending| pending.id() == id).is_some()
+    fn is_pending(&self, id: u64) -> bool {
+        self.pending().is_some_and(|pending| pending.id() == id)
+    }
+
+    fn remove(&mut self, id: u64) {
+        if self.is_pending(id) {
+            self.pending = None;
+        }
     }
 }
 

@@ -25,14 +25,14 @@ impl Requester for Gone {
 fn begin(state: &mut RefreshState, now: Moment) -> u64 {
     let id = state.next_id();
     let abort = AbortHandle::new_pair().0;
-    state.begin(RequestTask::new(&Arc::new(Gone), id, now, abort).1);
+    state.begin(RequestTask::new(&Arc::new(Gone), id, now, abort).1, None);
     id
 }
 
 #[test]
 fn a_request_is_not_overdue_before_it_could_end_itself() {
     let start = Clock::default().now();
-    let mut state = RefreshState::new(start);
+    let mut state = RefreshState::new();
     begin(&mut state, start);
     let limit = TIMEOUT + OVERDUE_AFTER;
     state.take_overdue(TIMEOUT, start.after(limit));
@@ -42,21 +42,9 @@ fn a_request_is_not_overdue_before_it_could_end_itself() {
 }
 
 #[test]
-fn a_forced_request_that_was_overdue_can_be_forced_again() {
-    let (start, policy) = (Clock::default().now(), RefreshPolicy::default());
-    let mut state = RefreshState::new(start);
-    assert!(state.may_force(5, &policy, start));
-    begin(&mut state, start);
-    let later = start.after(Duration::from_secs(600));
-    assert!(!state.may_force(5, &policy, later), "one is pending");
-    state.take_overdue(TIMEOUT, later);
-    assert!(state.may_force(5, &policy, later));
-}
-
-#[test]
 fn a_request_that_may_take_for_ever_does_not_overflow() {
     let start = Clock::default().now();
-    let mut state = RefreshState::new(start);
+    let mut state = RefreshState::new();
     begin(&mut state, start);
     state.take_overdue(Duration::MAX, start.after(Duration::from_secs(600)));
     assert!(state.pending.is_some());
@@ -65,13 +53,13 @@ fn a_request_that_may_take_for_ever_does_not_overflow() {
 #[test]
 fn an_overdue_request_does_not_end_the_one_that_replaced_it() {
     let start = Clock::default().now();
-    let mut state = RefreshState::new(start);
+    let mut state = RefreshState::new();
     let overdue = begin(&mut state, start);
     let later = start.after(Duration::from_secs(600));
     state.take_overdue(TIMEOUT, later);
     let current = begin(&mut state, later);
-    assert!(!state.remove(overdue));
+    state.remove(overdue);
     assert!(state.pending.is_some());
-    assert!(state.remove(current));
+    state.remove(current);
     assert!(state.pending.is_none());
 }

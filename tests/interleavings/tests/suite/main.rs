@@ -106,6 +106,8 @@ explored! {
     a_rejection_and_a_refresh_that_fails
     rejections_of_one_token(2)
     rejections_while_the_endpoint_fails
+    a_rejection_and_a_request_that_hangs
+    rejections_of_two_logins
     a_forced_request_that_is_lost
     the_last_handle_goes
     a_hanging_request_and_the_last_handle

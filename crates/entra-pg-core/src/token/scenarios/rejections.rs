@@ -1,11 +1,17 @@
 //! Tokens that a server refused.
 
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
 use shuttle::future::spawn;
 
 use super::fixture::{
-    Answer, STALE, caller, execute, finished, generation, one_at_a_time, rejecter, token,
+    Answer, RequestLimits, STALE, caller, execute, finished, generation, one_at_a_time, rejecter,
+    token,
 };
-use crate::sync::checker::{tasks, time::NEVER};
+use crate::sync::checker::{
+    tasks,
+    time::{self, NEVER},
+};
 
 /// A rejection meets a refresh that lands: no second request for what the refresh has just brought.
 pub fn a_rejection_and_a_refresh() {
@@ -54,27 +60,64 @@ pub fn rejections_of_one_token(rejections: usize) {
     assert_eq!(world.requests(), 2);
 }
 
-/// Rejections while the endpoint fails: one that failed may be forced again, within the budget of two.
+/// Rejections while the endpoint fails: what failed is followed by the next, one at a time, until all get the token.
 pub fn rejections_while_the_endpoint_fails() {
-    let answers = [
-        Answer::Token,
-        Answer::Failure,
-        Answer::Failure,
-        Answer::Failure,
-    ];
+    let answers = [Answer::Token, Answer::Failure];
     let world = execute(&answers, NEVER, async |cache, _| {
         let rejected = token(&cache).await;
-        let rejecters = [(); 3].map(|()| rejecter(&cache, &rejected));
+        let rejecters = [(); 2].map(|()| rejecter(&cache, &rejected));
         for rejecter in rejecters {
-            assert!(finished(rejecter).await.is_none());
+            let newer = finished(rejecter).await.map(|token| token.generation());
+            assert_eq!(newer, Some(2));
         }
-        assert!(
-            cache.cached().is_some(),
-            "a rejection took the token from others"
-        );
     });
     one_at_a_time(&world);
-    assert!((2..=3).contains(&world.requests()), "{}", world.requests());
+    assert_eq!(world.requests(), 3);
+}
+
+/// A rejection while the first forced request hangs: the second brings the token.
+pub fn a_rejection_and_a_request_that_hangs() {
+    let limits = RequestLimits {
+        hedge_after: Duration::from_secs(3),
+        timeout: NEVER,
+    };
+    let answers = [Answer::Token, Answer::Hang];
+    let world = execute(&answers, limits, async |cache, _| {
+        let rejected = token(&cache).await;
+        let rejecters = [rejecter(&cache, &rejected), rejecter(&cache, &rejected)];
+        time::limit(3);
+        for rejecter in rejecters {
+            let newer = finished(rejecter).await.map(|token| token.generation());
+            assert_eq!(newer, Some(2));
+        }
+        assert!(cache.cached().is_some());
+    });
+    assert!(world.most_in_flight.load(SeqCst) <= 2);
+    assert!((3..=5).contains(&world.requests()), "{}", world.requests());
+}
+
+/// A login that is always refused beside one whose token was revoked: both get a newer token, and neither the other's error.
+pub fn rejections_of_two_logins() {
+    let world = execute(&[], NEVER, async |cache, _| {
+        let rejected = token(&cache).await;
+        let refused = cache.clone();
+        let nobody = spawn({
+            let rejected = rejected.clone();
+            async move {
+                let mut token = rejected;
+                for _ in 0..2 {
+                    let newer = refused.refresh_rejected_for("nobody", &token, NEVER).await;
+                    token = newer.unwrap_or(token);
+                }
+            }
+        });
+        let newer = cache.refresh_rejected_for("app", &rejected, NEVER).await;
+        assert!(newer.is_some_and(|newer| newer.generation() > 1));
+        cache.accepted("app");
+        finished(nobody).await;
+    });
+    one_at_a_time(&world);
+    assert!((2..=4).contains(&world.requests()), "{}", world.requests());
 }
 
 /// No caller waits for ever for a forced request that is lost, and another may be forced.
