@@ -70,7 +70,7 @@ fn none_usable(errors: &[(String, Error)], left: usize) -> Error {
         ),
     }
     .transient(told.clone().all(Error::is_transient));
-    match telling.or_else(|| told.clone().last()) {
+    match telling.or_else(|| told.clone().next_back()) {
         Some(telling) => error.with_cure_of(telling),
         None => error,
     }
