@@ -105,9 +105,9 @@ fn no_crate_depends_on_one_that_it_should_not_know() {
 #[test]
 fn the_crates_depend_on_one_version_of_each_other() {
     let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).expect("a manifest");
-    let internal = manifest
-        .lines()
-        .filter(|line| line.starts_with("entra-pg-"));
+    // What follows patches in the crates that the examples ask for, as their copies elsewhere do.
+    let (listed, _) = manifest.split_once("[patch.").expect("a list, and patches");
+    let internal = listed.lines().filter(|line| line.starts_with("entra-pg-"));
     let (exact, loose): (Vec<_>, Vec<_>) =
         internal.partition(|line| line.contains("version = \"="));
     assert_eq!(
