@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::{close_all, each, healed, opened, start, stop};
-use crate::{adapters::ALL, fixtures::eventually};
+use crate::{
+    adapters::ALL,
+    fixtures::{eventually, no_second_request},
+};
 
 const LIFETIME: Duration = Duration::from_secs(20);
 const TIMES: usize = 1_000;
@@ -52,7 +55,12 @@ async fn giving_up_on_a_refresh_neither_stops_it_nor_starts_another() {
             open: open.clone(),
             asked: asked.clone(),
         };
-        AdapterFixture::with(&emulator, adapter, Entra::new(Arc::new(gated)), asked)
+        let entra = Entra::builder()
+            .credential(Arc::new(gated))
+            .refresh_policy(no_second_request())
+            .build()
+            .expect("a provided credential is not refused");
+        AdapterFixture::with(&emulator, adapter, entra, asked)
     });
     let fixtures = opened(fixtures.into()).await;
     // Fresh still: nothing has been asked for a second time.
