@@ -46,6 +46,9 @@ impl Rejections {
     ) -> Option<Duration> {
         self.logins
             .retain(|_, refused| now.since(refused.latest) < FORGOTTEN_AFTER);
+        if self.has_repeated_within(rejected.generation, policy.rejection_interval, now) {
+            return None;
+        }
         if let Some(refused) = self.logins.get_mut(&rejected.login) {
             let repeated = refused.repeated == Some(rejected.generation);
             if repeated || !refused.budget.has_left(now, policy.rejection_interval) {
@@ -56,6 +59,13 @@ impl Rejections {
         let since = self.latest.map(|latest| now.since(latest));
         let pause = since.map(|since| policy.backoff.0.saturating_sub(since));
         Some(pause.unwrap_or_default())
+    }
+
+    /// Whether the endpoint has lately returned this token to another login: it would do so again.
+    fn has_repeated_within(&self, generation: u64, interval: Duration, now: Moment) -> bool {
+        let lately = |refused: &&Refused| now.since(refused.latest) < interval;
+        let mut refused = self.logins.values().filter(lately);
+        refused.any(|refused| refused.repeated == Some(generation))
     }
 
     /// Notes that a request which this rejection has forced brought the token of `generation`.

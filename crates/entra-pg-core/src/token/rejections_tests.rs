@@ -76,10 +76,10 @@ fn any_number_of_logins_forces_one_request_a_second_and_is_forgotten() {
     let mut forced = 0;
     for number in 0..20_000 {
         let now = begin.after(Duration::from_millis(100 * number));
-        let refused = rejected(&format!("guess-{number}@here"), 1);
+        let refused = rejected(&format!("guess-{number}@here"), number);
         if rejections.pause(&refused, &policy, now) == Some(Duration::ZERO) {
             forced += 1;
-            rejections.brought(refused, 1, now);
+            rejections.brought(refused, number + 1, now);
         }
     }
     assert_eq!(forced, 2_000);
@@ -110,4 +110,17 @@ fn a_token_that_came_back_the_same_is_not_requested_again_for_that_login_alone()
         rejections.pause(&rejected("app@here", 5), &policy, later),
         Some(Duration::ZERO)
     );
+}
+
+#[test]
+fn an_endpoint_that_repeats_a_token_is_not_asked_again_for_each_login() {
+    let (mut rejections, policy) = (Rejections::default(), RefreshPolicy::default());
+    let begin = Clock::default().now();
+    rejections.brought(rejected("nobody@here", 5), 5, begin);
+    let pause = |rejections: &mut Rejections, seconds| {
+        rejections.pause(&rejected("app@here", 5), &policy, begin.after(s(seconds)))
+    };
+    assert_eq!(pause(&mut rejections, 2), None);
+    assert_eq!(pause(&mut rejections, 29), None);
+    assert_eq!(pause(&mut rejections, 30), Some(Duration::ZERO));
 }
