@@ -26,7 +26,7 @@ impl Environment {
         )
     }
 
-    fn collect(pairs: impl Iterator<Item = (OsString, OsString)>) -> Self {
+    pub(crate) fn collect(pairs: impl Iterator<Item = (OsString, OsString)>) -> Self {
         Self(pairs.map(|(name, value)| (key(&name), value)).collect())
     }
 
@@ -34,6 +34,15 @@ impl Environment {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(&key(OsStr::new(name)))?.to_str()?;
         (!value.is_empty()).then_some(value)
+    }
+
+    /// The first variable with one of these prefixes whose value is not UTF-8, so that [`get`](Self::get) does not see it.
+    pub(crate) fn unreadable(&self, prefixes: &[&str]) -> Option<&str> {
+        self.0.iter().find_map(|(name, value)| {
+            let name = name.to_str()?;
+            let is_asked_for = prefixes.iter().any(|prefix| name.starts_with(prefix));
+            (is_asked_for && value.to_str().is_none()).then_some(name)
+        })
     }
 
     /// The first of these that is set.

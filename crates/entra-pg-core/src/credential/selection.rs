@@ -12,7 +12,7 @@ use super::{
     kind::Kind,
     managed_identity::ManagedIdentityKind,
     unsupported::PASSWORD,
-    variables::{CLIENT_IDS, value},
+    variables::{CLIENT_IDS, refuse_unreadable, value},
     workload_identity::WorkloadIdentity,
 };
 use crate::{Error, ErrorKind, environment::Environment};
@@ -26,6 +26,7 @@ const KNOWN_NAMES: &str = "ManagedIdentityCredential, WorkloadIdentityCredential
 
 /// Selects the credential, and returns the reason for the choice.
 pub(crate) fn select(from: &Environment) -> Result<(Box<dyn Kind>, String), Error> {
+    refuse_unreadable(from)?;
     match value(from, "AZURE_TOKEN_CREDENTIALS") {
         Some(name) => {
             let reason = format!("AZURE_TOKEN_CREDENTIALS is {name}");
@@ -37,6 +38,7 @@ pub(crate) fn select(from: &Environment) -> Result<(Box<dyn Kind>, String), Erro
 
 /// Selects the credential of this name, as `AZURE_TOKEN_CREDENTIALS` gives it.
 pub(crate) fn select_by_name(from: &Environment, name: &str) -> Selected {
+    refuse_unreadable(from)?;
     match name.to_ascii_lowercase().as_str() {
         "managedidentitycredential" => managed_identity(from),
         "workloadidentitycredential" => workload_identity(from),

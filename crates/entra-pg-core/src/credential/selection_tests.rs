@@ -202,3 +202,25 @@ fn an_error_about_credentials_lists_no_secret() {
     let error = select(&environment).map(|_| ());
     assert!(!format!("{error:?}").contains("hunter2"));
 }
+
+#[cfg(unix)]
+#[rstest]
+#[case::secret("AZURE_CLIENT_SECRET")]
+#[case::federated("AZURE_FEDERATED_TOKEN_FILE")]
+#[case::endpoint("IDENTITY_ENDPOINT")]
+#[case::pipelines("SYSTEM_ACCESSTOKEN")]
+fn a_variable_that_cannot_be_read_never_leads_to_somebody_elses_login(#[case] variable: &str) {
+    use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+    let value = OsString::from_vec(b"caf\xe9".to_vec());
+    let (_, directory) = environment(&[], &["az"]);
+    let path = ("PATH".into(), directory.path().into());
+    let from = Environment::collect([(variable.into(), value), path].into_iter());
+    for error in [select(&from).err(), select_by_name(&from, "dev").err()] {
+        let error = error.expect("refused");
+        let expected = format!("{variable} is not valid UTF-8");
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::NoCredential, &*expected)
+        );
+    }
+}

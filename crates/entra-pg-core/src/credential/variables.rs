@@ -10,6 +10,26 @@ pub(super) fn value<'a>(environment: &'a Environment, name: &str) -> Option<&'a 
     (!value.is_empty()).then_some(value)
 }
 
+/// How the names of all variables begin that select a credential or belong to one.
+const PREFIXES: [&str; 7] = [
+    "AZURE",
+    "ACTIONS_ID_TOKEN_",
+    "IDENTITY_",
+    "IMDS_",
+    "MSI_",
+    "SYSTEM_ACCESSTOKEN",
+    "SYSTEM_OIDCREQUESTURI",
+];
+
+/// A variable that cannot be read would count as unset, and the next credential be tried, which is somebody else's.
+pub(super) fn refuse_unreadable(environment: &Environment) -> Result<(), Error> {
+    match environment.unreadable(&PREFIXES) {
+        None => Ok(()),
+        Some(name) => Err(none(&format!("{name} is not valid UTF-8"))
+            .with_hint(format!("set {name} again as UTF-8, or unset it"))),
+    }
+}
+
 /// An id, or a tenant's domain. What is none is refused here: a command line or a URL is made of it.
 pub(super) fn identifier<'a>(
     environment: &'a Environment,
