@@ -12,7 +12,7 @@ use tokio::{
 use crate::fixtures::{command, outcome, shared};
 
 /// A port of this machine that refuses connections at first, and then leads to the emulator's endpoint.
-async fn late_endpoint(after: Duration) -> String {
+fn late_endpoint(after: Duration) -> String {
     let own = shared().identity_endpoint();
     let (authority, path) = own
         .trim_start_matches("http://")
@@ -44,10 +44,7 @@ async fn late_endpoint(after: Duration) -> String {
 async fn a_command_waits_for_an_endpoint_that_comes_up_late(#[case] arguments: &[&str]) {
     let mut command = command(shared(), arguments);
     command
-        .env(
-            "IDENTITY_ENDPOINT",
-            late_endpoint(Duration::from_secs(3)).await,
-        )
+        .env("IDENTITY_ENDPOINT", late_endpoint(Duration::from_secs(3)))
         .env("PGCONNECT_TIMEOUT", "60");
     let outcome = outcome(command).await;
     assert_eq!(outcome.status, 0, "{}{}", outcome.stdout, outcome.stderr);

@@ -89,7 +89,7 @@ async fn dial(does: Does, attempt: &Attempt) -> Result<(), Failure> {
         Does::Stall => {
             let connect = async {
                 attempt.set_step(Step::TlsHandshake);
-                pending().await
+                pending::<()>().await;
             };
             attempt.timeout(Step::TcpConnect, connect).await
         }

@@ -6,7 +6,7 @@ use azure_core::time::{OffsetDateTime, parse_rfc3339};
 pub(super) struct Certificate<'a> {
     pub(super) not_before: OffsetDateTime,
     pub(super) not_after: OffsetDateTime,
-    /// The SubjectPublicKeyInfo, as it stands there.
+    /// The `SubjectPublicKeyInfo`, as it stands there.
     pub(super) public_key: &'a [u8],
 }
 

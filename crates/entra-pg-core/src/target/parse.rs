@@ -93,9 +93,7 @@ impl Target {
             application_name: take("application_name"),
             connect_timeout: take("connect_timeout")
                 .map_or(Ok(DEFAULT_CONNECT_TIMEOUT), |text| connect_timeout(&text))?,
-            target_session_attrs: TargetSessionAttrs::read(
-                take("target_session_attrs").as_deref(),
-            )?,
+            session_attrs: TargetSessionAttrs::read(take("target_session_attrs").as_deref())?,
             load_balance_hosts: LoadBalanceHosts::read(take("load_balance_hosts").as_deref())?,
             keepalive,
             tcp_user_timeout: keepalive::user_timeout(

@@ -64,7 +64,7 @@ pub struct Target {
     pub(super) application_name: Option<String>,
     pub(super) session_settings: Vec<(String, String)>,
     pub(super) connect_timeout: Duration,
-    pub(super) target_session_attrs: TargetSessionAttrs,
+    pub(super) session_attrs: TargetSessionAttrs,
     pub(super) load_balance_hosts: LoadBalanceHosts,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) tcp_user_timeout: Option<Duration>,
@@ -181,7 +181,7 @@ impl Target {
 
     /// Returns what the server must be like.
     pub fn target_session_attrs(&self) -> TargetSessionAttrs {
-        self.target_session_attrs
+        self.session_attrs
     }
 
     /// Returns in which order hosts and their addresses are tried.
@@ -224,7 +224,7 @@ impl Target {
     /// ```
     #[must_use]
     pub fn with_target_session_attrs(mut self, attrs: TargetSessionAttrs) -> Self {
-        self.target_session_attrs = attrs;
+        self.session_attrs = attrs;
         self
     }
 

@@ -39,7 +39,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let tcp = TcpStream::connect(listener.local_addr()?).await?;
         let url = format!("postgres://app@db.example/orders?{parameters}");
-        let target = Target::parse(&url).expect("a URL");
+        let target = Target::parse(&url).map_err(io::Error::other)?;
         set_keepalive(&tcp, &target)?;
         Ok(tcp)
     }
