@@ -17,7 +17,8 @@ use super::dependencies::{ROOT, metadata};
 /// The foreign crates that the API of each crate may name, as those that define the items.
 const FOREIGN: [(&str, &[&str]); 9] = [
     ("process", &[]),
-    ("rustls", &["rustls"]),
+    // rustls exports these types as its own, in `pki_types`.
+    ("rustls", &["rustls", "rustls_pki_types"]),
     ("core", &["azure_core"]),
     ("proxy", &[]),
     ("sqlx", &["sqlx", "sqlx_core", "sqlx_postgres"]),
