@@ -5,34 +5,16 @@ use std::{fmt, sync::Arc};
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions};
 
-use super::{
-    cures::{self, Place},
-    kind::Kind,
-    subprocess::Subprocess,
-    tool_output::Tool,
-    variables::identifier,
-};
+use super::{developer_tool::DeveloperTool, kind::Kind};
 use crate::{Error, environment::Environment};
 
-pub(super) struct AzureCli {
-    tool: Tool,
-    place: Place,
-    /// A person is often a guest of other tenants, whose tokens the server refuses.
-    tenant_id: Option<String>,
-}
+pub(super) struct AzureCli(DeveloperTool);
 
 impl AzureCli {
     pub(super) const PROGRAM: &str = "az";
 
     pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
-        Ok(Self {
-            tool: Tool {
-                subprocess: Subprocess::in_environment(environment),
-                program: Self::PROGRAM,
-            },
-            place: Place::of_tool(environment),
-            tenant_id: identifier(environment, "AZURE_TENANT_ID")?.map(str::to_owned),
-        })
+        DeveloperTool::from_environment(environment, Self::PROGRAM).map(Self)
     }
 }
 
@@ -45,8 +27,8 @@ impl fmt::Display for AzureCli {
 impl Kind for AzureCli {
     fn build(&self, _: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let credential = AzureCliCredential::new(Some(AzureCliCredentialOptions {
-            executor: Some(Arc::new(self.tool.clone())),
-            tenant_id: self.tenant_id.clone(),
+            executor: Some(self.0.executor()),
+            tenant_id: self.0.tenant_id.clone(),
             ..AzureCliCredentialOptions::default()
         }))?;
         Ok(credential)
@@ -57,10 +39,10 @@ impl Kind for AzureCli {
     }
 
     fn cure(&self, message: &str) -> Option<String> {
-        cures::find(message, self.place, Self::PROGRAM)
+        self.0.cure(message)
     }
 
     fn timeout_hint(&self) -> &'static str {
-        "the tool is slow: set connect_timeout in the URL to more seconds than it needs"
+        DeveloperTool::TIMEOUT_HINT
     }
 }

@@ -12,6 +12,7 @@ mod client_secret;
 )]
 mod credential;
 mod cures;
+mod developer_tool;
 mod endpoint;
 mod expiry;
 mod failure;
