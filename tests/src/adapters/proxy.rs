@@ -41,7 +41,7 @@ impl TestPool for Proxied {
         let mut config = Config::new();
         config.host(address.host()).port(address.port());
         // A client has to name a role; the target's wins.
-        let connected = config.user("whoever").connect(NoTls).await;
+        let connected = config.user("anyone").connect(NoTls).await;
         let (client, connection) = connected.map_err(|error| error.to_string())?;
         tokio::spawn(connection);
         Ok(Box::new(client))

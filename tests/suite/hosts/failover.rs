@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use entra_pg_core::Target;
+use entra_pg_core::{Entra, Target};
 use entra_pg_emulator::Emulator;
 use entra_pg_sqlx::{
     EntraOptions, connect_with,
     sqlx::{self, PgPool, postgres::PgPoolOptions},
 };
 use entra_pg_tests::{
-    adapters::{ALL, PROXY, TestPool},
+    adapters::{ALL, NamedAdapter, PROXY, TestPool},
     fixtures::{entra, eventually},
     relay::{Relay, RelayMode},
     standby::Standby,
@@ -65,6 +65,20 @@ async fn write(pool: &dyn TestPool) -> Result<String, String> {
     pool.acquire().await?.query(WRITE).await
 }
 
+async fn open(
+    subjects: impl Iterator<Item = NamedAdapter>,
+    url: &str,
+    entra: &Entra,
+) -> Vec<(&'static str, Box<dyn TestPool>)> {
+    let pools = subjects.map(async |subject| {
+        let target = Target::parse(url).expect("a URL");
+        let opened = subject.adapter.open(url, target, entra).await;
+        let pool = opened.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+        (subject.name, pool)
+    });
+    join_all(pools).await
+}
+
 /// The name is a virtual endpoint's: first it leads to one server, then to the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn open_connections_stay_on_the_old_primary_and_new_ones_follow_the_name() {
@@ -72,14 +86,10 @@ async fn open_connections_stay_on_the_old_primary_and_new_ones_follow_the_name()
     let endpoint = Relay::start(RelayMode::Forward(([127, 0, 0, 1], emulator.port()).into())).await;
     let url = &url(&emulator, &format!("localhost:{}", endpoint.port()), "");
     let entra = &entra(&emulator);
-    let pools = ALL.into_iter().chain([PROXY]).map(async |subject| {
-        let target = Target::parse(url).expect("a URL");
-        let opened = subject.adapter.open(url, target, entra).await;
-        let pool = opened.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
-        write(&*pool).await.expect(subject.name);
-        (subject.name, pool)
-    });
-    let pools = join_all(pools).await;
+    let pools = open(ALL.into_iter().chain([PROXY]), url, entra).await;
+    for (name, pool) in &pools {
+        write(&**pool).await.expect(name);
+    }
     fail_over(&emulator, &replica).await;
     endpoint.set(RelayMode::Forward(([127, 0, 0, 1], replica.port()).into()));
     for (name, pool) in &pools {
@@ -116,15 +126,7 @@ async fn with_both_names_new_connections_find_the_new_primary() {
     let hosts = format!("localhost:{},localhost:{}", emulator.port(), replica.port());
     let url = &url(&emulator, &hosts, "&target_session_attrs=read-write");
     let entra = &entra(&emulator);
-    let pools = join_all(subjects().map(async |subject| {
-        let target = Target::parse(url).expect("a URL");
-        let opened = subject.adapter.open(url, target, entra).await;
-        (
-            subject.name,
-            opened.unwrap_or_else(|error| panic!("{}: {error}", subject.name)),
-        )
-    }))
-    .await;
+    let pools = open(subjects(), url, entra).await;
     fail_over(&emulator, &replica).await;
     emulator
         .control()
