@@ -104,7 +104,7 @@ async fn through_proxy(target: Target, emulator: &Emulator) -> Result<(), Error>
     config
         .host(proxy.address().host())
         .port(proxy.address().port());
-    let connected = config.user("whoever").connect(NoTls).await;
+    let connected = config.user("anyone").connect(NoTls).await;
     let result = connected
         .map(|_| ())
         .map_err(|_| proxy.last_error().expect("it is kept"));

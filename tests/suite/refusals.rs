@@ -243,7 +243,7 @@ async fn the_proxy_keeps_cause_and_cure_and_passes_the_words_on() {
             .host(proxy.address().host())
             .port(proxy.address().port());
         let refused = config
-            .user("whoever")
+            .user("anyone")
             .connect(NoTls)
             .await
             .err()

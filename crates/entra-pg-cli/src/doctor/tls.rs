@@ -131,7 +131,7 @@ fn refusal(error: io::Error) -> Refusal {
     }
 }
 
-/// What is said of it, and what may become a problem.
+/// Its summary, and a note on what may become a problem.
 fn verified(stream: &TlsStream<TcpStream>) -> (String, Option<String>) {
     let (_, session) = stream.get_ref();
     let version = match session.protocol_version() {

@@ -26,7 +26,7 @@ pub(super) struct CertificateFile {
 }
 
 impl CertificateFile {
-    /// Reads a file. It is read for each request: whoever renews a certificate writes a new one.
+    /// Reads a file. It is read for each request, since a renewed certificate is a new file.
     pub(super) fn read(path: &str) -> Result<Self, Error> {
         let bytes = fs::read(path).map(Zeroizing::new).map_err(|error| {
             none(&format!(

@@ -115,10 +115,10 @@ const FOLDER: Cures = [
 const ODD_OUTPUT: Cures = [
     "",
     "run TOOL by hand, look at what it prints, and update it: az account get-access-token, or azd auth token, with --output json",
-    "run TOOL in a step of its own, look at what it prints, and update it; never print a token to a log",
+    "run TOOL in a separate step, look at what it prints, and update it; never print a token to a log",
 ];
 const ODD_RESPONSE: Cures =
-    ["the endpoint must give expires_on or expires_in with a token: ask whoever runs it"; 3];
+    ["the endpoint must give expires_on or expires_in with a token: ask its operator"; 3];
 
 /// By the number after `AADSTS`.
 const NUMBERS: [(&[u32], Cures); 12] = [

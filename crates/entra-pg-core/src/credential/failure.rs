@@ -55,7 +55,7 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
 }
 
 /// A failure that the Azure SDK does not retry within the request: it would sleep for as long as `Retry-After` says, and
-/// nobody would learn why.
+/// the cause would never be seen.
 #[derive(Debug)]
 pub(super) struct Final(azure_core::Error);
 

@@ -87,7 +87,7 @@ fn by_environment(from: &Environment) -> Result<(Box<dyn Kind>, String), Error> 
     ))
 }
 
-/// The person at `az` is somebody else than the application that was named.
+/// The person who ran `az login` is another identity than the application that was named.
 fn hint_for_client_id(from: &Environment) -> &'static str {
     match () {
         () if set(from, &["GITHUB_ACTIONS"]) => {

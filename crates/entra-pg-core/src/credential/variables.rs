@@ -21,7 +21,7 @@ const PREFIXES: [&str; 7] = [
     "SYSTEM_OIDCREQUESTURI",
 ];
 
-/// A variable that cannot be read would count as unset, and the next credential be tried, which is somebody else's.
+/// A variable that cannot be read would count as unset, and the next credential would be tried: another identity.
 pub(super) fn refuse_unreadable(environment: &Environment) -> Result<(), Error> {
     match environment.unreadable(&PREFIXES) {
         None => Ok(()),

@@ -24,7 +24,7 @@ enum Fate {
     Refused,
 }
 
-/// Accepts the parameter if it changes nothing here. Returns `Ok(false)` for a name that nobody knows.
+/// Accepts the parameter if it changes nothing here. Returns `Ok(false)` for an unknown name.
 ///
 /// # Errors
 /// For a parameter that would have to be obeyed, and cannot be.

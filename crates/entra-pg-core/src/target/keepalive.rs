@@ -1,8 +1,8 @@
 //! After how long a silent server counts as gone: TCP keepalive, and `TCP_USER_TIMEOUT`. The names are libpq's.
 //!
-//! Azure's load balancers and NAT gateways forget a connection that was idle for four minutes, and tell neither side:
+//! Azure's load balancers and NAT gateways forget a connection that was idle for four minutes, without a FIN or RST:
 //! <https://learn.microsoft.com/azure/load-balancer/load-balancer-tcp-reset>. Linux would wait two hours before it looked whether
-//! the server is still there, and a quarter of an hour for a query that nobody acknowledges.
+//! the server is still there, and a quarter of an hour for a query that is not acknowledged.
 
 use std::time::Duration;
 
