@@ -135,4 +135,17 @@ mod tests {
         let kept = error.driver_error().expect("it is kept");
         assert!(kept.is::<DbErr>());
     }
+
+    #[tokio::test]
+    async fn a_string_that_only_we_understand_is_led_to_the_option_that_takes_it() {
+        for string in [
+            "host=a.example dbname=orders user=app",
+            "postgres://app@a.example:5432,b.example:6432/orders",
+        ] {
+            let result = user_options(&ConnectOptions::new(string)).await;
+            let error = result.expect_err(string);
+            assert_eq!(error.kind(), ErrorKind::InvalidTarget, "{string}");
+            assert!(error.hint().contains("EntraOptions::target"), "{error}");
+        }
+    }
 }
