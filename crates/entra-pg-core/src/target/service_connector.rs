@@ -31,7 +31,10 @@ pub(super) fn parameters(environment: &Environment) -> Result<Vec<(String, Strin
             "user",
             first(&["AZURE_POSTGRESQL_USER", "AZURE_POSTGRESQL_USERNAME"]),
         ),
-        ("dbname", first(&["AZURE_POSTGRESQL_DATABASE"])),
+        (
+            "dbname",
+            first(&["AZURE_POSTGRESQL_DATABASE", "AZURE_POSTGRESQL_NAME"]),
+        ),
         ("port", first(&["AZURE_POSTGRESQL_PORT"])),
     ];
     let others = others
@@ -69,6 +72,8 @@ mod tests {
     #[case::alone("postgres://", &[HOST, REST[0], REST[1], REST[2]], "aad_app@my.postgres.database.azure.com:6432/orders")]
     #[case::name_of_other_languages("postgres://", &[HOST, ("AZURE_POSTGRESQL_USERNAME", "aad_app")],
         "aad_app@my.postgres.database.azure.com:5432/-")]
+    #[case::name_for_django("postgres://", &[HOST, REST[1], ("AZURE_POSTGRESQL_NAME", "orders")],
+        "aad_app@my.postgres.database.azure.com:5432/orders")]
     #[case::keyword_form("postgres://",
         &[("AZURE_POSTGRESQL_CONNECTIONSTRING", "dbname=orders host=my.postgres.database.azure.com port=5432 sslmode=require user=aad_app")],
         "aad_app@my.postgres.database.azure.com:5432/orders")]
