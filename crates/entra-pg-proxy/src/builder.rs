@@ -96,8 +96,8 @@ impl ProxyBuilder {
     /// socket's name. A socket that a killed process has left there is replaced.
     ///
     /// # Errors
-    /// As [`bind_private`](Self::bind_private); [`ErrorKind::Listen`] also if the directory is open to others, its path too
-    /// long, or the name taken.
+    /// As [`bind_private`](Self::bind_private); [`ErrorKind::Listen`] also if the directory is open to others or they could
+    /// replace it, its path too long, or the name taken.
     pub fn bind_unix(self, directory: impl AsRef<Path>, port: u16) -> Result<Proxy, Error> {
         let directory = directory.as_ref();
         self.bind_socket(port, |user| bind_in(directory, port, user))

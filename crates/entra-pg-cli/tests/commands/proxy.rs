@@ -189,10 +189,14 @@ async fn what_prevents_it_is_told_at_once() {
     let open = place();
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).expect("changed");
     let open = open.path().display().to_string();
+    let shared_parent = place();
+    fs::set_permissions(shared_parent.path(), fs::Permissions::from_mode(0o777)).expect("changed");
+    let replaceable = shared_parent.path().join("s").display().to_string();
     let unreachable = "postgres://app:hunter2@localhost/x";
     for (arguments, said) in [
         (&["--port", &port][..], "listen"),
         (&["--socket", &open], "chmod 700"),
+        (&["--socket", &replaceable], "other users can replace"),
         (&[unreachable], "holds a password"),
     ] {
         let place = place();

@@ -1,6 +1,7 @@
 //! Where clients connect: a socket file or a port, and the check of who is at the other end.
 
 mod address;
+mod directory;
 mod listener;
 mod peer;
 mod socket_file;

@@ -18,7 +18,11 @@ use entra_pg_core::{Error, ErrorKind};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 
-use super::address::socket_path;
+use super::{
+    address::socket_path,
+    directory::{cannot_use, check_directory},
+    listener::prepare,
+};
 
 const PREFIX: &str = "entra-pg-proxy-";
 /// The port in the name of a socket in a private directory.
@@ -116,6 +120,8 @@ pub(crate) fn bind_in(
         ))
         .with_hint("choose a directory with a shorter path"));
     }
+    // Nothing is created where others decide.
+    check_directory(directory, user)?;
     let created = create(directory)?;
     check_directory(directory, user)?;
     // One process at a time looks for a stale socket, so that none removes what another has just created.
@@ -142,7 +148,7 @@ fn bind(path: PathBuf, directory: Directory) -> Result<(UnixListener, SocketFile
         _directory: directory,
     };
     fs::set_permissions(&file.path, Permissions::from_mode(0o600)).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    prepare(&listener).map_err(failed)?;
     Ok((listener, file))
 }
 
@@ -151,26 +157,6 @@ fn create(directory: &Path) -> Result<Directory, Error> {
         Ok(()) => Ok(Directory::Created(directory.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Directory::Existing),
         Err(error) => Err(cannot_use(directory, &error)),
-    }
-}
-
-fn check_directory(directory: &Path, user: u32) -> Result<(), Error> {
-    let found = fs::metadata(directory).map_err(|error| cannot_use(directory, &error))?;
-    let shown = directory.display();
-    if !found.is_dir() {
-        Err(listen_error(&format!("{shown} is not a directory"))
-            .with_hint("give the directory for the socket"))
-    } else if found.uid() != user {
-        Err(listen_error(&format!("{shown} belongs to another user"))
-            .with_hint("choose a directory that you own"))
-    } else if found.mode() & 0o077 != 0 {
-        Err(
-            listen_error(&format!("{shown} is open to other users")).with_hint(format!(
-                "close it with chmod 700 {shown}, or choose a new directory"
-            )),
-        )
-    } else {
-        Ok(())
     }
 }
 
@@ -235,11 +221,6 @@ fn parent(preferred: &Path) -> PathBuf {
         Ok(_) => preferred.to_owned(),
         Err(_) => PathBuf::from("/tmp"),
     }
-}
-
-fn cannot_use(directory: &Path, error: &io::Error) -> Error {
-    cannot_listen(&directory.display().to_string(), error)
-        .with_hint("choose a directory that you own, or a path where one can be created")
 }
 
 fn cannot_listen(path: &str, error: &io::Error) -> Error {
