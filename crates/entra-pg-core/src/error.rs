@@ -126,6 +126,13 @@ impl Error {
         &self.0.hint
     }
 
+    /// The hint without the reference.
+    pub(crate) fn cure(&self) -> &str {
+        let reference = with_reference("", self.kind());
+        let hint = self.hint();
+        hint.strip_suffix(&reference).unwrap_or(hint)
+    }
+
     /// Returns the driver's own error, to be downcast. Its text is already part of the message.
     pub fn driver_error(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.0.driver_error.as_deref()

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 pub mod error_codes;
 mod error_kind;
+mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod observe;

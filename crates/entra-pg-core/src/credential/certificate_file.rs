@@ -1,15 +1,12 @@
 //! The file of a client certificate: PEM, with the private key. What cannot be used is named, with the `openssl` line that
 //! mends it. No message holds anything of the key.
 
-use std::fs;
-
 use azure_core::time::{OffsetDateTime, to_rfc3339};
 use entra_pg_rustls::RsaSigningKey;
 use rustls_pki_types::{
     PrivateKeyDer,
     pem::{PemObject, SectionKind},
 };
-use zeroize::Zeroizing;
 
 use super::x509::{Certificate, is_pfx};
 use crate::{Error, ErrorKind};
@@ -26,15 +23,8 @@ pub(super) struct CertificateFile {
 }
 
 impl CertificateFile {
-    /// Reads a file. It is read for each request, since a renewed certificate is a new file.
-    pub(super) fn read(path: &str) -> Result<Self, Error> {
-        let bytes = fs::read(path).map(Zeroizing::new).map_err(|error| {
-            none(&format!(
-                "cannot read {path} (AZURE_CLIENT_CERTIFICATE_PATH): {error}"
-            ))
-            .with_hint("correct the path, and let this user read the file")
-        })?;
-        Self::parse(path, &bytes, OffsetDateTime::now_utc())
+    pub(super) fn parse_now(path: &str, bytes: &[u8]) -> Result<Self, Error> {
+        Self::parse(path, bytes, OffsetDateTime::now_utc())
     }
 
     fn parse(path: &str, bytes: &[u8], now: OffsetDateTime) -> Result<Self, Error> {

@@ -144,16 +144,6 @@ fn a_certificate_is_used_within_its_dates_only() {
     assert!(early.hint().contains("clock"), "{early}");
 }
 
-#[test]
-fn a_file_that_is_not_there_is_named() {
-    let error = CertificateFile::read("/nonexistent/app.pem").expect_err("none");
-    assert!(
-        error
-            .message()
-            .contains("cannot read /nonexistent/app.pem (AZURE_CLIENT_CERTIFICATE_PATH)")
-    );
-}
-
 /// What the emulator does, too: another library checks the signature.
 pub(in crate::credential) fn verify(certificate: &[u8], message: &[u8], signature: &[u8]) -> bool {
     use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA256};

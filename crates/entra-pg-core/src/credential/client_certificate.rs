@@ -25,7 +25,9 @@ use serde_json::{Value, json};
 
 use super::{
     certificate_file::{self, CertificateFile},
+    failure::wrapped,
     kind::Kind,
+    proof_file::ProofFile,
     transport::Transport,
     unsupported::CERTIFICATE_PASSWORD,
     variables::{require, value},
@@ -38,7 +40,7 @@ const LIFETIME: u64 = 300;
 pub(super) struct ClientCertificate {
     tenant_id: String,
     client_id: String,
-    path: String,
+    file: Arc<ProofFile>,
     /// For applications that trust an issuer and a name instead of one certificate.
     sends_chain: bool,
 }
@@ -53,12 +55,11 @@ impl ClientCertificate {
             "a client certificate",
             ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", Self::VARIABLE],
         )?;
-        CertificateFile::read(&path)?;
         let sends_chain = value(environment, "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
         Ok(Self {
             tenant_id,
             client_id,
-            path,
+            file: Arc::new(ProofFile::new(path, Self::VARIABLE)),
             sends_chain: sends_chain
                 .is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true")),
         })
@@ -77,13 +78,9 @@ impl Kind for ClientCertificate {
     }
 
     fn build(&self, options: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
-        let file = CertificateFile::read(&self.path).map_err(|error| {
-            let text = format!("{} ({})", error.message(), error.hint());
-            AzureError::with_message(AzureKind::Credential, text)
-        })?;
         let assertion = SignedAssertion {
-            header: header(&file, self.sends_chain),
-            file,
+            file: Arc::clone(&self.file),
+            sends_chain: self.sends_chain,
             audience: audience(&options, &self.tenant_id),
             client_id: self.client_id.clone(),
         };
@@ -98,8 +95,20 @@ impl Kind for ClientCertificate {
         Ok(credential)
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.file.check(CertificateFile::parse_now)
+    }
+
     fn hint(&self) -> &'static str {
         "check AZURE_TENANT_ID and AZURE_CLIENT_ID, and that the certificate is one of the application's"
+    }
+
+    fn progress(&self) -> Option<String> {
+        self.file.progress()
+    }
+
+    fn timeout_hint(&self) -> &'static str {
+        self.file.timeout_hint()
     }
 }
 
@@ -124,21 +133,26 @@ fn header(file: &CertificateFile, sends_chain: bool) -> Value {
 
 #[derive(Debug)]
 struct SignedAssertion {
-    file: CertificateFile,
-    header: Value,
+    file: Arc<ProofFile>,
+    sends_chain: bool,
     audience: String,
     client_id: String,
 }
 
 impl SignedAssertion {
-    fn sign(&self, now: u64) -> Result<String, impl std::error::Error + Send + Sync + 'static> {
+    fn sign(
+        &self,
+        file: &CertificateFile,
+        now: u64,
+    ) -> Result<String, impl std::error::Error + Send + Sync + 'static> {
+        let header = header(file, self.sends_chain);
         let claims = json!({
             "aud": self.audience, "iss": self.client_id, "sub": self.client_id, "jti": Uuid::new_v4().to_string(),
             "iat": now, "nbf": now, "exp": now + LIFETIME,
         });
-        let [header, claims] = [&self.header, &claims].map(|part| BASE64.encode(part.to_string()));
+        let [header, claims] = [&header, &claims].map(|part| BASE64.encode(part.to_string()));
         let signed = format!("{header}.{claims}");
-        let signature = self.file.key.sign(signed.as_bytes())?;
+        let signature = file.key.sign(signed.as_bytes())?;
         Ok::<_, entra_pg_rustls::rustls::Error>(format!("{signed}.{}", BASE64.encode(signature)))
     }
 }
@@ -146,8 +160,10 @@ impl SignedAssertion {
 #[async_trait]
 impl ClientAssertion for SignedAssertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
+        let content = self.file.read().await.map_err(wrapped)?;
+        let file = CertificateFile::parse_now(self.file.path(), &content).map_err(wrapped)?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        self.sign(now.unwrap_or_default().as_secs())
+        self.sign(&file, now.unwrap_or_default().as_secs())
             .map_err(|error| AzureError::new(AzureKind::Credential, error))
     }
 }
@@ -160,10 +176,8 @@ mod tests {
     use crate::credential::certificate_file::tests::{RSA, verify};
 
     fn file() -> CertificateFile {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("app.pem").display().to_string();
-        std::fs::write(&path, format!("{}{}", RSA.certificate, RSA.key)).expect("a file");
-        CertificateFile::read(&path).expect("it can be used")
+        let pem = format!("{}{}", RSA.certificate, RSA.key);
+        CertificateFile::parse_now("app.pem", pem.as_bytes()).expect("it can be used")
     }
 
     fn decoded(part: &str) -> Value {
@@ -181,12 +195,12 @@ mod tests {
             ..ClientOptions::default()
         };
         let assertion = SignedAssertion {
-            header: header(&file, true),
-            file,
+            file: Arc::new(ProofFile::new("app.pem".to_owned(), "A")),
+            sends_chain: true,
             audience: audience(&options, "t"),
             client_id: "c".to_owned(),
         };
-        let [first, second] = [1000, 1000].map(|now| assertion.sign(now).expect("a token"));
+        let [first, second] = [1000, 1000].map(|now| assertion.sign(&file, now).expect("a token"));
         assert_ne!(first, second, "each has its own jti");
 
         let (signed, signature) = first.rsplit_once('.').expect("three parts");

@@ -35,6 +35,7 @@ impl Credential {
     /// Builds the credential once, so that what is wrong with its settings is reported now.
     pub(crate) fn new(kind: Box<dyn Kind>, environment: &Environment) -> Result<Self, Error> {
         let transport = kind.transport(environment)?;
+        kind.check()?;
         let credential = Self(Arc::new(Inner { kind, transport }));
         credential.build(&Scope::for_host("")).map_err(|error| {
             Error::new(
@@ -87,9 +88,10 @@ impl Credential {
         }
     }
 
-    /// What the endpoint responded last in the request that is under way.
+    /// What the request that is under way waits for, or what the endpoint responded last in it.
     pub(crate) fn last_response(&self) -> Option<String> {
-        self.0.transport.as_ref().and_then(Transport::last_response)
+        let responded = || self.0.transport.as_ref().and_then(Transport::last_response);
+        self.0.kind.progress().or_else(responded)
     }
 }
 

@@ -26,6 +26,10 @@ pub(super) fn explain(
     hint: &str,
     error: &azure_core::Error,
 ) -> Error {
+    if let Some(own) = sources(error).find_map(|error| error.downcast_ref::<Error>()) {
+        let message = format!("{credential} got no token: {}", own.message());
+        return Error::new(ErrorKind::TokenRequest, message).with_hint(own.cure());
+    }
     let error = Final::within(error).unwrap_or(error);
     let response = HttpResponse::find(error);
     let reason = chain(error)
@@ -45,6 +49,12 @@ pub(super) fn explain(
         .with_hint(cause.hint().unwrap_or(hint))
         .transient(matches!(cause, Cause::Endpoint | Cause::Unreachable))
         .with_retry_after(response.and_then(|response| response.retry_after))
+}
+
+/// One of our errors as one of the Azure SDK's, in which [`explain`] finds it.
+pub(super) fn wrapped(error: Error) -> azure_core::Error {
+    let text = error.message().to_owned();
+    azure_core::Error::with_error(AzureKind::Credential, error, text)
 }
 
 /// Whether an endpoint that responds so may soon respond with a token. 404 and 410 are how the metadata service of a virtual

@@ -20,6 +20,11 @@ pub(crate) trait Kind: fmt::Display + Send + Sync {
     /// Builds the credential. `options` are those of the transport.
     fn build(&self, options: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>>;
 
+    /// Reports before the first request what is wrong with a file that it needs.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// What to do when the endpoint or the tool refuses.
     fn hint(&self) -> &'static str;
 
@@ -33,11 +38,18 @@ pub(crate) trait Kind: fmt::Display + Send + Sync {
         cures::find(message, Place::Application, "")
     }
 
+    /// What a request waits for just now, if it is not an endpoint.
+    fn progress(&self) -> Option<String> {
+        None
+    }
+
     /// What to do when there was no answer in time.
     fn timeout_hint(&self) -> &'static str {
-        "check that the token endpoint can be reached from here; connect_timeout in the URL says how long a connect waits"
+        ENDPOINT_HINT
     }
 }
+
+pub(super) const ENDPOINT_HINT: &str = "check that the token endpoint can be reached from here; connect_timeout in the URL says how long a connect waits";
 
 /// How long a request for a token may take, as far as the kind of credential decides that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

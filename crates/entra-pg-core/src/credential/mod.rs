@@ -22,6 +22,7 @@ mod github_actions;
 mod kind;
 mod managed_identity;
 mod oidc;
+mod proof_file;
 mod provided;
 mod selection;
 mod subprocess;

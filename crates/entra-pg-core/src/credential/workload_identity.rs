@@ -1,25 +1,26 @@
 //! Workload identity, as on AKS: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and the token in `AZURE_FEDERATED_TOKEN_FILE`.
 
-use std::{fmt, fs, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use azure_core::{
-    Error as AzureError,
-    credentials::{Secret, TokenCredential},
-    error::{ErrorKind as AzureKind, ResultExt},
+    credentials::TokenCredential,
     http::{ClientMethodOptions, ClientOptions},
 };
 use azure_identity::{
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions,
 };
 
-use super::{kind::Kind, transport::Transport, unsupported::IDENTITY_BINDING, variables::require};
-use crate::{Error, environment::Environment};
+use super::{
+    failure::wrapped, kind::Kind, proof_file::ProofFile, transport::Transport,
+    unsupported::IDENTITY_BINDING, variables::require,
+};
+use crate::{Error, ErrorKind, environment::Environment};
 
 pub(super) struct WorkloadIdentity {
     tenant_id: String,
     client_id: String,
-    token_file: String,
+    token_file: Arc<ProofFile>,
 }
 
 impl WorkloadIdentity {
@@ -35,26 +36,32 @@ impl WorkloadIdentity {
         Ok(Self {
             tenant_id,
             client_id,
-            token_file,
+            token_file: Arc::new(ProofFile::new(token_file, Self::VARIABLE)),
         })
     }
+}
 
-    /// Read again for each request: the platform replaces it. A file that was written by `echo` ends in a newline, which is
-    /// no part of the token.
-    fn federated_token(&self) -> azure_core::Result<FederatedToken> {
-        let text = fs::read_to_string(&self.token_file)
-            .with_context_fn(AzureKind::Credential, || {
-                format!("cannot read {} ({})", self.token_file, Self::VARIABLE)
-            })?;
-        let token = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-        if token.is_empty() || token.contains(char::is_whitespace) {
-            return Err(AzureError::with_message(
-                AzureKind::Credential,
-                format!("{} ({}) holds no token", self.token_file, Self::VARIABLE),
-            ));
-        }
-        Ok(FederatedToken(token.to_owned().into()))
+/// A file that was written by `echo` ends in a newline, which is no part of the token.
+fn federated_token(path: &str, content: &[u8]) -> Result<String, Error> {
+    let text = String::from_utf8_lossy(content);
+    let token = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if token.is_empty() {
+        return Err(none(&format!("{path} (AZURE_FEDERATED_TOKEN_FILE) is empty")).with_hint(
+            "the platform must write the token there, and renew it; on AKS the pod needs the label azure.workload.identity/use, \
+             and its service account the annotation azure.workload.identity/client-id",
+        ));
     }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(none(&format!(
+            "{path} (AZURE_FEDERATED_TOKEN_FILE) holds no token"
+        ))
+        .with_hint("it must hold one JSON Web Token, and nothing else"));
+    }
+    Ok(token.to_owned())
+}
+
+fn none(message: &str) -> Error {
+    Error::new(ErrorKind::NoCredential, message)
 }
 
 impl fmt::Display for WorkloadIdentity {
@@ -72,7 +79,7 @@ impl Kind for WorkloadIdentity {
         let credential = ClientAssertionCredential::new(
             self.tenant_id.clone(),
             self.client_id.clone(),
-            self.federated_token()?,
+            FederatedToken(Arc::clone(&self.token_file)),
             Some(ClientAssertionCredentialOptions {
                 client_options: options,
             }),
@@ -80,41 +87,42 @@ impl Kind for WorkloadIdentity {
         Ok(credential)
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.token_file.check(federated_token)
+    }
+
     fn hint(&self) -> &'static str {
         "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the federated credential of the identity for this service account"
+    }
+
+    fn progress(&self) -> Option<String> {
+        self.token_file.progress()
+    }
+
+    fn timeout_hint(&self) -> &'static str {
+        self.token_file.timeout_hint()
     }
 }
 
 #[derive(Debug)]
-struct FederatedToken(Secret);
+struct FederatedToken(Arc<ProofFile>);
 
 #[async_trait]
 impl ClientAssertion for FederatedToken {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        Ok(self.0.secret().to_owned())
+        let content = self.0.read().await.map_err(wrapped)?;
+        federated_token(self.0.path(), &content).map_err(wrapped)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
 
+    use super::*;
+
     fn read(content: &[u8]) -> Result<String, String> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("token");
-        fs::write(&path, content).expect("a file");
-        let path = path.display().to_string();
-        let environment = Environment::from_pairs([
-            ("AZURE_TENANT_ID", "t"),
-            ("AZURE_CLIENT_ID", "c"),
-            (WorkloadIdentity::VARIABLE, &path),
-        ]);
-        let identity = WorkloadIdentity::from_environment(&environment).expect("it is complete");
-        let token = identity
-            .federated_token()
-            .map_err(|error| error.to_string())?;
-        Ok(token.0.secret().to_owned())
+        federated_token("/a/token", content).map_err(|error| error.to_string())
     }
 
     #[rstest]
@@ -127,13 +135,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case(b"", "holds no token")]
-    #[case(b"\n", "holds no token")]
-    #[case(b"<html> <body>", "holds no token")]
-    #[case(b"\xff\xfe", "cannot read")]
+    #[case(b"", "is empty (the platform must write the token")]
+    #[case(b"\n", "is empty")]
+    #[case(b" \t\r\n", "is empty")]
+    #[case(b"\xef\xbb\xbf", "is empty")]
+    #[case(b"<html> <body>", "holds no token (it must hold one")]
+    #[case(b"a.b.c\na.b.c\n", "holds no token")]
+    #[case(b"a.b\0.c", "holds no token")]
+    #[case(b"a.b.\xc3\xa9", "holds no token")]
+    #[case(b"\xff\xfe", "holds no token")]
     fn a_file_without_a_token_is_named(#[case] content: &[u8], #[case] expected: &str) {
         let error = read(content).expect_err("no token");
         assert!(error.contains(expected), "{error}");
-        assert!(error.contains(WorkloadIdentity::VARIABLE), "{error}");
+        assert!(
+            error.contains("/a/token (AZURE_FEDERATED_TOKEN_FILE)"),
+            "{error}"
+        );
     }
 }

@@ -15,6 +15,7 @@ mod other_forms;
 mod parameters;
 mod params;
 mod parse;
+mod platform_roots;
 mod role;
 mod root_certificates;
 mod secrets;

@@ -1,13 +1,11 @@
 //! Which certificates a server's must lead to.
 
-#[cfg(feature = "native-roots")]
-use std::env;
-use std::{fmt, fs, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
-use super::certificate_format;
-use crate::{Error, ErrorKind, environment::Environment};
+use super::{certificate_format, platform_roots};
+use crate::{Error, ErrorKind, environment::Environment, file};
 
 /// The certificates that a server's must lead to.
 ///
@@ -40,7 +38,7 @@ pub struct CustomRoots {
 }
 
 impl CustomRoots {
-    fn read(pem: Vec<u8>, file: Option<&Path>, origin: &str) -> Result<Self, Error> {
+    fn parse(pem: Vec<u8>, file: Option<&Path>, origin: &str) -> Result<Self, Error> {
         let bad = |reason: &str| {
             unusable(&format!("{origin} {reason}")).with_hint(
                 "it must hold certificates between BEGIN CERTIFICATE and END CERTIFICATE lines",
@@ -79,18 +77,19 @@ impl CustomRoots {
 }
 
 impl RootCertificates {
-    /// Reads a file of PEM certificates, now and once.
+    /// Reads a file of PEM certificates, now and once. Blocks for 5 s at most, if the file is on a dead mount.
     ///
     /// # Errors
     /// [`ErrorKind::RootCertificates`] if it cannot be read or holds no usable certificate.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let pem = fs::read(path).map_err(|error| {
-            unusable(&format!("cannot read {}: {error}", path.display())).with_hint(
+        let pem = file::read(path).map_err(|unreadable| {
+            let hint = unreadable.cure().unwrap_or(
                 "check sslrootcert or PGSSLROOTCERT; sslrootcert=system uses the platform's store",
-            )
+            );
+            unusable(&format!("cannot read {}: {unreadable}", path.display())).with_hint(hint)
         })?;
-        CustomRoots::read(pem, Some(path), &path.display().to_string()).map(Self::Custom)
+        CustomRoots::parse(pem.to_vec(), Some(path), &path.display().to_string()).map(Self::Custom)
     }
 
     /// Takes PEM certificates from memory.
@@ -98,7 +97,7 @@ impl RootCertificates {
     /// # Errors
     /// [`ErrorKind::RootCertificates`] if there is no usable certificate in it.
     pub fn from_pem(pem: impl Into<Vec<u8>>) -> Result<Self, Error> {
-        CustomRoots::read(pem.into(), None, "the given text").map(Self::Custom)
+        CustomRoots::parse(pem.into(), None, "the given text").map(Self::Custom)
     }
 
     /// Returns the certificates as PEM; `None` for the platform's.
@@ -138,15 +137,9 @@ impl RootCertificates {
         }
     }
 
-    /// The platform's, as a program in this environment finds them: `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the store.
+    /// The platform's, as a program in this environment finds them.
     pub(crate) fn platform_in(environment: &Environment) -> Result<Vec<Vec<u8>>, Error> {
-        let roots = [native(environment), compiled_in()].concat();
-        if roots.is_empty() {
-            return Err(unusable("the platform has no root certificates").with_hint(
-                "install them (Debian: ca-certificates), name a file in sslrootcert, or enable the feature webpki-roots",
-            ));
-        }
-        Ok(roots)
+        platform_roots::load(environment)
     }
 }
 
@@ -165,43 +158,6 @@ impl fmt::Debug for CustomRoots {
             .field("file", &self.file)
             .finish_non_exhaustive()
     }
-}
-
-#[cfg(feature = "native-roots")]
-fn native(environment: &Environment) -> Vec<Vec<u8>> {
-    let load = |file: Option<&Path>, directory: Option<&Path>| {
-        rustls_native_certs::load_certs_from_paths(file, directory).certs
-    };
-    let file = environment.get("SSL_CERT_FILE").map(Path::new);
-    let directories = environment.get("SSL_CERT_DIR");
-    if file.is_none() && directories.is_none() {
-        return copies(&rustls_native_certs::load_native_certs().certs);
-    }
-    let mut certificates = load(file, None);
-    for directory in env::split_paths(directories.unwrap_or_default()) {
-        certificates.extend(load(None, Some(&directory)));
-    }
-    copies(&certificates)
-}
-
-#[cfg(not(feature = "native-roots"))]
-fn native(_: &Environment) -> Vec<Vec<u8>> {
-    Vec::new()
-}
-
-#[cfg(feature = "webpki-roots")]
-fn compiled_in() -> Vec<Vec<u8>> {
-    copies(webpki_root_certs::TLS_SERVER_ROOT_CERTS)
-}
-
-#[cfg(not(feature = "webpki-roots"))]
-fn compiled_in() -> Vec<Vec<u8>> {
-    Vec::new()
-}
-
-#[cfg(any(feature = "native-roots", feature = "webpki-roots"))]
-fn copies(certificates: &[CertificateDer<'_>]) -> Vec<Vec<u8>> {
-    certificates.iter().map(|der| der.to_vec()).collect()
 }
 
 fn other_format(origin: &str, file: Option<&Path>, what: &str, command: Option<&str>) -> Error {
@@ -250,7 +206,7 @@ mod tests {
     fn a_root_in_der_is_named_with_the_command_that_converts_it() {
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("one");
         let file = tempfile::NamedTempFile::new().expect("a file");
-        fs::write(file.path(), made.cert.der()).expect("a file");
+        std::fs::write(file.path(), made.cert.der()).expect("a file");
         let text = message(RootCertificates::from_file(file.path()));
         let command = format!("openssl x509 -inform der -in '{}'", file.path().display());
         assert!(

@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -152,14 +153,15 @@ pub(super) async fn send(
     limits: Limits,
     needed: watch::Receiver<bool>,
 ) -> Answer {
-    let first_answer = async {
+    let mut first_answer = pin!(async {
         tokio::select! {
             biased;
             answer = call(&credential, &scope) => answer,
             answer = hedge(&credential, &scope, limits.hedge_after, needed) => answer,
         }
-    };
-    match timeout(limits.timeout, first_answer).await {
+    });
+    match timeout(limits.timeout, first_answer.as_mut()).await {
+        // While it is still there to say what it waits for.
         Ok(answer) => answer,
         Err(_) => Err(timed_out(&credential, limits.timeout)),
     }
@@ -207,10 +209,7 @@ fn timed_out(credential: &Credential, limit: Duration) -> Error {
         ErrorKind::TokenRequest,
         format!("{credential} did not answer within {seconds} s{last_answer}"),
     )
-    .with_hint(
-        "check that the token endpoint can be reached from here; az and azd have RefreshPolicy::fetch_timeout (in the command \
-         entra-pg 75 s, or connect_timeout if that is longer)",
-    )
+    .with_hint(credential.timeout_hint())
     .transient(true)
 }
 
