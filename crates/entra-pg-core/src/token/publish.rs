@@ -22,7 +22,7 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    /// Reads the answer of `now` to a request that was sent at `started`. An empty or expired token is an error.
+    /// Reads the answer of `now` to a request that was sent at `started`. A token that no server can accept is an error.
     pub(super) fn read(
         answer: &AccessToken,
         started: Moment,
@@ -34,6 +34,9 @@ impl Fetched {
         let secret = Zeroizing::new(answer.token.secret().to_owned());
         if secret.trim().is_empty() {
             return Err(empty(credential));
+        }
+        if let Some(part) = foreign_part(&secret) {
+            return Err(no_token(credential, part));
         }
         let expires_on = answer.expires_on.into();
         let margin = policy.refresh_margin(since(expires_on, started.wall), random);
@@ -67,6 +70,27 @@ fn empty(credential: &dyn Display) -> Error {
         format!("{credential} returned an empty token"),
     )
     .with_hint("the endpoint has a bug; contact its operator")
+}
+
+/// What is in no bearer token. A NUL would end the password early, and a line break a line of a file or a header.
+/// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
+fn foreign_part(secret: &str) -> Option<&'static str> {
+    let foreign = secret.chars().find(|c| !c.is_ascii_graphic())?;
+    Some(match foreign {
+        '\0' => "a NUL character",
+        '\r' | '\n' => "a line break",
+        ' ' | '\t' => "a blank",
+        c if c.is_control() => "a control character",
+        _ => "a character that is not ASCII",
+    })
+}
+
+fn no_token(credential: &dyn Display, part: &str) -> Error {
+    Error::new(
+        ErrorKind::UnusableToken,
+        format!("{credential} returned a token that holds {part}"),
+    )
+    .with_hint("no token of Microsoft Entra does: what gives it must return the token alone, without quotes or other texts")
 }
 
 fn expired(credential: &dyn Display, ago: Duration) -> Error {
@@ -110,6 +134,38 @@ mod tests {
                 .unwrap_or_default()
                 .contains(message.unwrap_or_default())
         );
+    }
+
+    #[rstest]
+    #[case("a.b.c", None)]
+    #[case("a-b_c~d+e/f=", None)]
+    #[case("a.b\0.c", Some("holds a NUL character"))]
+    #[case("a.b.c\n", Some("holds a line break"))]
+    #[case("a.b.c\r\nX: y", Some("holds a line break"))]
+    #[case("a.b .c", Some("holds a blank"))]
+    #[case("\ta.b.c", Some("holds a blank"))]
+    #[case("a.b.\u{1b}[31mc", Some("holds a control character"))]
+    #[case("a.b.\u{7f}", Some("holds a control character"))]
+    #[case("a.b.\u{85}", Some("holds a control character"))]
+    #[case("a.b.\u{a0}c", Some("not ASCII"))]
+    #[case("a.b.\u{202e}c", Some("not ASCII"))]
+    #[case(" \n", Some("an empty token"))]
+    fn what_is_in_no_token_is_refused_on_arrival(
+        #[case] secret: &str,
+        #[case] message: Option<&str>,
+    ) {
+        let now = Clock::default().now();
+        let answer = AccessToken::new(
+            secret.to_owned(),
+            (now.wall + Duration::from_secs(60)).into(),
+        );
+        let policy = RefreshPolicy::default();
+        let read = Fetched::read(&answer, now, now, &"it", &policy, 0.0);
+        let error = read.err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), message.is_some(), "{error:?}");
+        let error = error.unwrap_or_default();
+        assert!(error.contains(message.unwrap_or_default()), "{error}");
+        assert!(!error.contains("a.b"), "{error}");
     }
 
     /// The held token is `held`, of generation 7; both lifetimes are in seconds from now.
