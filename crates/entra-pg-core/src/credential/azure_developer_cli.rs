@@ -42,6 +42,10 @@ impl Kind for AzureDeveloperCli {
         self.0.cure(message)
     }
 
+    fn progress(&self) -> Option<String> {
+        self.0.progress()
+    }
+
     fn timeout_hint(&self) -> &'static str {
         DeveloperTool::TIMEOUT_HINT
     }

@@ -161,10 +161,11 @@ const NUMBERS: [(&[u32], Cures); 12] = [
 ];
 
 /// By words that are not Entra's. What the message of a tool says about another tool's login comes last.
-const WORDS: [(&str, Cures); 13] = [
+const WORDS: [(&str, Cures); 14] = [
     (token_response::WITHOUT_EXPIRY, ODD_RESPONSE),
     (tool_output::NO_TOKEN, ODD_OUTPUT),
     (tool_output::WITHOUT_EXPIRY, ODD_OUTPUT),
+    (tool_output::TOO_MUCH, ODD_OUTPUT),
     ("Tenant shouldn't be specified", NO_TENANT_OPTION),
     ("not found on PATH", NOT_INSTALLED),
     ("Errno 13", FOLDER),

@@ -20,8 +20,9 @@ pub(super) struct DeveloperTool {
 }
 
 impl DeveloperTool {
-    pub(super) const TIMEOUT_HINT: &str =
-        "the tool is slow: set connect_timeout in the URL to more seconds than it needs";
+    pub(super) const TIMEOUT_HINT: &str = "run it by hand and see what it waits for: az account get-access-token, or azd auth token; \
+        if it is only slow, set connect_timeout in the URL to more seconds than it needs (and RefreshPolicy::fetch_timeout, if 75 s \
+        are too few)";
 
     pub(super) fn from_environment(
         environment: &Environment,
@@ -31,6 +32,7 @@ impl DeveloperTool {
             tool: Tool {
                 subprocess: Subprocess::in_environment(environment),
                 program,
+                running: Arc::default(),
             },
             place: Place::of_tool(environment),
             tenant_id: identifier(environment, "AZURE_TENANT_ID")?.map(str::to_owned),
@@ -39,6 +41,10 @@ impl DeveloperTool {
 
     pub(super) fn executor(&self) -> Arc<dyn Executor> {
         Arc::new(self.tool.clone())
+    }
+
+    pub(super) fn progress(&self) -> Option<String> {
+        self.tool.progress()
     }
 
     pub(super) fn cure(&self, message: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What `az` and `azd` print, in the one form that the Azure SDK reads. Around their JSON may stand warnings, colour codes and
 //! a byte-order mark, and an old `az` gives the expiry in local time only. What they print is never part of an error.
 
-use std::{ffi::OsStr, io, process::Output};
+use std::{ffi::OsStr, io, process::Output, sync::Arc};
 
 use async_trait::async_trait;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
@@ -16,34 +16,58 @@ use super::{
 /// As errors say it; `cures.rs` knows it.
 pub(super) const NO_TOKEN: &str = "printed no token";
 pub(super) const WITHOUT_EXPIRY: &str = "printed a token, but not when it expires";
+pub(super) const TOO_MUCH: &str = "printed more than 1 MiB";
 
 /// Runs a tool, and cleans what it prints.
 #[derive(Clone, Debug)]
 pub(super) struct Tool {
     pub(super) subprocess: Subprocess,
     pub(super) program: &'static str,
+    /// Held by each run of it.
+    pub(super) running: Arc<()>,
+}
+
+impl Tool {
+    /// What a request waits for, while the tool runs.
+    pub(super) fn progress(&self) -> Option<String> {
+        let is_running = Arc::weak_count(&self.running) > 0;
+        is_running.then(|| format!("{} has not ended", self.program))
+    }
+
+    fn failed(&self, problem: &str) -> Output {
+        Output {
+            status: failure(),
+            stdout: Vec::new(),
+            stderr: format!("{} {problem}", self.program).into_bytes(),
+        }
+    }
 }
 
 #[async_trait]
 impl Executor for Tool {
     async fn run(&self, program: &OsStr, arguments: &[&OsStr]) -> io::Result<Output> {
-        let mut output = self.subprocess.run(program, arguments).await?;
+        let running = Arc::downgrade(&self.running);
+        let result = self.subprocess.run(program, arguments).await;
+        drop(running);
+        let mut output = match result {
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                return Ok(self.failed(TOO_MUCH));
+            }
+            result => result?,
+        };
         output.stderr = without_escapes(&output.stderr).into_bytes();
         if !output.status.success() {
             return Ok(output);
         }
         match clean(&output.stdout) {
             Ok(stdout) => output.stdout = stdout.into_bytes(),
-            Err(problem) => {
-                output.stderr = format!("{} {problem}", self.program).into_bytes();
-                output.status = failed();
-            }
+            Err(problem) => return Ok(self.failed(problem)),
         }
         Ok(output)
     }
 }
 
-fn failed() -> std::process::ExitStatus {
+fn failure() -> std::process::ExitStatus {
     #[cfg(unix)]
     return std::os::unix::process::ExitStatusExt::from_raw(1 << 8);
     #[cfg(windows)]
