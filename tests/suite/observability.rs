@@ -190,10 +190,10 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, events: &Even
     );
     let proxy = proxy.bind_private().expect("listens");
     drop(Raw::ready(proxy.address()).await);
-    Raw::begin_with(proxy.address(), b"GET / HTTP/1.1\r\n")
-        .await
-        .error()
-        .await;
+    let mut browser = Raw::begin_with(proxy.address(), b"GET / HTTP/1.1\r\n").await;
+    assert_eq!(browser.message().await, None, "it gets no response");
+    drop(Raw::connect(proxy.address()).await.expect("connects"));
+    eventually("left", async || events.has("proxy.client_left", &[])).await;
     let nowhere = format!("postgres://nobody@localhost:{}/db", closed_port().await);
     let nowhere = Proxy::builder(entra.login_provider(nowhere.as_str()).expect("a target"));
     let nowhere = nowhere.bind_private().expect("listens");

@@ -12,6 +12,15 @@ pub(crate) fn listening(target: &Target, address: &Address) {
     );
 }
 
+/// A client left before its startup packet, as health checks do.
+pub(crate) fn client_left(target: &Target, reason: &str) {
+    let host = target.hosts()[0].name();
+    tracing::debug!(
+        name: "proxy.client_left", target: "entra_pg::proxy",
+        host, reason, "client left"
+    );
+}
+
 /// A client uses another protocol, may not use this proxy, or could not be accepted.
 pub(crate) fn client_refused(target: &Target, reason: &str) {
     let host = target.hosts()[0].name();

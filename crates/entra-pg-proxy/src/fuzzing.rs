@@ -32,7 +32,7 @@ pub fn startup(data: &[u8]) {
         }
         Ok(FirstPacket::Cancel(packet)) => assert_eq!(packet, whole),
         Ok(FirstPacket::Encryption) => assert_eq!(whole.len(), 8),
-        Err(refusal) => assert!(!refusal.message().is_empty()),
+        Err(unserved) => assert!(!unserved.reason().is_empty()),
     }
 }
 

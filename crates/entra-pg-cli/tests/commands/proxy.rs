@@ -9,11 +9,13 @@ use nix::{
 };
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::TcpStream,
+    process::{Child, ChildStderr, Command},
+    time::timeout,
 };
 
-use crate::fixtures::{command, outcome, shared};
+use crate::fixtures::{PATIENCE, command, outcome, shared};
 
 /// A temporary directory of its own, which must be empty in the end.
 fn place() -> TempDir {
@@ -218,4 +220,87 @@ async fn a_credential_that_gives_no_token_is_told_before_the_program_runs() {
     assert_eq!((outcome.status, outcome.stdout.as_str()), (125, ""));
     assert!(outcome.stderr.contains("install az"), "{}", outcome.stderr);
     assert!(is_empty(place.path()));
+}
+
+/// A proxy on a port, and its log.
+async fn logging(place: &TempDir, prefix: &str) -> (Child, String, Lines<BufReader<ChildStderr>>) {
+    let command = proxy(shared(), place, &["--port", "0"]);
+    let std = command.as_std();
+    // The limits are those of the shell, which becomes the proxy.
+    let mut child = Command::new("sh");
+    child
+        .args(["-c", &format!("{prefix} exec \"$0\" \"$@\"")])
+        .arg(std.get_program())
+        .args(std.get_args());
+    for (name, value) in std.get_envs() {
+        match value {
+            Some(value) => child.env(name, value),
+            None => child.env_remove(name),
+        };
+    }
+    let mut child = child
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("starts");
+    let output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let url = output
+        .lines()
+        .next_line()
+        .await
+        .expect("it prints")
+        .expect("the URL");
+    let port = url
+        .split(['@', '/', ':'])
+        .find_map(|part| part.parse::<u16>().ok());
+    let log = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    (child, format!("127.0.0.1:{}", port.expect("a port")), log)
+}
+
+async fn logged(log: &mut Lines<BufReader<ChildStderr>>, expected: &str) -> String {
+    let line = async {
+        while let Some(line) = log.next_line().await.expect("text") {
+            if line.contains(expected) {
+                return line;
+            }
+        }
+        panic!("it ended before it logged {expected:?}")
+    };
+    timeout(PATIENCE, line).await.expect(expected)
+}
+
+#[tokio::test]
+async fn the_log_tells_how_a_client_that_requires_tls_can_connect() {
+    const REQUEST: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
+    let place = place();
+    let (_child, address, mut log) = logging(&place, "").await;
+    for bytes in [
+        [0x16, 3, 1, 2, 0, 1, 0, 1].to_vec(),
+        [REQUEST, &[0x16, 3, 1, 2, 0, 1, 0, 1]].concat(),
+        [REQUEST, b"X\0\0\0\x04"].concat(),
+    ] {
+        let mut client = TcpStream::connect(&address).await.expect("connects");
+        client.write_all(&bytes).await.expect("sent");
+        let line = logged(&mut log, "proxy").await;
+        assert!(
+            line.contains("WARN") && line.contains("sslmode=disable"),
+            "{line}"
+        );
+    }
+    // Health checks, and programs that change their mind.
+    for bytes in [&b""[..], b"X\0\0\0\x04"] {
+        let mut client = TcpStream::connect(&address).await.expect("connects");
+        client.write_all(bytes).await.expect("sent");
+    }
+    let mut client = TcpStream::connect(&address).await.expect("connects");
+    client
+        .write_all(b"GET / HTTP/1.1\r\n\r\n")
+        .await
+        .expect("sent");
+    let line = logged(&mut log, "").await;
+    assert!(
+        line.contains("HTTP"),
+        "nothing is logged about those before: {line}"
+    );
 }

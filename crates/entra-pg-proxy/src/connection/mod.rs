@@ -6,9 +6,10 @@ mod accept;
 /// 2. Serves the client from its first packet to its end, with the modules below.
 mod serve;
 
-/// 3. Reads what the client wants: encryption, to cancel a query, or a session.
+/// 3. Reads what the client wants: encryption, to cancel a query, or a session. Most others are closed without a response.
 mod first_packet;
 mod startup;
+mod unserved;
 
 /// 4. Connects to the server: a token, TCP, TLS, authentication.
 mod connect;

@@ -18,6 +18,7 @@ use super::{
     relay::relay,
     sessions::Running,
     startup::Startup,
+    unserved::{Unserved, close_with},
 };
 use crate::{
     events,
@@ -63,12 +64,17 @@ async fn start(
     shared: &Shared,
 ) -> Option<(Server, Running)> {
     let packet = FirstPacket::read(client, shared.startup_timeout).await;
-    let packet = match (packet, admitted) {
-        (Ok(packet), Ok(())) => packet?,
-        (Ok(None), Err(_)) => return None,
-        (Err(refusal), _) | (Ok(Some(_)), Err(refusal)) => {
-            events::client_refused(shared.upstream.target(), refusal.message());
-            reject(client, &refusal.encode()).await;
+    // A client that may not be served is told so in response to its request, which is when clients read a response.
+    let packet = packet.and_then(|packet| admitted.map(|()| packet).map_err(Unserved::from));
+    let packet = match packet {
+        Ok(packet) => packet,
+        Err(unserved) => {
+            let log = match unserved {
+                Unserved::Left(_) => events::client_left,
+                _ => events::client_refused,
+            };
+            log(shared.upstream.target(), unserved.reason());
+            unserved.close(client).await;
             return None;
         }
     };
@@ -106,7 +112,7 @@ async fn start_session(
             matches!(started, Ok(Ok(()))).then_some((server, running))
         }
         Err(error) => {
-            reject(client, &for_client(&error)).await;
+            close_with(client, &for_client(&error)).await;
             None
         }
     }
@@ -133,18 +139,4 @@ async fn start_relay(
     client.write_all(startup_response).await?;
     server.write_all(early).await?;
     server.flush().await
-}
-
-/// Sends an error, and waits a moment for the client to read it: closing with unread bytes would discard it.
-async fn reject(client: &mut Client, response: &[u8]) {
-    let close = async {
-        client.write_all(response).await?;
-        client.shutdown().await?;
-        tokio::io::copy(
-            &mut client.take(MAX_EARLY_BYTES as u64),
-            &mut tokio::io::sink(),
-        )
-        .await
-    };
-    let _ = timeout(CLOSE_TIMEOUT, close).await;
 }
