@@ -10,6 +10,7 @@ use entra_pg_core::{
     Entra, Error, IntoTarget, Login, LoginProvider, Target,
     connect::{Attempt, Failure, ServerAddress, Step},
 };
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -142,14 +143,20 @@ impl Connector {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_and_spawn(&self) -> Result<Client, Error> {
+        let (client, _) = self.connect_and_keep_task().await?;
+        Ok(client)
+    }
+
+    /// With the task, for a pool that ends it itself.
+    pub(crate) async fn connect_and_keep_task(&self) -> Result<(Client, JoinHandle<()>), Error> {
         let (client, connection) = self.connect().await?;
         let provider = self.0.provider.clone();
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 provider.report_connection_lost(ADAPTER, &error);
             }
         });
-        Ok(client)
+        Ok((client, task))
     }
 
     /// Returns why the latest connect failed; `None` once one has succeeded. For pools that only report a timeout.

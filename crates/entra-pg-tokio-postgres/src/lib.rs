@@ -7,6 +7,12 @@ mod builder;
 mod connector;
 #[cfg(feature = "deadpool")]
 mod deadpool_pool;
+#[cfg(feature = "deadpool-postgres")]
+mod deadpool_postgres_config;
+#[cfg(feature = "deadpool-postgres")]
+mod deadpool_postgres_pool;
+#[cfg(feature = "deadpool-postgres")]
+mod driver_error;
 mod failure;
 mod liveness;
 mod options;
@@ -17,9 +23,13 @@ mod tls;
 pub use bb8;
 #[cfg(feature = "deadpool")]
 pub use deadpool;
+#[cfg(feature = "deadpool-postgres")]
+pub use deadpool_postgres;
 pub use entra_pg_core::{self, Entra, Error, ErrorKind};
 pub use tokio_postgres;
 
+#[cfg(feature = "deadpool-postgres")]
+pub use self::deadpool_postgres_config::target_from_config;
 pub use self::{
     builder::ConnectorBuilder,
     connector::{Connection, Connector, connect},

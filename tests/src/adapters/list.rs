@@ -5,7 +5,9 @@ use super::{
     diesel_async::{DieselBb8, DieselDeadpool},
     sea_orm::{SeaOrm, SeaOrmPerConnection},
     sqlx::{Sqlx, SqlxPerConnection},
-    tokio_postgres::{TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool},
+    tokio_postgres::{
+        TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool, TokioPostgresDeadpoolPostgres,
+    },
 };
 
 /// An adapter, under the name by which tests find it.
@@ -33,6 +35,7 @@ macro_rules! for_every_adapter {
             tokio_postgres("tokio-postgres", per_connection = true, TokioPostgres);
             tokio_postgres_bb8("tokio-postgres on bb8", per_connection = true, TokioPostgresBb8);
             tokio_postgres_deadpool("tokio-postgres on deadpool", per_connection = true, TokioPostgresDeadpool);
+            tokio_postgres_deadpool_postgres("tokio-postgres on deadpool-postgres", per_connection = true, TokioPostgresDeadpoolPostgres);
             diesel_bb8("diesel-async on bb8", per_connection = true, DieselBb8);
             diesel_deadpool("diesel-async on deadpool", per_connection = true, DieselDeadpool);
         }

@@ -1,6 +1,10 @@
 use async_trait::async_trait;
 use entra_pg_core::{Entra, Error, Target};
-use entra_pg_tokio_postgres::{Connector, bb8, deadpool, tokio_postgres};
+use entra_pg_tokio_postgres::{
+    Connector, bb8, deadpool,
+    deadpool_postgres::{self, ManagerConfig, RecyclingMethod},
+    tokio_postgres,
+};
 
 use super::adapter::{
     Adapter, TestConnection, TestPool, WithCause, acquire_timeout, checked, text,
@@ -115,5 +119,50 @@ struct DeadpoolClient(deadpool::managed::Object<Connector>);
 impl TestConnection for DeadpoolClient {
     async fn query(&mut self, sql: &str) -> Result<String, String> {
         TestConnection::query(&mut *self.0, sql).await
+    }
+}
+
+pub struct TokioPostgresDeadpoolPostgres;
+
+#[async_trait]
+impl Adapter for TokioPostgresDeadpoolPostgres {
+    async fn open_sized(
+        &self,
+        _: &str,
+        target: Target,
+        entra: &Entra,
+        size: u32,
+    ) -> Result<Box<dyn TestPool>, Error> {
+        let connector = Connector::new(target, entra)?;
+        let verified = ManagerConfig {
+            recycling_method: RecyclingMethod::Verified,
+        };
+        let pool = connector
+            .pool_builder(verified)
+            .max_size(size as usize)
+            .build()
+            .expect("it has a runtime");
+        checked(pool.get().await.map(drop), &connector)?;
+        Ok(Box::new(pool))
+    }
+}
+
+#[async_trait]
+impl TestPool for deadpool_postgres::Pool {
+    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String> {
+        Ok(Box::new(self.get().await.map_err(text)?))
+    }
+
+    async fn shut(&self) {
+        deadpool_postgres::Pool::close(self);
+    }
+}
+
+#[async_trait]
+impl TestConnection for deadpool_postgres::Client {
+    async fn query(&mut self, sql: &str) -> Result<String, String> {
+        let statement = self.prepare_cached(sql).await.map_err(text)?;
+        let row = self.query_one(&statement, &[]).await.map_err(text)?;
+        row.try_get(0).map_err(text)
     }
 }

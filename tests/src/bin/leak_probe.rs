@@ -19,7 +19,7 @@ use entra_pg_core::{
 };
 use entra_pg_proxy::Proxy;
 use entra_pg_sqlx::{EntraOptions, OpenError, Strategy, sqlx::postgres::PgPoolOptions};
-use entra_pg_tokio_postgres::Connector;
+use entra_pg_tokio_postgres::{Connector, deadpool_postgres::ManagerConfig};
 use tracing_subscriber::{EnvFilter, fmt};
 
 #[tokio::main]
@@ -242,6 +242,17 @@ async fn tokio_postgres_pools(target: &Target, entra: &Entra) {
     match bb8.get().await {
         Ok(_connection) => print("bb8", &bb8),
         Err(error) => print_error("bb8", &error),
+    }
+    let pool = connector.pool_builder(ManagerConfig::default());
+    match pool.build() {
+        Ok(pool) => match pool.get().await {
+            Ok(connection) => {
+                print("deadpool-postgres", &pool);
+                print("deadpool-postgres client", &connection);
+            }
+            Err(error) => print_error("deadpool-postgres", &error),
+        },
+        Err(error) => print_error("deadpool-postgres", &error),
     }
     let pool = entra_pg_tokio_postgres::deadpool::managed::Pool::<Connector>::builder(connector);
     match pool.build() {

@@ -26,7 +26,13 @@ const FOREIGN: [(&str, &[&str]); 9] = [
     // The driver's trait for a TLS stream requires tokio's for reading and writing.
     (
         "tokio_postgres",
-        &["tokio_postgres", "bb8", "deadpool", "tokio"],
+        &[
+            "tokio_postgres",
+            "bb8",
+            "deadpool",
+            "deadpool_postgres",
+            "tokio",
+        ],
     ),
     ("diesel_async", &["diesel", "diesel_async"]),
     // Identities and faults are sent to the control endpoint.

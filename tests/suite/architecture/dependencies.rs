@@ -31,7 +31,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// What the core must not depend on.
-const ORMS: [&str; 8] = [
+const ORMS: [&str; 9] = [
     "sqlx",
     "sea-orm",
     "diesel",
@@ -39,6 +39,7 @@ const ORMS: [&str; 8] = [
     "tokio-postgres",
     "bb8",
     "deadpool",
+    "deadpool-postgres",
     "mobc",
 ];
 

@@ -80,7 +80,7 @@ fn invalid(message: &str) -> Error {
     )
 }
 
-fn password() -> Error {
+pub(super) fn password() -> Error {
     Error::new(
         ErrorKind::PasswordInUrl,
         "the connection string holds a password",

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    connection_string, foreign_parameters, host, service_connector, session_settings,
-    target::Target,
+    connection_string, foreign_parameters, host, keyword_form, secrets::is_secret,
+    service_connector, session_settings, target::Target,
 };
 use crate::{Error, ErrorKind, environment::Environment};
 
@@ -28,6 +28,22 @@ impl Params {
             params.parameter(&name, &value)?;
         }
         Ok(params)
+    }
+
+    /// They override what was read before.
+    pub(super) fn extend(
+        &mut self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+    ) -> Result<(), Error> {
+        for (name, value) in parameters {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            if is_secret(name) {
+                return Err(keyword_form::password());
+            }
+            check_for_nul("a parameter", &format!("{name}{value}"))?;
+            self.parameter(name, value)?;
+        }
+        Ok(())
     }
 
     fn set(&mut self, name: &str, value: &str) {

@@ -38,7 +38,32 @@ impl Target {
     /// [`ErrorKind::PasswordInUrl`], [`ErrorKind::InsecureTls`], [`ErrorKind::RootCertificates`], and
     /// [`ErrorKind::InvalidTarget`] for everything else that is wrong. No error repeats the URL.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        Self::read(url, &Environment::of_process())
+        Self::read(Params::read(url)?, &Environment::of_process())
+    }
+
+    /// As [`parse`](Self::parse), with these [parameters](Self::PARAMETERS), which override the URL's. For settings that have
+    /// a field for each; `postgres://` is a URL that says nothing.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), entra_pg_core::Error> {
+    /// use entra_pg_core::Target;
+    ///
+    /// let settings = [("host", "myserver.postgres.database.azure.com"), ("dbname", "orders")];
+    /// let target = Target::parse_with_parameters("postgres://", settings)?;
+    /// assert_eq!(target.database(), Some("orders"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with_parameters(
+        url: &str,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+    ) -> Result<Self, Error> {
+        let mut params = Params::read(url)?;
+        params.extend(parameters)?;
+        Self::read(params, &Environment::of_process())
     }
 
     /// As [`parse`](Self::parse), with these variables in place of the process's. They are the whole environment; others
@@ -61,11 +86,10 @@ impl Target {
         url: &str,
         vars: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) -> Result<Self, Error> {
-        Self::read(url, &Environment::from_pairs(vars))
+        Self::read(Params::read(url)?, &Environment::from_pairs(vars))
     }
 
-    fn read(url: &str, environment: &Environment) -> Result<Self, Error> {
-        let mut params = Params::read(url)?;
+    fn read(mut params: Params, environment: &Environment) -> Result<Self, Error> {
         params.fill_from(environment)?;
         let mut take = |name: &str| params.take(name);
 

@@ -110,6 +110,27 @@ fn a_parameter_without_a_value_is_as_if_it_were_not_there() {
     assert_eq!(format!("{empty:?}"), format!("{bare:?}"));
 }
 
+#[test]
+fn parameters_beside_a_url_override_it_and_are_checked_like_its_own() {
+    let url = "postgres://u@a.example:1/db?options=-c%20a%3D1";
+    let parameters = [("host", "b.example"), ("port", ""), ("options", "-c b=2")];
+    let target = Target::parse_with_parameters(url, parameters).expect("valid");
+    let host = &target.hosts()[0];
+    assert_eq!((host.name(), host.port()), ("b.example", 1));
+    assert_eq!(target.options().as_deref(), Some("-c a=1 -c b=2"));
+    for (name, value, kind) in [
+        ("password", "hunter2", ErrorKind::PasswordInUrl),
+        ("sslmode", "disable", ErrorKind::InsecureTls),
+        ("hostaddr", "10.0.0.1", ErrorKind::InvalidTarget),
+        ("dbname", "a\0hunter2", ErrorKind::InvalidTarget),
+        ("unheard_of", "hunter2", ErrorKind::InvalidTarget),
+    ] {
+        let error = Target::parse_with_parameters(url, [(name, value)]).expect_err(name);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
 #[rstest]
 #[case("postgres://u@[::1]/db", "::1")]
 #[case("postgres://u@127.0.0.1/db", "127.0.0.1")]
