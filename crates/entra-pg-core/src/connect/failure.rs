@@ -83,9 +83,9 @@ impl Failure {
 
     /// The server refused the connection with this SQLSTATE and message. Where another token can help, the connect is tried
     /// once more.
-    pub fn refused(sqlstate: impl Into<String>, message: impl AsRef<str>) -> Self {
+    pub fn refused(sqlstate: impl AsRef<str>, message: impl AsRef<str>) -> Self {
         Cause::Refused {
-            sqlstate: sqlstate.into(),
+            sqlstate: redact(sqlstate.as_ref()),
             message: redact(message.as_ref()),
         }
         .into()

@@ -37,6 +37,7 @@
 mod attempt;
 mod failure;
 mod login_provider;
+mod printable;
 mod reach;
 mod redact;
 mod refusal;
@@ -56,7 +57,8 @@ pub use self::{
     attempt::Attempt,
     failure::Failure,
     login_provider::{Login, LoginProvider},
-    redact::{chain, redact},
+    printable::{is_printable, one_line},
+    redact::{chain, quotes_token, redact},
     rejection::Rejection,
     server_address::ServerAddress,
     server_state::ServerState,

@@ -1,16 +1,21 @@
-//! Keeps secrets out of texts that come from outside.
+//! Keeps secrets, and what is not printable, out of texts that come from outside.
 //!
-//! Nothing here knows which strings are secret: it removes what has the shape of a token, so that a server's or a
-//! library's message that quotes one cannot carry it into a log.
+//! It removes the tokens that this process holds or held recently, whatever they look like, and what has the shape of a token,
+//! so that a server's or a library's message that quotes one cannot carry it into a log.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, ops::Range};
+
+use super::printable::one_line;
+use crate::live_tokens;
 
 /// JSON Web Tokens begin with the base64 of `{"`; nothing else in an error message does.
 const TOKEN_START: &str = "eyJ";
 const SHORTEST_TOKEN: usize = 20;
 const LONGEST_TEXT: usize = 1_000;
+/// What lies behind so many bytes is not looked at. A quoted token may be a few thousand bytes long.
+const LONGEST_READ: usize = 32 * 1_024;
 
-/// Returns the texts of an error and of all its sources, joined by `: `, each once, and without tokens.
+/// Returns the texts of an error and of all its sources, joined by `: `, each once, in one line and without tokens.
 ///
 /// ```
 /// use std::io;
@@ -32,36 +37,85 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
     redact(&text)
 }
 
-/// Replaces everything that looks like a token by `[token]`, and cuts very long texts.
+/// Returns the text in [one line](one_line), with `[token]` for everything that is or looks like a token; very long texts are
+/// cut.
+///
+/// The tokens are those that this process holds or held recently (also percent-encoded, in base64, in hexadecimal, and pieces of
+/// 16 letters and digits), and all JSON Web Tokens.
 ///
 /// ```
 /// use entra_pg_core::connect::redact;
 ///
-/// assert_eq!(redact("got eyJhbGciOiJSUzI1NiJ9.e30.c2ln"), "got [token]");
+/// assert_eq!(redact("got\neyJhbGciOiJSUzI1NiJ9.e30.c2ln"), "got [token]");
 /// ```
+#[must_use]
 pub fn redact(text: &str) -> String {
+    let text = &text[..text.floor_char_boundary(LONGEST_READ)];
     let mut clean = String::with_capacity(text.len().min(LONGEST_TEXT));
-    let mut rest = text;
-    while let Some(at) = rest.find(TOKEN_START) {
-        let (before, candidate) = rest.split_at(at);
-        let length = candidate
-            .find(|c: char| !is_token_character(c))
-            .unwrap_or(candidate.len());
-        clean.push_str(before);
-        let kept = if length >= SHORTEST_TOKEN {
-            "[token]"
-        } else {
-            &candidate[..length]
-        };
-        clean.push_str(kept);
-        rest = &candidate[length..];
+    let mut end = 0;
+    // Before it is made printable, which would part a token that is not.
+    for token in tokens(text) {
+        clean.push_str(&one_line(&text[end..token.start]));
+        clean.push_str("[token]");
+        end = token.end;
     }
-    clean.push_str(rest);
+    clean.push_str(&one_line(&text[end..]));
     shorten(clean)
 }
 
+/// Returns whether bytes for somebody else hold a token that this process holds or held recently, or a piece of 16 letters and
+/// digits of one, in any of the forms that [`redact`] finds.
+///
+/// ```
+/// assert!(!entra_pg_core::connect::quotes_token(b"server_version\x0018.0"));
+/// ```
+#[must_use]
+pub fn quotes_token(bytes: &[u8]) -> bool {
+    !live_tokens::find(bytes).is_empty()
+}
+
+/// Where a text holds tokens, in order, without overlap.
+fn tokens(text: &str) -> Vec<Range<usize>> {
+    let mut tokens = of_shape(text);
+    let live = live_tokens::find(text.as_bytes()).into_iter();
+    tokens.extend(live.map(|piece| whole(text, piece)));
+    tokens.sort_by_key(|token| token.start);
+    tokens.dedup_by(|next, token| {
+        let overlaps = next.start <= token.end;
+        if overlaps {
+            token.end = token.end.max(next.end);
+        }
+        overlaps
+    });
+    tokens
+}
+
+/// All that has the shape of a JSON Web Token.
+fn of_shape(text: &str) -> Vec<Range<usize>> {
+    let mut tokens = Vec::new();
+    let mut from = 0;
+    while let Some(at) = text[from..].find(TOKEN_START) {
+        let start = from + at;
+        let length = text[start..].find(|c: char| !is_token_character(c));
+        from = length.map_or(text.len(), |length| start + length);
+        if from - start >= SHORTEST_TOKEN {
+            tokens.push(start..from);
+        }
+    }
+    tokens
+}
+
+/// The piece of a token, with what surrounds it of the token; not with `password=`.
+fn whole(text: &str, piece: Range<usize>) -> Range<usize> {
+    let start = text[..piece.start].rfind(|c: char| !is_token_character(c) || c == '=');
+    let start = start.map_or(0, |at| text.ceil_char_boundary(at + 1));
+    let length = text[piece.end..].find(|c: char| !is_token_character(c));
+    let end = length.map_or(text.len(), |length| piece.end + length);
+    start.min(piece.start)..end
+}
+
 fn is_token_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '/' | '=' | '%')
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~' | '+' | '/' | '=' | '%')
 }
 
 fn shorten(mut text: String) -> String {
@@ -74,8 +128,12 @@ fn shorten(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::{sync::Arc, time::SystemTime};
+
+    use base64::{Engine, prelude::BASE64_STANDARD};
     use rstest::rstest;
+
+    use super::*;
 
     #[rstest]
     #[case("nothing here", "nothing here")]
@@ -90,6 +148,36 @@ mod tests {
     )]
     fn a_quoted_token_is_removed(#[case] text: &str, #[case] clean: &str) {
         assert_eq!(redact(text), clean);
+    }
+
+    #[rstest]
+    #[case("got {}, sorry", "got [token], sorry")]
+    #[case("password={}\n", "password=[token] ")]
+    #[case("a\u{1b}{}é", "a\\u{1b}[token]é")]
+    #[case("{} and {}", "[token] and [token]")]
+    fn a_token_that_is_alive_is_removed_whatever_it_looks_like(
+        #[case] text: &str,
+        #[case] clean: &str,
+    ) {
+        let (secret, holder) = ("q7~Zk.9Xw_Lm-2Rt+Vb/8Yh6Pc4", Arc::new(()));
+        live_tokens::note(secret, &holder, SystemTime::now());
+        assert_eq!(redact(&text.replace("{}", secret)), clean);
+        for encoded in [
+            BASE64_STANDARD.encode(format!("u:{secret}")),
+            secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            secret.replace('.', "%2E").replace('~', "%7E"),
+            secret.replace(['~', '.', '_', '-', '+', '/'], "\u{200b}"),
+            secret.chars().flat_map(|c| [c, '\n']).collect(),
+        ] {
+            let encoded = redact(&text.replace("{}", &encoded));
+            assert!(encoded.contains("[token]"), "{encoded}");
+            assert!(
+                !encoded.contains("Xw") && !encoded.contains("58 77"),
+                "{encoded}"
+            );
+            assert_eq!(redact(&encoded), encoded, "once is enough");
+        }
+        assert!(quotes_token(b"S\0\0q7~Zk.9Xw_Lm-2Rt+Vb/\0"));
     }
 
     #[test]

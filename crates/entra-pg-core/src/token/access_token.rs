@@ -12,7 +12,7 @@ use super::{
     claims::Claims,
     clock::{Moment, Validity},
 };
-use crate::sync::ArcSwapOption;
+use crate::{live_tokens, sync::ArcSwapOption};
 
 /// An access token with its expiry.
 ///
@@ -41,11 +41,13 @@ struct Issued {
 
 impl Token {
     pub(super) fn new(secret: Zeroizing<String>, validity: Validity, generation: u64) -> Self {
-        Self(Arc::new(Issued {
+        let issued = Arc::new(Issued {
             secret,
             validity,
             generation,
-        }))
+        });
+        live_tokens::note(&issued.secret, &issued, issued.validity.expires_on());
+        Self(issued)
     }
 
     /// Returns the token itself: the password to send. Anyone who has it can log in until it expires.
