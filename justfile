@@ -73,6 +73,11 @@ bench *args:
 faults: build
     entra-pg-faults
 
+# Attack every adapter, the proxy and the doctor with hostile servers, certificates and token endpoints; print what was seen:
+# mode, adapter, time, peak memory, error. `just attack TLS doctor`: only modes, or adapters, of such names. Takes some minutes
+attack *args: build
+    entra-pg-attack "$@"
+
 # Run all adapters under load with random faults: just soak --minutes 30. `--seed` repeats a run
 soak *args: build
     entra-pg-soak "$@"

@@ -2,6 +2,7 @@
 
 pub mod adapter_fixture;
 pub mod adapters;
+pub mod attack;
 pub mod blackhole;
 pub mod fixtures;
 mod guides;

@@ -3,6 +3,7 @@
 //! `conformance` is the suite that every adapter passes; `adapters`, in the package's library, lists them.
 
 mod architecture;
+mod attack;
 mod book;
 mod capture;
 mod conformance;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use entra_pg_core::{Entra, Error, Target};
+use entra_pg_core::{Entra, Error, ErrorKind, Target};
 use entra_pg_tokio_postgres::Connector;
 
 /// How many connections a pool may have, unless a test says otherwise.
@@ -61,12 +61,20 @@ pub(super) fn acquire_timeout(seconds: u32, size: u32) -> Duration {
     Duration::from_secs(seconds.max(size).into())
 }
 
+/// For a pool that tries a connect that fails again until then: long enough for one that takes its whole time.
+pub(super) fn retry_timeout(target: &Target, size: u32) -> Duration {
+    let twice = target.connect_timeout() * 2;
+    acquire_timeout(20, size).min(twice)
+}
+
 /// Replaces a pool's timeout by its cause, as the README of the adapter says to.
-pub(super) fn checked<E>(first: Result<(), E>, connector: &Connector) -> Result<(), Error> {
-    match first {
-        Ok(()) => Ok(()),
-        Err(_) => Err(connector.last_error().expect("the connector knows why")),
-    }
+pub(super) fn checked<E>(first: Result<(), E>, connector: &Connector) -> Result<(), Error>
+where
+    E: std::error::Error + 'static,
+{
+    // The connector knows why, unless it was the pool's own check that failed.
+    let of_pool = |error| Error::new(ErrorKind::ConnectTimeout, text(error));
+    first.map_err(|error| connector.last_error().unwrap_or_else(|| of_pool(error)))
 }
 
 /// A bb8 pool, whose errors only report a timeout, and the connector, which knows the cause.

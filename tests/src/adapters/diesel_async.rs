@@ -4,9 +4,7 @@ use entra_pg_core::{Entra, Error, Target};
 use entra_pg_diesel_async::diesel_async;
 use entra_pg_tokio_postgres::{Connector, bb8};
 
-use super::adapter::{
-    Adapter, TestConnection, TestPool, WithCause, acquire_timeout, checked, text,
-};
+use super::adapter::{Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text};
 
 pub struct DieselBb8;
 
@@ -19,10 +17,11 @@ impl Adapter for DieselBb8 {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn TestPool>, Error> {
+        let timeout = retry_timeout(&target, size);
         let connector = Connector::new(target, entra)?;
         let pool: Bb8Pool = bb8::Pool::builder()
             .max_size(size)
-            .connection_timeout(acquire_timeout(20, size))
+            .connection_timeout(timeout)
             .build_unchecked(entra_pg_diesel_async::manager_with(
                 connector.clone(),
                 Default::default(),

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use entra_pg_core::{Entra, Error, Target};
+use entra_pg_core::{Entra, Error, ErrorKind, Target};
 use entra_pg_proxy::Proxy;
 use entra_pg_tokio_postgres::tokio_postgres::{Config, NoTls};
 
@@ -29,7 +29,11 @@ impl Adapter for ThroughProxy {
         };
         match proxied.acquire().await {
             Ok(_) => Ok(Box::new(proxied)),
-            Err(error) => Err(proxied.proxy.last_error().expect(&error)),
+            // The proxy knows why, unless it was the client that did not like what was passed on.
+            Err(error) => Err(proxied
+                .proxy
+                .last_error()
+                .unwrap_or_else(|| Error::new(ErrorKind::Connect, error))),
         }
     }
 }

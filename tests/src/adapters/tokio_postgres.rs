@@ -6,9 +6,7 @@ use entra_pg_tokio_postgres::{
     tokio_postgres,
 };
 
-use super::adapter::{
-    Adapter, TestConnection, TestPool, WithCause, acquire_timeout, checked, text,
-};
+use super::adapter::{Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text};
 
 /// One connection at a time, without a pool.
 pub struct TokioPostgres;
@@ -54,10 +52,11 @@ impl Adapter for TokioPostgresBb8 {
         entra: &Entra,
         size: u32,
     ) -> Result<Box<dyn TestPool>, Error> {
+        let timeout = retry_timeout(&target, size);
         let connector = Connector::new(target, entra)?;
         let pool = bb8::Pool::builder()
             .max_size(size)
-            .connection_timeout(acquire_timeout(20, size))
+            .connection_timeout(timeout)
             .build_unchecked(connector.clone());
         checked(pool.get().await.map(drop), &connector)?;
         Ok(Box::new(WithCause { pool, connector }))

@@ -1,0 +1,84 @@
+//! One way to attack, and what must hold.
+
+use std::time::Duration;
+
+use super::{
+    certificate_modes::Make,
+    script::{Act, Script, Stage},
+};
+
+/// What the other side does, and what must hold then.
+#[derive(Clone, Debug)]
+pub struct Mode {
+    pub name: &'static str,
+    pub(super) attack: Attack,
+    /// The codes of the errors that are right; `ok` for a connection that may be made.
+    pub(super) codes: &'static [&'static str],
+    /// What every error says, in one of these ways.
+    pub(super) words: &'static [&'static str],
+    /// Whether it is among those that `./dev test` tries.
+    pub short: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Attack {
+    Server(Script),
+    /// A server that shows this, and then asks for the password.
+    Certificate(Make),
+}
+
+/// What an adapter is given for a connect.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+impl Mode {
+    pub(super) fn server<const N: usize>(name: &'static str, stage: Stage, acts: [Act; N]) -> Self {
+        let acts = acts.into();
+        Self {
+            name,
+            attack: Attack::Server(Script { stage, acts }),
+            codes: &["connect"],
+            words: &[""],
+            short: false,
+        }
+    }
+
+    pub(super) fn certificate(name: &'static str, make: Make) -> Self {
+        Self {
+            name,
+            attack: Attack::Certificate(make),
+            codes: &["tls"],
+            words: &[""],
+            short: false,
+        }
+    }
+
+    pub(super) fn says(mut self, words: &'static [&'static str]) -> Self {
+        self.words = words;
+        self
+    }
+
+    pub(super) fn is(
+        mut self,
+        codes: &'static [&'static str],
+        words: &'static [&'static str],
+    ) -> Self {
+        (self.codes, self.words) = (codes, words);
+        self
+    }
+
+    pub(super) fn short(mut self) -> Self {
+        self.short = true;
+        self
+    }
+
+    /// Whether the other side may have got the token: after a handshake that verified it, and no sooner.
+    pub(super) fn may_hear_token(&self) -> bool {
+        match &self.attack {
+            Attack::Server(script) => {
+                script.stage >= Stage::Told
+                    || script.acts.iter().any(|act| matches!(act, Act::Pieces))
+            }
+            Attack::Certificate(_) => self.codes != ["tls"],
+        }
+    }
+}
