@@ -8,7 +8,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use entra_pg_core::{
     Error, ErrorKind, Login,
-    connect::{Attempt, Failure, Step},
+    connect::{Attempt, Failure, Step, quotes_token},
 };
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -49,6 +49,10 @@ pub(crate) async fn authenticate(
     attempt
         .timeout(Step::Preparation, exchange.finish())
         .await??;
+    // An error and a notice have none: the rest is a program's to read, and cannot be changed.
+    if quotes_token(&exchange.startup_response) {
+        return Err(token_quoted());
+    }
     Ok(exchange.startup_response.freeze())
 }
 
@@ -154,6 +158,15 @@ fn invalid_startup(error: &io::Error) -> Error {
         format!("cannot encode the startup message: {error}"),
     )
     .with_hint("role, database and options must not contain a zero byte")
+}
+
+fn token_quoted() -> Failure {
+    Error::new(
+        ErrorKind::Connect,
+        "the server sent the token back, and the client must not see it",
+    )
+    .with_hint("check the server, or the pooler in front of it: it repeats the password in what it reports")
+    .into()
 }
 
 fn protocol_error(message: String) -> Failure {

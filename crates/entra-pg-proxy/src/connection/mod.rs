@@ -8,6 +8,7 @@ mod serve;
 
 /// 3. Reads what the client wants: encryption, to cancel a query, or a session. Most others are closed without a response.
 mod first_packet;
+mod first_request;
 mod startup;
 mod unserved;
 

@@ -2,7 +2,7 @@
 
 use std::{future::pending, io, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cancel::cancel,
-    connect::{Session, connect},
+    connect::{ADAPTER, Session, connect},
     dial::{Server, Upstream},
     first_packet::FirstPacket,
+    first_request::until_first_request,
     relay::relay,
     sessions::Running,
     startup::Startup,
@@ -46,12 +47,21 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
 ) {
     let starting = start(&mut client, admitted, &shared);
-    let Some(Some((mut server, _running))) = shared.closing.run_until_cancelled(starting).await
+    let Some(Some((mut server, startup_response, _running))) =
+        shared.closing.run_until_cancelled(starting).await
     else {
         return;
     };
     drop(login);
-    let relayed = relay(&mut client, &mut server);
+    let relayed = async {
+        match until_first_request(&mut client, &mut server, &startup_response).await {
+            Ok(()) => relay(&mut client, &mut server).await,
+            Err(error) => shared
+                .upstream
+                .provider
+                .report_connection_lost(ADAPTER, &error),
+        }
+    };
     if shared.closing.run_until_cancelled(relayed).await.is_none() {
         let _ = timeout(CLOSE_TIMEOUT, server.shutdown()).await;
     }
@@ -62,7 +72,7 @@ async fn start(
     client: &mut Client,
     admitted: Result<(), Refusal>,
     shared: &Shared,
-) -> Option<(Server, Running)> {
+) -> Option<(Server, Bytes, Running)> {
     let packet = FirstPacket::read(client, shared.startup_timeout).await;
     // A client that may not be served is told so in response to its request, which is when clients read a response.
     let packet = packet.and_then(|packet| admitted.map(|()| packet).map_err(Unserved::from));
@@ -92,7 +102,7 @@ async fn start_session(
     client: &mut Client,
     startup: &Startup,
     shared: &Shared,
-) -> Option<(Server, Running)> {
+) -> Option<(Server, Bytes, Running)> {
     let mut early = BytesMut::new();
     // Dropped when the client goes first; the core then keeps that as the last error.
     let connected = tokio::select! {
@@ -109,7 +119,7 @@ async fn start_session(
             let running = shared.upstream.sessions.add(&startup_response, address);
             let started = start_relay(client, &startup_response, &mut server, &early);
             let started = timeout(shared.startup_timeout, started).await;
-            matches!(started, Ok(Ok(()))).then_some((server, running))
+            matches!(started, Ok(Ok(()))).then_some((server, startup_response, running))
         }
         Err(error) => {
             close_with(client, &for_client(&error)).await;
