@@ -35,6 +35,7 @@ second_identity := "REPORTS_URL=postgres://reports@localhost/postgres REPORTS_CL
 examples: build
     just example sea-orm-quickstart
     just example diesel-async-quickstart
+    just example deadpool-postgres-quickstart
     cargo test --workspace --all-features --quiet --test suite -- --test-threads 8 examples::
 
 # Compile what people copy, the examples and the snippets of each page, outside of the workspace. The first time takes minutes

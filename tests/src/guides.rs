@@ -24,6 +24,7 @@ pages! {
     local_development: "local-development.md",
     migrations: "migrations.md",
     moving: "moving.md",
+    moving_deadpool_postgres: "moving-deadpool-postgres.md",
     moving_diesel: "moving-diesel.md",
     moving_sea_orm: "moving-sea-orm.md",
     other_stacks: "other-stacks.md",

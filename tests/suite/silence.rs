@@ -21,7 +21,7 @@ use entra_pg_tests::{
     adapters::{NamedAdapter, TestConnection, TestPool, named, per_connection},
     relay::{Relay, RelayMode},
 };
-use entra_pg_tokio_postgres::Connector;
+use entra_pg_tokio_postgres::{Connector, deadpool_postgres};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -174,6 +174,40 @@ async fn every_check_of_diesels_has_a_limit() {
             Duration::from_secs(10),
             connection.batch_execute("SELECT 'in'"),
         );
+        let works = matches!(answer.await, Ok(Ok(())));
+        assert_eq!(works, replaced, "{name}");
+    }
+}
+
+/// deadpool-postgres would wait for its check as long as the system does.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_check_of_deadpool_postgres_has_a_limit() {
+    use deadpool_postgres::RecyclingMethod::{Clean, Custom, Fast, Verified};
+    for (method, replaced) in [
+        (Verified, true),
+        (Clean, true),
+        (Custom("SELECT 2".into()), true),
+        (Fast, false),
+    ] {
+        let (relay, entra) = (relay().await, entra(shared()));
+        let connector = Connector::builder(url(&relay, &unique("checks"), ""), &entra)
+            .liveness_timeout(Duration::from_millis(500))
+            .build()
+            .expect("a target");
+        let name = format!("{method:?}");
+        let config = deadpool_postgres::ManagerConfig {
+            recycling_method: method,
+        };
+        let pool = connector.pool_builder(config).max_size(1).build();
+        let pool = pool.expect("a pool");
+        for _ in 0..2 {
+            // The second time it is checked, and the check lets it pass.
+            let client = pool.get().await.expect("a connection");
+            client.batch_execute("SELECT 1").await.expect("it works");
+        }
+        relay.forget().await;
+        let client = pool.get().await.expect("a connection");
+        let answer = timeout(Duration::from_secs(10), client.batch_execute("SELECT 'in'"));
         let works = matches!(answer.await, Ok(Ok(())));
         assert_eq!(works, replaced, "{name}");
     }
