@@ -134,7 +134,7 @@ fn letters(text: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut place = 0;
     while let Some(rest @ [first, ..]) = text.get(place..) {
         let encoded = match rest {
-            [b'%', digits @ ..] => digits.first_chunk::<2>().and_then(byte),
+            [b'%', digits @ ..] => digits.first_chunk().copied().and_then(byte),
             _ => None,
         };
         let letter = encoded.unwrap_or(*first);
@@ -180,11 +180,11 @@ fn decodings(run: &[u8]) -> Vec<Vec<u8>> {
 
 fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, _) = digits.as_chunks();
-    pairs.iter().map(byte).collect()
+    pairs.iter().copied().map(byte).collect()
 }
 
 /// A byte in hexadecimal.
-fn byte(digits: &[u8; 2]) -> Option<u8> {
+fn byte(digits: [u8; 2]) -> Option<u8> {
     let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
     u8::try_from(high? * 16 + low?).ok()
 }
