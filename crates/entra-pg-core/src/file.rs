@@ -220,6 +220,7 @@ fn is_pending(reading: &Reading) -> bool {
     reading.clone().now_or_never().is_none()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[path = "file_tests.rs"]
 mod tests;

@@ -79,7 +79,8 @@ impl ProofFile {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{fs, path::PathBuf, process::Command};
 
