@@ -128,17 +128,28 @@ mod tests {
 
     #[test]
     fn what_a_url_may_not_say_a_configuration_may_not_either() {
-        let password = |config: &mut Config| config.password = Some("hunter2".into());
-        let address = |config: &mut Config| config.hostaddr = Some([10, 0, 0, 1].into());
-        let socket = |config: &mut Config| config.host = Some("/run/postgresql".into());
-        let prefer = |config: &mut Config| config.ssl_mode = Some(SslMode::Prefer);
-        let timeout = |config: &mut Config| config.connect_timeout = Some(Duration::ZERO);
-        let changes: [(&dyn Fn(&mut Config), _); 5] = [
-            (&password, ErrorKind::PasswordInUrl),
-            (&address, ErrorKind::InvalidTarget),
-            (&socket, ErrorKind::InvalidTarget),
-            (&prefer, ErrorKind::InsecureTls),
-            (&timeout, ErrorKind::InvalidTarget),
+        type Change = fn(&mut Config);
+        let changes: [(Change, _); 5] = [
+            (
+                |config| config.password = Some("hunter2".into()),
+                ErrorKind::PasswordInUrl,
+            ),
+            (
+                |config| config.hostaddr = Some([10, 0, 0, 1].into()),
+                ErrorKind::InvalidTarget,
+            ),
+            (
+                |config| config.host = Some("/run/postgresql".into()),
+                ErrorKind::InvalidTarget,
+            ),
+            (
+                |config| config.ssl_mode = Some(SslMode::Prefer),
+                ErrorKind::InsecureTls,
+            ),
+            (
+                |config| config.connect_timeout = Some(Duration::ZERO),
+                ErrorKind::InvalidTarget,
+            ),
         ];
         for (change, kind) in changes {
             let mut config = Config::new();
