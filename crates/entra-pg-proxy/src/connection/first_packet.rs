@@ -118,7 +118,6 @@ async fn read_packet(client: &mut (impl AsyncRead + Unpin)) -> Result<FirstPacke
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn hung_up(_: io::Error) -> Unserved {
     Unserved::Left("hung up")
 }
