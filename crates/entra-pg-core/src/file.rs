@@ -101,9 +101,10 @@ fn regular(found: &Metadata) -> Result<(), Unreadable> {
     if found.is_file() {
         return Ok(());
     }
-    Err(Unreadable::NotAFile(match found.is_dir() {
-        true => "a directory",
-        false => special(found),
+    Err(Unreadable::NotAFile(if found.is_dir() {
+        "a directory"
+    } else {
+        special(found)
     }))
 }
 

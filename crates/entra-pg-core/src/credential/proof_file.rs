@@ -59,9 +59,10 @@ impl ProofFile {
     }
 
     pub(super) fn timeout_hint(&self) -> &'static str {
-        match self.file.is_being_read() {
-            true => Unreadable::DEAD,
-            false => ENDPOINT_HINT,
+        if self.file.is_being_read() {
+            Unreadable::DEAD
+        } else {
+            ENDPOINT_HINT
         }
     }
 
