@@ -190,6 +190,7 @@ fn byte(digits: [u8; 2]) -> Option<u8> {
 }
 
 #[cfg(test)]
+#[expect(clippy::format_collect, reason = "a few bytes, in a test")]
 mod tests {
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

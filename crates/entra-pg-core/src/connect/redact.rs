@@ -127,6 +127,7 @@ fn shorten(mut text: String) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::format_collect, reason = "a few bytes, in a test")]
 mod tests {
     use std::{sync::Arc, time::SystemTime};
 
