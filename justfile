@@ -74,9 +74,7 @@ bench *args:
 faults: build
     entra-pg-faults
 
-# Attack every adapter, the proxy and the doctor with hostile servers and certificates; print what was seen:
-# mode, adapter, time, peak memory, error. `just attack TLS doctor`: only modes, or adapters, of such names. Takes some minutes;
-# exits with 1 while one does not hold, and a driver can take 4 GB before it is stopped
+# Attack every adapter, the proxy and the doctor with hostile servers and certificates: just attack TLS doctor. Takes minutes; a driver can take 4 GB; exits with 1 while an attack does not hold
 attack *args: build
     entra-pg-attack "$@"
 
