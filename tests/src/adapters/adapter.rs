@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deadpool::managed::{Manager, Pool, PoolBuilder};
 use entra_pg_core::{Entra, Error, ErrorKind, Target};
 use entra_pg_tokio_postgres::Connector;
 
@@ -75,6 +76,24 @@ where
     // The connector knows why, unless it was the pool's own check that failed.
     let of_pool = |error| Error::new(ErrorKind::ConnectTimeout, text(error));
     first.map_err(|error| connector.last_error().unwrap_or_else(|| of_pool(error)))
+}
+
+/// Builds a deadpool pool and opens its first connection.
+pub(super) async fn deadpool<M>(
+    pool: PoolBuilder<M>,
+    size: u32,
+    connector: &Connector,
+) -> Result<Box<dyn TestPool>, Error>
+where
+    M: Manager<Error: std::error::Error + 'static> + 'static,
+    Pool<M>: TestPool,
+{
+    let pool = pool
+        .max_size(size as usize)
+        .build()
+        .expect("no timeouts are set, or it has a runtime");
+    checked(pool.get().await.map(drop), connector)?;
+    Ok(Box::new(pool))
 }
 
 /// A bb8 pool, whose errors only report a timeout, and the connector, which knows the cause.

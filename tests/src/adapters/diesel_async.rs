@@ -4,7 +4,9 @@ use entra_pg_core::{Entra, Error, Target};
 use entra_pg_diesel_async::diesel_async;
 use entra_pg_tokio_postgres::{Connector, bb8};
 
-use super::adapter::{Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text};
+use super::adapter::{
+    self, Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text,
+};
 
 pub struct DieselBb8;
 
@@ -65,12 +67,7 @@ impl Adapter for DieselDeadpool {
     ) -> Result<Box<dyn TestPool>, Error> {
         let connector = Connector::new(target, entra)?;
         let manager = entra_pg_diesel_async::manager_with(connector.clone(), Default::default());
-        let pool = DeadpoolPool::builder(manager)
-            .max_size(size as usize)
-            .build()
-            .expect("no timeouts are set, so no runtime is needed");
-        checked(pool.get().await.map(drop), &connector)?;
-        Ok(Box::new(pool))
+        adapter::deadpool(DeadpoolPool::builder(manager), size, &connector).await
     }
 }
 

@@ -6,7 +6,9 @@ use entra_pg_tokio_postgres::{
     tokio_postgres,
 };
 
-use super::adapter::{Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text};
+use super::adapter::{
+    self, Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text,
+};
 
 /// One connection at a time, without a pool.
 pub struct TokioPostgres;
@@ -92,12 +94,8 @@ impl Adapter for TokioPostgresDeadpool {
         size: u32,
     ) -> Result<Box<dyn TestPool>, Error> {
         let connector = Connector::new(target, entra)?;
-        let pool = deadpool::managed::Pool::<Connector>::builder(connector.clone())
-            .max_size(size as usize)
-            .build()
-            .expect("no timeouts are set, so no runtime is needed");
-        checked(pool.get().await.map(drop), &connector)?;
-        Ok(Box::new(pool))
+        let pool = deadpool::managed::Pool::<Connector>::builder(connector.clone());
+        adapter::deadpool(pool, size, &connector).await
     }
 }
 
@@ -136,13 +134,7 @@ impl Adapter for TokioPostgresDeadpoolPostgres {
         let verified = ManagerConfig {
             recycling_method: RecyclingMethod::Verified,
         };
-        let pool = connector
-            .pool_builder(verified)
-            .max_size(size as usize)
-            .build()
-            .expect("it has a runtime");
-        checked(pool.get().await.map(drop), &connector)?;
-        Ok(Box::new(pool))
+        adapter::deadpool(connector.pool_builder(verified), size, &connector).await
     }
 }
 
