@@ -194,6 +194,18 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, events: &Even
     assert_eq!(browser.message().await, None, "it gets no response");
     drop(Raw::connect(proxy.address()).await.expect("connects"));
     eventually("left", async || events.has("proxy.client_left", &[])).await;
+    let small = Proxy::builder(
+        entra
+            .login_provider(target(emulator, "small"))
+            .expect("a target"),
+    )
+    .max_concurrent_logins(1)
+    .max_waiting_clients(0)
+    .bind_private()
+    .expect("listens");
+    let mut silent = Raw::connect(small.address()).await.expect("connects");
+    let _next = Raw::connect(small.address()).await.expect("connects");
+    assert_eq!(silent.message().await, None, "it makes room");
     let nowhere = format!("postgres://nobody@localhost:{}/db", closed_port().await);
     let nowhere = Proxy::builder(entra.login_provider(nowhere.as_str()).expect("a target"));
     let nowhere = nowhere.bind_private().expect("listens");
@@ -348,12 +360,15 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
     meters.read();
     only_failed_spans_have_an_error_status(&events);
 
+    // Only a process without descriptors logs these: `running_out_of_descriptors…` of the command's tests.
+    let mut listed = listed_events();
+    listed.retain(|row| !row[0].starts_with("proxy.accept_"));
     let captured: BTreeSet<_> = events
         .captured()
         .into_iter()
         .map(|event| event.row)
         .collect();
-    assert_eq!(captured, listed_events());
+    assert_eq!(captured, listed);
     assert_eq!(meters.rows, listed_metrics());
     for (adapter, _) in one_of_each_crate() {
         let adapter = ("adapter", adapter);

@@ -90,7 +90,7 @@ impl Task {
 fn log(verbose: u8, warn: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(match verbose {
-            0 if warn => "entra_pg=warn",
+            0 if warn => "entra_pg=warn,entra_pg::proxy=info",
             0 => "entra_pg::target=warn",
             1 => "entra_pg=info",
             _ => "entra_pg=debug",

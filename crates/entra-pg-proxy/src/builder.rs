@@ -7,7 +7,7 @@ use tokio::{runtime::Handle, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connection::{Shared, Upstream},
+    connection::{Shared, Upstream, WaitingRoom},
     listen::{
         Address, Admission, Listener, PRIVATE_PORT, Peer, SocketFile, bind_in, bind_private,
         bind_tcp,
@@ -17,6 +17,11 @@ use crate::{
 
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_CONCURRENT_LOGINS: usize = 64;
+const MAX_WAITING_CLIENTS: usize = 256;
+/// For a client to send its startup packet, even if others wait for its place.
+const GRACE: Duration = Duration::from_millis(500);
+/// The places of clients that may not be served, until they have read so.
+const MAX_STRANGERS: usize = 32;
 
 /// Configures a [`Proxy`] and starts it, with one of the `bind` methods.
 ///
@@ -32,7 +37,8 @@ const MAX_CONCURRENT_LOGINS: usize = 64;
 /// # let provider = entra.login_provider("postgres://app@localhost/orders")?;
 /// let builder = Proxy::builder(provider)
 ///     .startup_timeout(Duration::from_secs(5))
-///     .max_concurrent_logins(16);
+///     .max_concurrent_logins(16)
+///     .max_waiting_clients(100);
 /// let tcp = builder.clone().bind_tcp(([127, 0, 0, 1], 0).into())?;
 /// let directory = std::env::temp_dir().join(format!("example-{}", std::process::id()));
 /// let socket = builder.clone().bind_unix(&directory, 5432)?;
@@ -47,6 +53,7 @@ pub struct ProxyBuilder {
     admission: Admission,
     startup_timeout: Duration,
     max_concurrent_logins: usize,
+    max_waiting_clients: usize,
 }
 
 impl Proxy {
@@ -57,6 +64,7 @@ impl Proxy {
             admission: Admission::SameUser,
             startup_timeout: STARTUP_TIMEOUT,
             max_concurrent_logins: MAX_CONCURRENT_LOGINS,
+            max_waiting_clients: MAX_WAITING_CLIENTS,
         }
     }
 }
@@ -75,9 +83,17 @@ impl ProxyBuilder {
         self
     }
 
-    /// Limits how many clients log in at the same time; 64 by default. Further ones wait to be accepted.
+    /// Limits how many clients log in at the same time; 64 by default. Further ones wait for their turn.
     pub fn max_concurrent_logins(mut self, logins: usize) -> Self {
         self.max_concurrent_logins = logins.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Limits how many clients wait for their login, or have sent no startup packet yet; 256 by default. Further ones wait to
+    /// be accepted. When all have a place, the one that has sent nothing for the longest time is closed, after half a second
+    /// at the earliest, so that silent clients keep nobody out.
+    pub fn max_waiting_clients(mut self, clients: usize) -> Self {
+        self.max_waiting_clients = clients;
         self
     }
 
@@ -150,13 +166,17 @@ impl ProxyBuilder {
         address: Address,
         file: Option<SocketFile>,
     ) -> Result<Proxy, Error> {
+        let logins = self.max_concurrent_logins;
+        let places = logins.saturating_add(self.max_waiting_clients);
         let shared = Shared {
             upstream: Upstream::new(self.provider)?,
             startup_timeout: self.startup_timeout,
+            waiting_room: WaitingRoom::new(places, GRACE),
+            strangers: WaitingRoom::new(MAX_STRANGERS, Duration::ZERO),
+            logins: Semaphore::new(logins),
             closing: CancellationToken::new(),
         };
-        let logins = self.max_concurrent_logins;
-        Ok(Proxy::start(listener, address, file, shared, logins))
+        Ok(Proxy::start(listener, address, file, shared))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc};
 
 use entra_pg_core::Error;
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -51,12 +51,10 @@ impl Proxy {
         address: Address,
         file: Option<SocketFile>,
         shared: Shared,
-        max_concurrent_logins: usize,
     ) -> Self {
         let shared = Arc::new(shared);
         let (clients, stop) = (TaskTracker::new(), CancellationToken::new());
-        let logins = Arc::new(Semaphore::new(max_concurrent_logins));
-        let accepting = accept(listener, logins, clients.clone(), Arc::clone(&shared));
+        let accepting = accept(listener, clients.clone(), Arc::clone(&shared));
         let accepting = tokio::spawn(stop.clone().run_until_cancelled_owned(accepting));
         events::listening(shared.upstream.target(), &address);
         Self {
@@ -74,7 +72,7 @@ impl Proxy {
         &self.address
     }
 
-    /// Returns the number of connected clients, including those that are logging in.
+    /// Returns the number of connected clients, including those that are logging in or have sent nothing yet.
     pub fn active_connections(&self) -> usize {
         self.clients.len()
     }

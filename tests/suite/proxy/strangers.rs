@@ -1,9 +1,20 @@
 //! Clients that are none, or none of ours.
 
-use std::time::Duration;
+use std::{
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use entra_pg_proxy::Proxy;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use entra_pg_proxy::{Address, Proxy};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command,
+    task::JoinSet,
+};
 
 use super::{
     clients::run,
@@ -11,6 +22,9 @@ use super::{
     raw::{Raw, startup, text},
 };
 use crate::fixtures::{eventually, shared, target};
+
+/// Longer than any test: not for this reason does a client have to go.
+const A_TEST: Duration = Duration::from_secs(600);
 
 async fn no_client_is_left(proxy: &Proxy) {
     eventually("no client is left", || async {
@@ -91,6 +105,99 @@ async fn clients_that_say_nothing_give_way_to_those_that_do() {
     }
     Raw::ready(proxy.address()).await;
     assert_eq!(silent[0].message().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_clients_take_no_place_of_a_login() {
+    let proxy = proxy_to(shared())
+        .max_concurrent_logins(1)
+        .startup_timeout(A_TEST)
+        .bind_tcp(([127, 0, 0, 1], 0).into())
+        .expect("listens");
+    let silent = (0..64).map(|_| Raw::connect(proxy.address()));
+    let silent = futures::future::join_all(silent).await;
+    Raw::ready(proxy.address()).await;
+    assert!(silent.iter().all(Result::is_ok));
+    eventually("all are waiting", || async {
+        proxy.active_connections() == 64
+    })
+    .await;
+}
+
+/// Half of them send the beginning of a packet. Each comes again when it has to go.
+async fn renew(address: Address, begins: bool, renewed: Arc<AtomicUsize>) {
+    loop {
+        let mut raw = Raw::connect(&address).await.expect("connects");
+        if begins {
+            let _ = raw.0.write_all(&[0]).await;
+        }
+        let _ = raw.message().await;
+        renewed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_that_come_again_for_ever_do_not_shut_the_door() {
+    let builder = proxy_to(shared())
+        .max_concurrent_logins(1)
+        .max_waiting_clients(3)
+        .startup_timeout(A_TEST);
+    let tcp = builder.clone().bind_tcp(([127, 0, 0, 1], 0).into());
+    for proxy in [tcp, builder.bind_private()] {
+        let proxy = proxy.expect("listens");
+        let renewed = Arc::new(AtomicUsize::new(0));
+        let mut strangers = JoinSet::new();
+        for n in 0..12 {
+            strangers.spawn(renew(proxy.address().clone(), n % 2 == 0, renewed.clone()));
+        }
+        eventually("they fill the room and more", || async {
+            renewed.load(Ordering::Relaxed) > 4
+        })
+        .await;
+        for _ in 0..3 {
+            Raw::ready(proxy.address()).await;
+        }
+    }
+}
+
+const HELD: &str = "ENTRA_PG_TEST_HELD_SOCKET";
+
+/// For the test below, in a process of its own.
+#[test]
+#[ignore = "run by another test"]
+fn another_process_holds_connections() {
+    let Ok(path) = std::env::var(HELD) else {
+        return;
+    };
+    let connect = |_| std::os::unix::net::UnixStream::connect(&path).expect("connects");
+    let _held: Vec<_> = (0..40).map(connect).collect();
+    // Until the test has ended.
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_may_not_be_served_take_no_place_of_others() {
+    let proxy = proxy_to(shared())
+        .this_process_only()
+        .max_concurrent_logins(1)
+        .max_waiting_clients(0)
+        .startup_timeout(A_TEST)
+        .bind_private()
+        .expect("listens");
+    let holder = "proxy::strangers::another_process_holds_connections";
+    let _held = Command::new(std::env::current_exe().expect("a path"))
+        .args(["--ignored", "--exact", holder])
+        .env(HELD, proxy.address().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("starts");
+    eventually("it has all places of strangers", || async {
+        proxy.active_connections() == 32
+    })
+    .await;
+    Raw::ready(proxy.address()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

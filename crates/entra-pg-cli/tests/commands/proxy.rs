@@ -304,3 +304,28 @@ async fn the_log_tells_how_a_client_that_requires_tls_can_connect() {
         "nothing is logged about those before: {line}"
     );
 }
+
+/// Each silent client takes a descriptor. Those that wait for one wait in the system's queue.
+#[tokio::test]
+async fn running_out_of_descriptors_is_logged_once_and_so_is_its_end() {
+    let place = place();
+    let (_child, address, mut log) = logging(&place, "ulimit -n 40;").await;
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        clients.push(TcpStream::connect(&address).await.expect("connects"));
+    }
+    let line = logged(&mut log, "accept").await;
+    assert!(
+        line.contains("WARN") && line.contains("Too many open files"),
+        "{line}"
+    );
+    // The oldest give way, so that all are accepted in the end.
+    let line = logged(&mut log, "").await;
+    assert!(
+        line.contains("INFO") && line.contains("accepts clients again"),
+        "nothing comes between: {line}"
+    );
+    drop(clients);
+    let url = format!("postgresql://app@{address}/postgres?sslmode=disable");
+    assert_eq!(psql(&url, "SELECT 1").await.stdout, "1\n");
+}

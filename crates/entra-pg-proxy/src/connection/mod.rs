@@ -1,7 +1,9 @@
 //! One client's connection. The modules stand in the order in which it passes through them.
 
-/// 1. Accepts a client when there is room for another login.
+/// 1. Accepts a client when the waiting room has a place.
 mod accept;
+mod episode;
+mod waiting_room;
 
 /// 2. Serves the client from its first packet to its end, with the modules below.
 mod serve;
@@ -30,7 +32,7 @@ mod relay;
 mod cancel;
 mod sessions;
 
-pub(crate) use self::{accept::accept, dial::Upstream, serve::Shared};
+pub(crate) use self::{accept::accept, dial::Upstream, serve::Shared, waiting_room::WaitingRoom};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::{
     first_packet::{FirstPacket, MAX_FIRST_PACKET, remaining_length},

@@ -5,7 +5,7 @@ use std::{future::pending, io, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::OwnedSemaphorePermit,
+    sync::Semaphore,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use super::{
     sessions::Running,
     startup::Startup,
     unserved::{Unserved, close_with},
+    waiting_room::{Place, WaitingRoom},
 };
 use crate::{
     events,
@@ -35,24 +36,29 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Shared {
     pub(crate) upstream: Upstream,
     pub(crate) startup_timeout: Duration,
+    pub(crate) waiting_room: WaitingRoom,
+    /// The waiting room of clients that may not be served.
+    pub(crate) strangers: WaitingRoom,
+    /// Has a permit for each concurrent login. Never closed.
+    pub(crate) logins: Semaphore,
     /// Ends open connections.
     pub(crate) closing: CancellationToken,
 }
 
-/// Serves a client to its end. The permit is for its login, and is returned after that.
+/// Serves a client to its end. It keeps its place until the relay begins.
 pub(crate) async fn serve(
     mut client: Client,
     admitted: Result<(), Refusal>,
-    login: OwnedSemaphorePermit,
+    mut place: Place,
     shared: Arc<Shared>,
 ) {
-    let starting = start(&mut client, admitted, &shared);
+    let starting = start(&mut client, admitted, &mut place, &shared);
     let Some(Some((mut server, startup_response, _running))) =
         shared.closing.run_until_cancelled(starting).await
     else {
         return;
     };
-    drop(login);
+    drop(place);
     let relayed = async {
         match until_first_request(&mut client, &mut server, &startup_response).await {
             Ok(()) => relay(&mut client, &mut server).await,
@@ -71,13 +77,41 @@ pub(crate) async fn serve(
 async fn start(
     client: &mut Client,
     admitted: Result<(), Refusal>,
+    place: &mut Place,
     shared: &Shared,
 ) -> Option<(Server, Bytes, Running)> {
+    let packet = tokio::select! {
+        // What has arrived is read before the client has to leave.
+        biased;
+        packet = first_packet(client, admitted, shared) => packet?,
+        () = place.dismissed() => {
+            events::client_left(shared.upstream.target(), "had to make room for others");
+            return None;
+        }
+    };
+    place.keep();
+    match packet {
+        FirstPacket::Startup(startup) => start_session(client, &startup, shared).await,
+        FirstPacket::Cancel(packet) => {
+            let _login = shared.logins.acquire().await;
+            cancel(&packet, &shared.upstream).await;
+            None
+        }
+        FirstPacket::Encryption => None,
+    }
+}
+
+/// What the client wants. `None` when it is not served, and has been told so.
+async fn first_packet(
+    client: &mut Client,
+    admitted: Result<(), Refusal>,
+    shared: &Shared,
+) -> Option<FirstPacket> {
     let packet = FirstPacket::read(client, shared.startup_timeout).await;
     // A client that may not be served is told so in response to its request, which is when clients read a response.
     let packet = packet.and_then(|packet| admitted.map(|()| packet).map_err(Unserved::from));
-    let packet = match packet {
-        Ok(packet) => packet,
+    match packet {
+        Ok(packet) => Some(packet),
         Err(unserved) => {
             let log = match unserved {
                 Unserved::Left(_) => events::client_left,
@@ -85,16 +119,8 @@ async fn start(
             };
             log(shared.upstream.target(), unserved.reason());
             unserved.close(client).await;
-            return None;
-        }
-    };
-    match packet {
-        FirstPacket::Startup(startup) => start_session(client, &startup, shared).await,
-        FirstPacket::Cancel(packet) => {
-            cancel(&packet, &shared.upstream).await;
             None
         }
-        FirstPacket::Encryption => None,
     }
 }
 
@@ -105,8 +131,12 @@ async fn start_session(
 ) -> Option<(Server, Bytes, Running)> {
     let mut early = BytesMut::new();
     // Dropped when the client goes first; the core then keeps that as the last error.
+    let connecting = async {
+        let _login = shared.logins.acquire().await;
+        connect(&shared.upstream, startup).await
+    };
     let connected = tokio::select! {
-        connected = connect(&shared.upstream, startup) => connected,
+        connected = connecting => connected,
         () = disconnected(client, &mut early) => return None,
     };
     match connected {
