@@ -7,6 +7,8 @@ use entra_pg_core::{
     Entra, Error, IntoTarget, Login, LoginProvider, RefreshPolicy, Scope, Target, Token,
 };
 
+use crate::runtime::aside;
+
 /// A URL that leaves everything to the `PG*` variables.
 const ALL_FROM_VARIABLES: &str = "postgres://";
 /// How long a token may take when there is no server whose `connect_timeout` counts.
@@ -87,8 +89,13 @@ impl Server {
 
     /// Fetches a token and returns the first login.
     pub(crate) async fn log_in(&self) -> Result<(LoginProvider, Login), Error> {
-        let target = self.target()?;
-        let entra = self.identity.entra(Some(&target))?;
+        let server = self.clone();
+        let prepare = move || {
+            let target = server.target()?;
+            let entra = server.identity.entra(Some(&target))?;
+            Ok::<_, Error>((target, entra))
+        };
+        let (target, entra) = aside(prepare).await??;
         let timeout = Self::timeout(Some(&target), &entra);
         let provider = entra.login_provider(target)?;
         let login = provider.login_from(provider.token_cache().get(timeout).await?)?;
@@ -110,9 +117,14 @@ pub(crate) struct Obtained {
 
 impl Server {
     pub(crate) async fn obtain(&self) -> Result<Obtained, Error> {
-        let target = self.target_if_named()?;
+        let server = self.clone();
+        let prepare = move || {
+            let target = server.target_if_named()?;
+            let entra = server.identity.entra(target.as_ref())?;
+            Ok::<_, Error>((target, entra))
+        };
+        let (target, entra) = aside(prepare).await??;
         let scope = self.scope(target.as_ref())?;
-        let entra = self.identity.entra(target.as_ref())?;
         let timeout = Self::timeout(target.as_ref(), &entra);
         let token = entra.token_cache(&scope).get(timeout).await?;
         Ok(Obtained {

@@ -1,6 +1,10 @@
 //! The asynchronous part of a subcommand.
 
+use std::thread;
+
+use entra_pg_core::{Error, ErrorKind};
 use entra_pg_process::Signals;
+use tokio::sync::oneshot;
 
 use crate::{failure::Failure, status};
 
@@ -32,4 +36,21 @@ pub(crate) fn block_on_until_signalled<T>(
             signal = signals.recv() => Err(Failure::silent(signal.exit_status())),
         }
     })
+}
+
+/// Runs a job that reads files, on a thread that nothing waits for: a read from a dead mount must not keep a signal waiting.
+pub(crate) async fn aside<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let (sender, receiver) = oneshot::channel();
+    let spawned = thread::Builder::new().spawn(move || drop(sender.send(job())));
+    spawned.map_err(|error| no_thread(&error.to_string()))?;
+    receiver.await.map_err(|_| no_thread("it panicked"))
+}
+
+fn no_thread(reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        format!("no thread to read the configuration: {reason}"),
+    )
 }

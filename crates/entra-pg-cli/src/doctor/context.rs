@@ -9,7 +9,7 @@ use super::{
     report::{CheckResult, Finding, Outcome, Step},
     role, tls, token,
 };
-use crate::options::Server;
+use crate::{options::Server, runtime::aside};
 
 #[derive(Default)]
 pub(super) struct Context {
@@ -44,7 +44,11 @@ impl Context {
     async fn try_check(&mut self, step: Step) -> Option<Outcome> {
         let (server, target, entra) = (&self.server, self.target.as_ref(), self.entra.as_ref());
         Some(match step {
-            Step::Configuration => keep(&mut self.target, configuration(server)),
+            Step::Configuration => {
+                let server = server.clone();
+                let checked = aside(move || configuration(&server)).await;
+                keep(&mut self.target, checked.map_err(Finding::from).flatten())
+            }
             Step::Dns => keep(&mut self.places, network::look_up(target?).await),
             Step::Tcp => {
                 let places = self.places.as_ref()?;
@@ -54,7 +58,11 @@ impl Context {
                 let reached = self.reached.as_ref()?;
                 keep(&mut None, tls::shake_hands(target?, reached).await)
             }
-            Step::Credential => keep(&mut self.entra, credential(server)),
+            Step::Credential => {
+                let server = server.clone();
+                let checked = aside(move || credential(&server)).await;
+                keep(&mut self.entra, checked.map_err(Finding::from).flatten())
+            }
             Step::Token => keep(&mut self.token, token::obtain(server, target, entra?).await),
             Step::Login => {
                 let token = self.token.as_ref()?;

@@ -7,6 +7,7 @@ mod bad_input;
 mod doctor;
 mod documents;
 mod exec;
+mod files;
 mod fixtures;
 mod identity;
 mod late_endpoint;
