@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use entra_pg_core::connect::one_line;
 use serde::Serialize;
 
 use crate::{failure::Failure, status};
@@ -29,7 +30,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&format!("{json}\n"))
 }
 
-/// Prints an error to stderr.
+/// Prints an error to stderr, in one line.
 pub(crate) fn eprint_error(message: &str) {
-    _ = writeln!(io::stderr(), "entra-pg: {message}");
+    _ = writeln!(io::stderr(), "entra-pg: {}", one_line(message));
 }

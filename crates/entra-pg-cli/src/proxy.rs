@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Args;
-use entra_pg_core::{Error, Host};
+use entra_pg_core::{Error, Host, connect::one_line};
 use entra_pg_proxy::{Proxy as Listening, ProxyBuilder};
 
 use crate::{
@@ -86,7 +86,7 @@ fn announce(proxy: &LocalProxy) -> Result<(), Failure> {
         io::stderr(),
         "entra-pg: {address} connects to {} as {}; press Ctrl-C to stop",
         names.join(", "),
-        local.user
+        one_line(local.user)
     );
     Ok(())
 }

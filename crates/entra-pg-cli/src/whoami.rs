@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use clap::Args;
+use entra_pg_core::connect::one_line;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -115,7 +116,7 @@ impl Identity {
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let lines: Vec<_> = rows
             .iter()
-            .map(|(name, value)| format!("{name:width$}  {value}"))
+            .map(|(name, value)| format!("{name:width$}  {}", one_line(value)))
             .collect();
         lines.join("\n") + "\n"
     }

@@ -241,6 +241,73 @@ async fn a_server_that_quotes_the_token_does_not_show_it_to_the_client() {
     assert!(response.contains("bad token [token]"), "{response}");
 }
 
+/// Sends back what it was sent as a password, within a message of this tag, `before` or behind `ReadyForQuery`.
+async fn quoting_server(tag: u8, before: bool) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut buffer = vec![0; 16 * 1024];
+            let _ = client.read(&mut buffer).await;
+            let _ = client.write_all(CLEARTEXT).await;
+            let read = client.read(&mut buffer).await.unwrap_or_default();
+            let token = buffer.get(5..read.saturating_sub(1)).unwrap_or_default();
+            // Only its signature, of which no part looks like a token.
+            let signature = token
+                .rsplit(|byte| *byte == b'.')
+                .next()
+                .unwrap_or_default();
+            let body = [b"Mx".as_slice(), signature, b"\0\0"].concat();
+            let length = u32::try_from(body.len() + 4).expect("short").to_be_bytes();
+            let quoted = [&[tag], length.as_slice(), &body].concat();
+            let answer = if before {
+                [LET_IN, &quoted, READY].concat()
+            } else {
+                [LET_IN, READY, &quoted].concat()
+            };
+            let _ = client.write_all(&answer).await;
+            let _ = client.read(&mut buffer).await;
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_whatever_a_server_says_before_the_first_request_does_not_reach_the_client() {
+    for tag in [b'S', b'K', b'v', b'N'] {
+        for before in [true, false] {
+            let port = quoting_server(tag, before).await;
+            let url = format!("postgres://app@localhost:{port}/postgres");
+            let target = Target::parse(&url).expect("a URL");
+            let target = target.dangerously_without_tls().expect("loopback");
+            let proxy = proxy_for(target).bind_private().expect("listens");
+            let mut raw = Raw::begin(proxy.address(), "app").await;
+            let (mut ready, mut refused) = (false, false);
+            while let Some((kind, body)) = raw.message().await {
+                // A signature has some hundred.
+                assert!(
+                    kind == b'E' || body.len() < 64,
+                    "{:?}, {before}",
+                    char::from(tag)
+                );
+                refused |= kind == b'E' && text(&body).contains("sent the token back");
+                ready |= kind == b'Z';
+                if ready && before {
+                    break;
+                }
+            }
+            // A notice is passed on without it.
+            let expected = (!before || tag == b'N', before && tag != b'N');
+            assert_eq!(
+                (ready, refused),
+                expected,
+                "{:?}, {before}",
+                char::from(tag)
+            );
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_says_too_much_is_not_listened_to() {
     let long = b"N\0\x01\0\0SNOTICE\0";

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use console::{Term, style};
+use entra_pg_core::connect::one_line;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::{Finding, Outcome, Report, Step};
@@ -62,14 +63,16 @@ fn lines(step: Step, outcome: &Outcome) -> String {
         Outcome::Failed(finding) => (style("✗").red(), finding.cause.clone()),
         Outcome::Skipped { because } => (style("-").dim(), format!("skipped: needs {because}")),
     };
-    let mut lines = format!("{sign} {step:14} {summary}\n");
+    let mut lines = format!("{sign} {step:14} {}\n", one_line(&summary));
     let (mark, details) = match outcome {
         Outcome::Passed { notes, .. } => ("note:", notes.as_slice()),
         Outcome::Failed(Finding { cures, .. }) => ("→", cures.as_slice()),
         Outcome::Skipped { .. } => ("", &[][..]),
     };
     for text in details {
-        let text = text.replace('\n', &format!("\n{INDENT}    "));
+        // SQL is on lines of its own.
+        let text: Vec<_> = text.split('\n').map(one_line).collect();
+        let text = text.join(&format!("\n{INDENT}    "));
         lines.extend([INDENT, mark, " ", &text, "\n"]);
     }
     lines

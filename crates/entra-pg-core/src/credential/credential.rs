@@ -13,7 +13,11 @@ use super::{
     provided::Provided,
     transport::Transport,
 };
-use crate::{Error, ErrorKind, Scope, connect::chain, environment::Environment};
+use crate::{
+    Error, ErrorKind, Scope,
+    connect::{chain, one_line},
+    environment::Environment,
+};
 
 #[derive(Clone)]
 pub(crate) struct Credential(Arc<Inner>);
@@ -97,7 +101,8 @@ impl Credential {
 
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.kind.fmt(f)
+        // Ids come from the environment.
+        f.write_str(&one_line(&self.0.kind.to_string()))
     }
 }
 

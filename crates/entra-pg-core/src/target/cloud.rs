@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, connect::is_printable};
 
 /// The scope that a token is requested for.
 ///
@@ -67,8 +67,9 @@ impl Scope {
     pub fn new(resource: &str) -> Result<Self, Error> {
         let resource = resource.strip_suffix(DEFAULT).unwrap_or(resource);
         let resource = resource.trim_end_matches('/');
-        let valid =
-            url::Url::parse(resource).is_ok_and(|url| url.scheme() == "https" && url.has_host());
+        // The parser passes over line breaks.
+        let valid = resource.chars().all(is_printable)
+            && url::Url::parse(resource).is_ok_and(|url| url.scheme() == "https" && url.has_host());
         if !valid {
             return Err(Error::new(
                 ErrorKind::InvalidTarget,
