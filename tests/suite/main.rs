@@ -16,6 +16,7 @@ mod exporters;
 mod faults;
 mod hosts;
 mod observability;
+mod odd_servers;
 mod options;
 mod outside;
 mod parameters;

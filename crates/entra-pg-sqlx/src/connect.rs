@@ -9,7 +9,9 @@ use crate::{EntraOptions, connect_pool, options::connect_options};
 /// now; later ones are rotated in until [`PgPool::close`].
 ///
 /// Token and first connection together are waited for at most for the target's `connect_timeout`; the pool's own
-/// `acquire_timeout` may end that sooner. A pool that only reports a timeout is then asked for the cause, for up to 5 s.
+/// `acquire_timeout` may end that sooner. For a pool that only tries again, the cause is looked for within that time. The pool
+/// is opened in a task of its own, so that a read of sqlx that does not yield stops no caller; on a `current_thread` runtime it
+/// does (see the threat model).
 /// Cancelling leaves nothing behind.
 ///
 /// # Errors

@@ -1,36 +1,68 @@
 //! From sqlx's error to what went wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use entra_pg_core::{
     Error, ErrorKind,
-    connect::{Failure, chain},
+    connect::{Attempt, Failure, Step, chain, request_tls, unsupported_authentication},
 };
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
 
-/// How long the cause is looked for after a pool has only reported a timeout.
-const DIAGNOSIS: Duration = Duration::from_secs(5);
 const NOT_ADMITTED: &str = "check that the server's firewall admits this machine";
 
-/// Why a pool could not open its first connection with these options.
+/// Why a pool could not open its first connection with these options, found before the deadline.
 ///
-/// A pool retries a refused connection until its time is up and then forgets the reason; one more attempt, of at most 5 s,
-/// finds it.
-pub(crate) async fn diagnose(error: &Arc<sqlx::Error>, options: &PgConnectOptions) -> Failure {
-    if !matches!(**error, sqlx::Error::PoolTimedOut) {
-        return failure(error);
+/// A pool retries a refused connection until its time is up and then forgets the reason; one more attempt finds it. And sqlx
+/// drops what a server responds to the request for TLS, so it is asked again.
+pub(crate) async fn diagnose(
+    error: &Arc<sqlx::Error>,
+    options: &PgConnectOptions,
+    attempt: &Attempt,
+) -> Failure {
+    match &**error {
+        sqlx::Error::PoolTimedOut => try_again(error, options, attempt).await,
+        sqlx::Error::Protocol(text) if text.contains("response from SSLRequest") => {
+            ask_again(error, options, attempt).await
+        }
+        _ => failure(error),
     }
-    match timeout(DIAGNOSIS, PgConnection::connect_with(options)).await {
-        Ok(Err(cause)) => failure(&Arc::new(cause)),
-        Ok(Ok(connection)) => {
+}
+
+async fn try_again(
+    error: &Arc<sqlx::Error>,
+    options: &PgConnectOptions,
+    attempt: &Attempt,
+) -> Failure {
+    let options = options.clone();
+    let connecting = attempt.spawn(async move { PgConnection::connect_with(&options).await });
+    match timeout(attempt.remaining(), connecting).await {
+        Ok(Some(Err(cause))) => failure(&Arc::new(cause)),
+        Ok(Some(Ok(connection))) => {
             // Not closed politely: over TLS sqlx then waits for the server without a deadline.
             drop(connection);
             not_ready_in_time(
                 "the server answers: raise acquire_timeout or connect_timeout, or look at what after_connect waits for",
             )
         }
-        Err(_) => failure(error),
+        _ => failure(error),
+    }
+}
+
+async fn ask_again(
+    error: &Arc<sqlx::Error>,
+    options: &PgConnectOptions,
+    attempt: &Attempt,
+) -> Failure {
+    let asking = async {
+        let place = (options.get_host(), options.get_port());
+        let mut tcp = TcpStream::connect(place).await.ok()?;
+        request_tls(&mut tcp).await.err()
+    };
+    let asked = attempt.timeout(Step::TcpConnect, asking).await;
+    match asked.ok().flatten() {
+        Some(found) => found.with_shared_driver_error(Arc::clone(error) as _),
+        None => failure(error),
     }
 }
 
@@ -46,6 +78,8 @@ fn failure(error: &Arc<sqlx::Error>) -> Failure {
         }
         sqlx::Error::Tls(_) => Failure::unverified(driver_error),
         sqlx::Error::Io(_) => Failure::broken(driver_error),
+        sqlx::Error::Protocol(text) => requested(text)
+            .unwrap_or_else(|| Error::new(ErrorKind::Connect, chain(driver_error)).into()),
         sqlx::Error::PoolTimedOut => not_ready_in_time(NOT_ADMITTED),
         sqlx::Error::Configuration(_) => Error::new(ErrorKind::Connect, chain(driver_error))
             .with_hint("correct the connect options: sqlx cannot use them")
@@ -53,6 +87,13 @@ fn failure(error: &Arc<sqlx::Error>) -> Failure {
         _ => Error::new(ErrorKind::Connect, chain(driver_error)).into(),
     };
     failure.with_shared_driver_error(Arc::clone(error) as _)
+}
+
+/// What the server requests in place of a password, if sqlx does not know it.
+fn requested(text: &str) -> Option<Failure> {
+    let (_, code) = text.split_once("unknown authentication method: ")?;
+    let code = code.split(|c: char| !c.is_ascii_digit()).next()?;
+    unsupported_authentication(code.parse().ok()?).map(Failure::not_entra)
 }
 
 fn not_ready_in_time(hint: &str) -> Failure {
@@ -83,6 +124,10 @@ mod tests {
         let no_tls = sqlx::Error::Tls("server does not support TLS".into());
         assert!(kind(no_tls).contains("NoTls"));
         assert!(kind(sqlx::Error::PoolTimedOut).contains("not ready in time"));
+        let kerberos =
+            "Postgres protocol error: unknown authentication method: 7 (sqlx_postgres::message:84)";
+        assert!(kind(sqlx::Error::Protocol(kerberos.into())).contains("GSSAPI"));
+        assert!(kind(sqlx::Error::Protocol("no".into())).contains("no"));
         assert!(kind(sqlx::Error::Configuration("no".into())).contains("cannot use them"));
     }
 }

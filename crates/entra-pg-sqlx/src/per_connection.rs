@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::options::check_destination;
 
-const NOTICE: Duration = Duration::from_secs(1);
+const NOTICE: Duration = Duration::from_millis(500);
 
 /// Starts a proxy to where the options lead, and points them to the proxy. Everything else in them stays as it is.
 pub(crate) fn start(

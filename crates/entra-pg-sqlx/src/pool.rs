@@ -1,18 +1,18 @@
 //! Opens a pool whose connections get their tokens by a strategy, however the pool is opened.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use entra_pg_core::{
     Error, Login, LoginProvider,
-    connect::{Attempt, Step},
+    connect::{Attempt, Failure, Step},
 };
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{Strategy, pool_tokens::PoolTokens};
 
-/// So that what ends at the same limit within the proxy can still say where it stopped.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long before its deadline the cause of a connect that has not ended is looked for, while it goes on.
+const DIAGNOSIS: Duration = Duration::from_secs(2);
 
 /// Why a pool was not opened.
 #[derive(Debug)]
@@ -52,22 +52,56 @@ pub async fn connect_pool<T, F>(
     open: impl Fn(PgConnectOptions) -> F,
 ) -> Result<T, Error>
 where
-    F: Future<Output = Result<(T, PgPool), OpenError>>,
+    T: Send + 'static,
+    F: Future<Output = Result<(T, PgPool), OpenError>> + Send + 'static,
 {
     let (open, options, of) = (&open, &options, &provider);
     let connecting = |login: Login, attempt: Attempt| async move {
         attempt.set_step(Step::Connecting);
         let tokens = PoolTokens::prepare(strategy, of, login, options.clone())?;
-        let limit = attempt.remaining().saturating_add(GRACE);
-        let opened = timeout(limit, open(tokens.options().clone())).await;
-        match opened.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into())) {
+        let opening = attempt.spawn(open(tokens.options().clone()));
+        match within_deadline(opening, &tokens, &attempt).await? {
             Ok((opened, pool)) => {
                 tokens.attach(&pool);
                 Ok(opened)
             }
-            Err(OpenError::Driver(error)) => Err(tokens.failure(&error).await),
+            Err(OpenError::Driver(error)) => Err(tokens.failure(&error, &attempt).await),
             Err(OpenError::Other(error)) => Err(error.into()),
         }
     };
     provider.connect(adapter, connecting).await
+}
+
+/// Waits for the pool until the deadline. A pool tries again until then, and does not say why; so the cause is looked for
+/// shortly before.
+async fn within_deadline<T>(
+    mut opening: impl Future<Output = Option<Result<T, OpenError>>> + Unpin,
+    tokens: &PoolTokens,
+    attempt: &Attempt,
+) -> Result<Result<T, OpenError>, Failure> {
+    let timed_out = Arc::new(sqlx::Error::PoolTimedOut);
+    let ended = |opened: Option<_>| opened.unwrap_or_else(|| Err(sqlx::Error::PoolClosed.into()));
+    let diagnosis = DIAGNOSIS.min(attempt.remaining() / 3);
+    let early = attempt.remaining().saturating_sub(diagnosis);
+    if let Ok(opened) = timeout(early, &mut opening).await {
+        return Ok(ended(opened));
+    }
+    let until_deadline = attempt.remaining();
+    if !tokens.can_diagnose() {
+        if let Ok(opened) = timeout(until_deadline, &mut opening).await {
+            return Ok(ended(opened));
+        }
+        // What it waited for then notices that nobody waits for it.
+        drop(opening);
+        return Err(tokens.failure(&timed_out, attempt).await);
+    }
+    let (mut cause, mut found) = (pin!(tokens.failure(&timed_out, attempt)), None);
+    let mut deadline = pin!(sleep(until_deadline));
+    loop {
+        tokio::select! {
+            opened = &mut opening => return Ok(ended(opened)),
+            failure = &mut cause, if found.is_none() => found = Some(failure),
+            () = &mut deadline => return Err(found.unwrap_or_else(Failure::timed_out)),
+        }
+    }
 }

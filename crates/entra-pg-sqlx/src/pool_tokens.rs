@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use entra_pg_core::{Error, Login, LoginProvider, connect::Failure};
+use entra_pg_core::{
+    Error, Login, LoginProvider,
+    connect::{Attempt, Failure},
+};
 #[cfg(feature = "per-connection")]
 use entra_pg_proxy::Proxy;
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -62,14 +65,19 @@ impl PoolTokens {
         }
     }
 
+    /// Whether another connection can be opened to find the cause of a failure. The proxy knows it without.
+    pub(crate) fn can_diagnose(&self) -> bool {
+        matches!(self.source, Source::Rotation { .. })
+    }
+
     /// Why the pool could not open its first connection.
-    pub(crate) async fn failure(&self, error: &Arc<sqlx::Error>) -> Failure {
+    pub(crate) async fn failure(&self, error: &Arc<sqlx::Error>, attempt: &Attempt) -> Failure {
         #[cfg(feature = "per-connection")]
         if let Source::Proxy(proxy) = &self.source
             && let Some(cause) = per_connection::cause(proxy, error).await
         {
             return cause.into();
         }
-        diagnose(error, &self.options).await
+        diagnose(error, &self.options, attempt).await
     }
 }

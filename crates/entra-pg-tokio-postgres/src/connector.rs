@@ -208,7 +208,10 @@ impl Connector {
         log_in(&mut config, provider.target(), login);
         let connecting = config.connect(ReportingTls::new(tls.clone(), attempt.clone()));
         let connected = attempt.timeout(Step::TcpConnect, connecting).await?;
-        let connected = connected.map_err(|error| failure(error, attempt.step()))?;
+        let connected = match connected {
+            Ok(connected) => connected,
+            Err(error) => return Err(failure(error, attempt, server).await),
+        };
         if !attempt.wants_certain_server() {
             return Ok(connected);
         }

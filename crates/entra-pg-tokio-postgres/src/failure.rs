@@ -1,14 +1,45 @@
 //! From the driver's error to what went wrong.
 
-use entra_pg_core::connect::{Failure, Step};
+use std::error::Error as _;
+
+use entra_pg_core::connect::{
+    Attempt, Failure, ServerAddress, Step, request_tls, unsupported_authentication,
+};
+use tokio::net::TcpStream;
 use tokio_postgres::Error;
 
-pub(crate) fn failure(error: Error, step: Step) -> Failure {
+pub(crate) async fn failure(error: Error, attempt: &Attempt, server: &ServerAddress) -> Failure {
+    let text = error.to_string();
     let failure = match error.as_db_error() {
         Some(refusal) => Failure::refused(refusal.code().code(), refusal.message()),
-        // The driver's own word for a server that answers the request for TLS with no.
-        None if step == Step::TcpConnect && error.to_string().contains("TLS") => Failure::no_tls(),
-        None => Failure::broken(&error),
+        // The driver's own word for a server that answers the request for TLS with anything but yes.
+        None if attempt.step() == Step::TcpConnect && text.contains("TLS") => {
+            ask_again(attempt, server).await
+        }
+        None => requested(&error).unwrap_or_else(|| Failure::broken(&error)),
     };
     failure.with_driver_error(error)
+}
+
+/// The driver drops what the server answers: no, an error, or another protocol.
+async fn ask_again(attempt: &Attempt, server: &ServerAddress) -> Failure {
+    let asking = async {
+        let mut tcp = TcpStream::connect(server.address()).await.ok()?;
+        request_tls(&mut tcp).await.err()
+    };
+    let asked = attempt.timeout(Step::TcpConnect, asking).await;
+    asked.ok().flatten().unwrap_or_else(Failure::no_tls)
+}
+
+/// What the server requests in place of a password, if the driver says no more than that it cannot do it.
+fn requested(error: &Error) -> Option<Failure> {
+    let cause = error.source()?.to_string();
+    if cause.contains("unsupported authentication method") {
+        return Some(Failure::not_entra(
+            "a Kerberos ticket or a Windows login (GSSAPI, SSPI)",
+        ));
+    }
+    let code = cause.strip_prefix("unknown authentication tag `")?;
+    let code = code.strip_suffix('`')?.parse().ok()?;
+    unsupported_authentication(code).map(Failure::not_entra)
 }

@@ -12,10 +12,7 @@ use rustls::{
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use x509_cert::{
-    der::Decode,
-    ext::pkix::{SubjectAltName, name::GeneralName},
-};
+use x509_cert::der::Decode;
 
 /// Azure renews its servers' certificates months before they expire.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
@@ -23,24 +20,14 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 #[derive(Debug)]
 pub(super) struct Certificate {
     pub(super) issuer: String,
-    /// Its DNS names.
-    pub(super) names: Vec<String>,
     pub(super) not_after: SystemTime,
 }
 
 impl Certificate {
     pub(super) fn read(der: &CertificateDer) -> Option<Self> {
         let certificate = x509_cert::Certificate::from_der(der).ok()?.tbs_certificate;
-        let alternatives = certificate.get::<SubjectAltName>().ok().flatten();
-        let name = |name: &GeneralName| match name {
-            GeneralName::DnsName(name) => Some(name.to_string()),
-            _ => None,
-        };
         Some(Self {
             issuer: certificate.issuer.to_string(),
-            names: alternatives
-                .map(|(_, names)| names.0.iter().filter_map(name).collect())
-                .unwrap_or_default(),
             not_after: certificate.validity.not_after.to_system_time(),
         })
     }
@@ -148,7 +135,6 @@ mod tests {
         let key = rcgen::KeyPair::generate().expect("a key");
         let certificate = parameters.self_signed(&key).expect("a certificate");
         let read = Certificate::read(certificate.der()).expect("is read");
-        assert_eq!(read.names, ["a.example"]);
         assert_eq!(read.expires_on(), "2030-01-02");
         assert!(read.issuer.contains("rcgen"), "{}", read.issuer);
         assert_eq!(read.note(read.not_after - 2 * SOON), None);

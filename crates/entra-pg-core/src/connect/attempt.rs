@@ -1,6 +1,7 @@
 //! One connect: its deadline, the step that it has reached, its span.
 
 use std::{
+    path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
@@ -28,18 +29,22 @@ struct Inner {
     report: observe::Connect,
     begun: Instant,
     direct_tls: bool,
+    roots: Option<PathBuf>,
     step: AtomicU8,
     token_took: OnceLock<Duration>,
 }
 
 impl Attempt {
-    pub(super) fn new(adapter: &'static str, target: &Target) -> Self {
+    /// Begins an attempt to connect to this target, with its deadline. [`LoginProvider::connect`](crate::LoginProvider::connect)
+    /// does so; it is of use for a part of a connect that is done alone.
+    pub fn new(adapter: &'static str, target: &Target) -> Self {
         let begun = Instant::now();
         Self {
             inner: Arc::new(Inner {
                 report: observe::Connect::new(adapter, target),
                 begun,
                 direct_tls: target.uses_direct_tls(),
+                roots: target.root_certificates().file().map(Path::to_owned),
                 step: AtomicU8::new(Step::Token as u8),
                 token_took: OnceLock::new(),
             }),
@@ -108,6 +113,11 @@ impl Attempt {
 
     pub(super) fn uses_direct_tls(&self) -> bool {
         self.inner.direct_tls
+    }
+
+    /// The file that the target names.
+    pub(super) fn root_certificates(&self) -> Option<&Path> {
+        self.inner.roots.as_deref()
     }
 
     pub(super) fn elapsed(&self) -> Duration {

@@ -12,7 +12,15 @@ use std::{
 
 use tokio::time::timeout_at;
 
-use super::{Attempt, Rejection, Step, chain, redact, refusal::refusal};
+use entra_pg_rustls::rustls;
+
+use super::{
+    Attempt, Rejection, Step,
+    authentication::is_password,
+    chain, redact,
+    refusal::refusal,
+    tls_fault::{rustls_error, tls_fault, unverified},
+};
 use crate::{Error, ErrorKind};
 
 const BROKEN: &str =
@@ -54,6 +62,8 @@ pub(super) enum Next {
 #[derive(Debug)]
 enum Cause {
     NoTls,
+    Tls(Box<rustls::Error>),
+    /// In the words of another library for TLS.
     Unverified(String),
     Refused {
         sqlstate: String,
@@ -63,6 +73,7 @@ enum Cause {
     Broken {
         reason: String,
         of_tls: bool,
+        hung_up: bool,
     },
     TimedOut,
     /// Connected, but to a server that is not as wanted.
@@ -78,7 +89,7 @@ impl Failure {
 
     /// The server's certificate was not accepted.
     pub fn unverified(error: &(dyn StdError + 'static)) -> Self {
-        Cause::Unverified(chain(error)).into()
+        of_rustls(error).unwrap_or_else(|| Cause::Unverified(chain(error)).into())
     }
 
     /// The server refused the connection with this SQLSTATE and message. Where another token can help, the connect is tried
@@ -96,14 +107,21 @@ impl Failure {
         Cause::NotEntra(requested.into()).into()
     }
 
-    /// The connection could not be opened, or broke, in the step that the [`Attempt`] has reached. rustls reports what it
-    /// does not accept as an I/O error about invalid data; during the handshake that is an unverified server.
+    /// The connection could not be opened, or broke, in the step that the [`Attempt`] has reached. An error of rustls, however
+    /// deep, is named as what it is; what another library for TLS does not accept is an I/O error about invalid data.
     pub fn broken(error: &(dyn StdError + 'static)) -> Self {
-        Cause::Broken {
-            reason: chain(error),
-            of_tls: is_about_invalid_data(error),
-        }
-        .into()
+        of_rustls(error).unwrap_or_else(|| {
+            let kind = io_kind(error);
+            Cause::Broken {
+                reason: match kind {
+                    Some(io::ErrorKind::UnexpectedEof) => "the server closed it".to_owned(),
+                    _ => chain(error),
+                },
+                of_tls: kind == Some(io::ErrorKind::InvalidData),
+                hung_up: kind.is_some_and(|kind| HUNG_UP.contains(&kind)),
+            }
+            .into()
+        })
     }
 
     /// The step that the [`Attempt`] has reached did not end in time. [`Attempt::timeout`] returns it.
@@ -169,14 +187,12 @@ impl Failure {
     pub fn into_error(self, user: &str, attempt: &Attempt) -> Error {
         let error = match self.cause {
             Cause::NoTls => no_tls(),
+            Cause::Tls(error) => tls_fault(&error, attempt.root_certificates()),
             Cause::Unverified(reason) => unverified(&reason),
             Cause::Refused { sqlstate, message } => refused(user, &sqlstate, &message),
-            Cause::NotEntra(requested) => rejected(
-                Rejection::NotEntra,
-                user,
-                &format!("it requests {requested}, not a token"),
-            ),
-            Cause::Broken { reason, of_tls } => broken(attempt.step(), &reason, of_tls),
+            Cause::NotEntra(requested) => not_entra(user, &requested),
+            Cause::Broken { hung_up: true, .. } if attempt.step() == Step::TcpConnect => hung_up(),
+            Cause::Broken { reason, of_tls, .. } => broken(attempt.step(), &reason, of_tls),
             Cause::TimedOut => timed_out(attempt.step(), attempt.limit(), attempt.token_took()),
             Cause::Unsuitable(error) | Cause::Other(error) => error,
         };
@@ -246,20 +262,43 @@ impl fmt::Debug for Failure {
     }
 }
 
-fn is_about_invalid_data(error: &(dyn StdError + 'static)) -> bool {
+/// What a server that ends a connection looks like; to the request for TLS that is its only response.
+const HUNG_UP: [io::ErrorKind; 4] = [
+    io::ErrorKind::UnexpectedEof,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+];
+
+fn of_rustls(error: &(dyn StdError + 'static)) -> Option<Failure> {
+    rustls_error(error).map(|error| Cause::Tls(Box::new(error.clone())).into())
+}
+
+fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return io.kind() == io::ErrorKind::InvalidData;
+            return Some(io.kind());
         }
         next = cause.source();
     }
-    false
+    None
+}
+
+fn hung_up() -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        "the server closed the connection in place of a response to the request for TLS",
+    )
+    .with_hint(
+        "check that the host and the port are a PostgreSQL server's; if so, look at its log, and at any firewall or proxy in between",
+    )
+    .transient(true)
 }
 
 fn no_tls() -> Error {
     Error::new(ErrorKind::Tls, "the server does not support TLS")
-        .with_hint("the token was not sent: check host and port")
+        .with_hint("the token was not sent: check the host and the port; Azure's servers have TLS, one of your own needs ssl=on")
 }
 
 /// A server that waits for a request takes the handshake for one, and says so in bytes that are no TLS, or hangs up.
@@ -269,13 +308,6 @@ fn not_direct(error: Error) -> Error {
         return error.with_hint("sslnegotiation=direct needs PostgreSQL 17 or later: leave it out, and PGSSLNEGOTIATION");
     }
     error
-}
-
-fn unverified(reason: &str) -> Error {
-    Error::new(
-        ErrorKind::Tls,
-        format!("the server's identity could not be verified: {reason}"),
-    )
 }
 
 pub(crate) fn refused(user: &str, sqlstate: &str, message: &str) -> Error {
@@ -292,6 +324,17 @@ pub(crate) fn refused(user: &str, sqlstate: &str, message: &str) -> Error {
         |known| known.hint,
     ))
     .transient(known.is_some_and(|known| known.transient))
+}
+
+fn not_entra(user: &str, requested: &str) -> Error {
+    let message = format!("it requests {requested}, not a token");
+    let error = rejected(Rejection::NotEntra, user, &message);
+    if is_password(requested) {
+        return error;
+    }
+    error.with_hint(
+        "Azure's servers request none: check the host and the port; on a server of your own, correct the line of pg_hba.conf",
+    )
 }
 
 fn rejected(rejection: Rejection, user: &str, message: &str) -> Error {

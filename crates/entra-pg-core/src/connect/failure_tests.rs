@@ -67,6 +67,12 @@ async fn a_full_or_starting_server_is_worth_a_retry(#[case] sqlstate: &str, #[ca
     "firewall admits"
 )]
 #[case(
+    Step::TcpConnect,
+    io::ErrorKind::UnexpectedEof,
+    ErrorKind::Connect,
+    "in place of a response to the request for TLS"
+)]
+#[case(
     Step::TlsHandshake,
     io::ErrorKind::InvalidData,
     ErrorKind::Tls,
@@ -112,7 +118,12 @@ async fn a_broken_connect_names_its_step(
     let error = error(step, Failure::broken(&io(cause)));
     assert_eq!(error.kind(), kind);
     assert!(error.to_string().contains(text), "{error}");
-    assert!(error.to_string().contains("scripted"), "{error}");
+    let reason = match cause {
+        _ if step == Step::TcpConnect && cause == io::ErrorKind::UnexpectedEof => "closed",
+        io::ErrorKind::UnexpectedEof => "the server closed it",
+        _ => "scripted",
+    };
+    assert!(error.to_string().contains(reason), "{error}");
 }
 
 #[rstest]

@@ -35,6 +35,8 @@
 //! ```
 
 mod attempt;
+mod authentication;
+mod certificate_fault;
 mod failure;
 mod login_provider;
 mod printable;
@@ -42,11 +44,14 @@ mod reach;
 mod redact;
 mod refusal;
 mod rejection;
+mod request_tls;
 mod retry;
 mod server_address;
 mod server_state;
 mod share;
 mod step;
+mod task;
+mod tls_fault;
 mod tried;
 mod unanswered;
 mod wording;
@@ -55,11 +60,13 @@ mod wording;
 pub(crate) use self::failure::refused;
 pub use self::{
     attempt::Attempt,
+    authentication::unsupported_authentication,
     failure::Failure,
     login_provider::{Login, LoginProvider},
     printable::{is_printable, one_line},
     redact::{chain, quotes_token, redact},
     rejection::Rejection,
+    request_tls::request_tls,
     server_address::ServerAddress,
     server_state::ServerState,
     share::Share,

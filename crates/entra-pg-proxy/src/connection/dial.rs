@@ -5,16 +5,11 @@
 
 use std::{io, net::SocketAddr};
 
-use bytes::BytesMut;
 use entra_pg_core::{
     Error, ErrorKind, LoginProvider, Target,
-    connect::{Attempt, Failure, ServerAddress, Step},
+    connect::{Attempt, Failure, ServerAddress, Step, request_tls},
 };
-use postgres_protocol::message::frontend;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 use tokio_util::either::Either;
 
@@ -97,31 +92,4 @@ async fn connect_tcp(address: SocketAddr, target: &Target) -> io::Result<TcpStre
     tcp.set_nodelay(true)?;
     set_keepalive(&tcp, target)?;
     Ok(tcp)
-}
-
-async fn request_tls(tcp: &mut TcpStream) -> Result<(), Failure> {
-    let mut request = BytesMut::new();
-    frontend::ssl_request(&mut request);
-    tcp.write_all(&request)
-        .await
-        .map_err(|error| Failure::broken(&error))?;
-    match tcp.read_u8().await {
-        Ok(b'S') => Ok(()),
-        Ok(b'N') => Err(Failure::no_tls()),
-        // The sender of what follows is not verified, so it is not repeated.
-        Ok(b'E') => Err(Error::new(
-            ErrorKind::Connect,
-            "the server responded to the request for TLS with an error",
-        )
-        .with_hint("it may have too few resources; see its log")
-        .transient(true)
-        .into()),
-        Ok(_) => Err(Error::new(
-            ErrorKind::Connect,
-            "the server does not speak PostgreSQL's protocol",
-        )
-        .with_hint("check the host's name and port")
-        .into()),
-        Err(error) => Err(Failure::broken(&error)),
-    }
 }

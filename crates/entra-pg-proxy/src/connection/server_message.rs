@@ -1,11 +1,12 @@
 //! What a server sends before it is ready.
 
-use std::io;
+use std::{borrow::Cow, io};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use entra_pg_core::connect::unsupported_authentication;
 use postgres_protocol::message::backend::{
-    AUTHENTICATION_TAG, BACKEND_KEY_DATA_TAG, ERROR_RESPONSE_TAG, Header, Message,
-    NOTICE_RESPONSE_TAG, PARAMETER_STATUS_TAG, READY_FOR_QUERY_TAG,
+    AUTHENTICATION_TAG, BACKEND_KEY_DATA_TAG, ERROR_RESPONSE_TAG, Header, NOTICE_RESPONSE_TAG,
+    PARAMETER_STATUS_TAG, READY_FOR_QUERY_TAG,
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -21,7 +22,7 @@ pub(crate) enum ServerMessage {
     /// A request for the token.
     CleartextPassword,
     /// A request for something else, named here.
-    UnsupportedAuthentication(&'static str),
+    UnsupportedAuthentication(Cow<'static, str>),
     AuthenticationOk,
     ReadyForQuery,
     ErrorResponse(Fields),
@@ -49,20 +50,15 @@ impl ServerMessage {
 }
 
 fn authentication(body: &[u8]) -> ServerMessage {
-    let mut message = BytesMut::from(&*frame(AUTHENTICATION_TAG, body));
-    let Ok(Some(message)) = Message::parse(&mut message) else {
+    let Some((code, rest)) = body.split_first_chunk() else {
         return ServerMessage::Unexpected;
     };
-    let unsupported = ServerMessage::UnsupportedAuthentication;
-    match message {
-        Message::AuthenticationOk => ServerMessage::AuthenticationOk,
-        Message::AuthenticationCleartextPassword => ServerMessage::CleartextPassword,
-        Message::AuthenticationMd5Password(_) => unsupported("an MD5 password"),
-        Message::AuthenticationSasl(_) => unsupported("a SCRAM password"),
-        Message::AuthenticationGss
-        | Message::AuthenticationKerberosV5
-        | Message::AuthenticationSspi => unsupported("a Kerberos ticket"),
-        _ => unsupported("another method"),
+    let code = u32::from_be_bytes(*code);
+    match (unsupported_authentication(code), code) {
+        (Some(method), _) => ServerMessage::UnsupportedAuthentication(method),
+        (None, 0) if rest.is_empty() => ServerMessage::AuthenticationOk,
+        (None, 3) if rest.is_empty() => ServerMessage::CleartextPassword,
+        _ => ServerMessage::Unexpected,
     }
 }
 

@@ -5,14 +5,14 @@ use super::*;
 #[rstest]
 #[case::cleartext(&[0, 0, 0, 3], ServerMessage::CleartextPassword)]
 #[case::ok(&[0, 0, 0, 0], ServerMessage::AuthenticationOk)]
-#[case::md5(&[0, 0, 0, 5, 1, 2, 3, 4], ServerMessage::UnsupportedAuthentication("an MD5 password"))]
+#[case::md5(&[0, 0, 0, 5, 1, 2, 3, 4], ServerMessage::UnsupportedAuthentication("an MD5 password".into()))]
 #[case::scram(
     b"\0\0\0\x0aSCRAM-SHA-256\0\0",
-    ServerMessage::UnsupportedAuthentication("a SCRAM password")
+    ServerMessage::UnsupportedAuthentication("a SCRAM password".into())
 )]
-#[case::gss(&[0, 0, 0, 7], ServerMessage::UnsupportedAuthentication("a Kerberos ticket"))]
-#[case::later_part_of_scram(&[0, 0, 0, 11, 1], ServerMessage::UnsupportedAuthentication("another method"))]
-#[case::unknown(&[0, 0, 0, 99], ServerMessage::Unexpected)]
+#[case::gss(&[0, 0, 0, 7], ServerMessage::UnsupportedAuthentication("a Kerberos ticket (GSSAPI)".into()))]
+#[case::later_part_of_scram(&[0, 0, 0, 11, 1], ServerMessage::UnsupportedAuthentication("a SCRAM password".into()))]
+#[case::unknown(&[0, 0, 0, 99], ServerMessage::UnsupportedAuthentication("authentication of an unknown kind (99)".into()))]
 #[case::too_long(&[0, 0, 0, 3, 0], ServerMessage::Unexpected)]
 #[case::too_short(&[0, 0], ServerMessage::Unexpected)]
 #[case::empty(&[], ServerMessage::Unexpected)]

@@ -1,0 +1,159 @@
+//! What is no PostgreSQL server, or one that is not as it should be, is named as what it is, through every adapter and the proxy.
+
+mod server;
+
+use std::time::{Duration, Instant};
+
+use entra_pg_core::{Error, RootCertificates, Target};
+use entra_pg_tests::adapters::{ALL, NamedAdapter, named};
+
+use self::server::{Does, OddServer};
+use futures::future::join_all;
+use tokio::time::timeout;
+
+use crate::fixtures::{entra, shared};
+
+/// Longer than `connect_timeout` below.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn url(server: &OddServer) -> String {
+    format!(
+        "postgres://app@localhost:{}/orders?connect_timeout=5",
+        server.port
+    )
+}
+
+async fn fails(adapter: NamedAdapter, server: &OddServer) -> Error {
+    let roots = RootCertificates::from_pem(server.pem.clone()).expect("a root");
+    let target = Target::parse(&url(server)).expect("a URL");
+    let target = target.with_root_certificates(roots);
+    let (url, entra) = (url(server), entra(shared()));
+    let opened = adapter
+        .adapter
+        .open_sized(&url, target, &entra, 1)
+        .await
+        .err();
+    opened.unwrap_or_else(|| panic!("{}: it is let in", adapter.name))
+}
+
+/// What it does, and what every adapter then says: the cause, and the cure.
+type Row = (Does, &'static str, &'static str);
+
+const ROWS: [Row; 14] = [
+    (Does::Answer(b"N"), "does not support TLS", "ssl=on"),
+    (
+        Does::Answer(b"Ecould not fork new process for connection\n\0"),
+        "with an error, unverified: \"could not fork new process for connection\"",
+        "try again",
+    ),
+    (
+        Does::Answer(b"E\0\0\0\x30SFATAL\0C53300\0Msorry, too many\nclients\0\0"),
+        "unverified: \"sorry, too many clients\"",
+        "try again",
+    ),
+    (
+        Does::Answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        "speaks HTTP",
+        "5432",
+    ),
+    (
+        Does::Answer(b"J\0\0\0\n8.0.36\0"),
+        "does not speak PostgreSQL's protocol",
+        "5432",
+    ),
+    (
+        Does::Answer(&[21, 3, 1, 0, 2, 2, 10]),
+        "expects TLS from the first byte",
+        "HTTPS",
+    ),
+    (
+        Does::Handshake(&[21, 3, 3, 0, 2, 2, 40]),
+        "shares no cipher",
+        "server's log",
+    ),
+    (
+        Does::Handshake(&[21, 3, 3, 0, 2, 2, 70]),
+        "shares no TLS version",
+        "TLS 1.2",
+    ),
+    (
+        Does::Handshake(&[21, 3, 3, 0, 2, 2, 80]),
+        "an internal error",
+        "server's log",
+    ),
+    (
+        Does::Handshake(&[21, 3, 3, 0, 2, 2, 112]),
+        "does not know the host's name",
+        "alias",
+    ),
+    (
+        Does::Handshake(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        "is not TLS",
+        "another service",
+    ),
+    (
+        Does::Startup(b"R\0\0\0\x08\0\0\0\x07"),
+        "GSSAPI",
+        "pg_hba.conf",
+    ),
+    (
+        Does::Startup(b"R\0\0\0\x08\0\0\0\x09"),
+        "SSPI",
+        "pg_hba.conf",
+    ),
+    (
+        Does::Startup(b"R\0\0\0\x08\0\0\0\x2a"),
+        "an unknown kind (42)",
+        "pg_hba.conf",
+    ),
+];
+
+/// bb8 tries again until its own timeout, which is long; it reports the connector's error, as deadpool does.
+fn adapters() -> impl Iterator<Item = NamedAdapter> {
+    ALL.into_iter()
+        .filter(|adapter| !adapter.name.ends_with("bb8"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_adapter_has_the_same_words_for_what_is_no_server() {
+    let tries = adapters().flat_map(|adapter| ROWS.map(|row| (adapter, row)));
+    let tries = tries.map(|(adapter, (does, cause, cure))| {
+        tokio::spawn(async move {
+            let server = OddServer::start(does, &["localhost"]).await;
+            let (error, name) = (fails(adapter, &server).await, adapter.name);
+            assert!(error.message().contains(cause), "{name}: {error}");
+            assert!(error.hint().contains(cure), "{name}: {error}");
+            assert!(error.to_string().len() < 500, "{name}: {error}");
+            assert!(!error.to_string().contains('\n'), "{name}: {error}");
+            assert!(!server.heard_password(), "{name}: {error}");
+        })
+    });
+    for tried in join_all(tries).await {
+        tried.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    }
+}
+
+/// A read of sqlx does not yield under a flood, and no timer in its task fires.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_first_connect_ends_by_its_deadline_whatever_the_server_does() {
+    const LET_IN: &[u8] = b"R\0\0\0\x08\0\0\0\0";
+    const STATUS: &[u8] = b"S\0\0\0\x08a\0b\0";
+    for name in [
+        "sqlx",
+        "SeaORM",
+        "sqlx per connection",
+        "SeaORM per connection",
+        "tokio-postgres",
+    ] {
+        for does in [Does::Flood(LET_IN, STATUS), Does::Startup(b"")] {
+            let (server, began) = (OddServer::start(does, &["localhost"]).await, Instant::now());
+            let error = timeout(LIMIT, fails(named(name), &server)).await;
+            let error = error.unwrap_or_else(|_| panic!("{name}: {does:?}: no end"));
+            let waited = began.elapsed();
+            assert!(
+                waited < Duration::from_secs(7),
+                "{name}: {does:?}: {waited:?}: {error}"
+            );
+        }
+    }
+}
