@@ -22,7 +22,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 /// Longer than any test lets a client wait.
-const FOR_LONG: Duration = Duration::from_secs(60);
+pub const FOR_LONG: Duration = Duration::from_secs(120);
 
 /// What the server does.
 #[derive(Clone, Copy, Debug)]
