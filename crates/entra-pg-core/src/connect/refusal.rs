@@ -81,6 +81,12 @@ const TABLE: &[Refusal] = &[
         "…pg_hba.conf",
         "add this machine's address to the server's firewall rules, or connect from within its virtual network",
     ),
+    // PostgreSQL's, for pg_hba.conf's clientcert and cert: <https://www.postgresql.org/docs/current/auth-cert.html>
+    lasting(
+        "28000",
+        "connection requires a valid client certificate",
+        "the server asks for a client certificate, which a login with a token has none of: take clientcert out of its pg_hba.conf",
+    ),
     lasting(
         "25006",
         "",
@@ -197,6 +203,12 @@ mod tests {
         "28000",
         "pg_hba.conf rejects connection for host \"192.0.2.1\"",
         "firewall",
+        false
+    )]
+    #[case(
+        "28000",
+        "connection requires a valid client certificate",
+        "clientcert",
         false
     )]
     #[case(
