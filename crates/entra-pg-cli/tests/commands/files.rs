@@ -114,34 +114,32 @@ async fn can_mount(folder: &Path) -> bool {
     tried.status == 0
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_file_on_a_dead_mount_ends_every_command_by_its_deadline() {
+async fn a_file_on_a_dead_mount_ends_every_command_by_its_deadline(
+    #[values(
+        ("AZURE_FEDERATED_TOKEN_FILE", "has not ended"),
+        ("AZURE_CLIENT_CERTIFICATE_PATH", "has not ended"),
+        ("PGSSLROOTCERT", "no response within 5 s")
+    )]
+    (variable, expected): (&str, &str),
+    #[values(0, 1, 2, 3, 4, 5)] command: usize,
+) {
     let folder = TempDir::new().expect("a folder");
     if !can_mount(folder.path()).await {
         return;
     }
-    for (variable, expected) in [
-        ("AZURE_FEDERATED_TOKEN_FILE", "has not ended"),
-        ("AZURE_CLIENT_CERTIFICATE_PATH", "has not ended"),
-        ("PGSSLROOTCERT", "no response within 5 s"),
-    ] {
-        let file = folder.path().join("file");
-        let path = file.display().to_string();
-        for arguments in COMMANDS {
-            let mut command = with_dead_mount(folder.path(), &[&[PROGRAM], arguments].concat());
-            naming(&mut command, variable, &file, 2);
-            let outcome = outcome(command).await;
-            let said = format!("{}{}", outcome.stdout, outcome.stderr);
-            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            for part in [expected, &path, "the disk or the network mount"] {
-                assert!(
-                    said.contains(part),
-                    "{variable} {arguments:?}: {part:?} is missing in {said}"
-                );
-            }
-            assert_ne!(outcome.status, 0, "{arguments:?}");
-        }
+    let file = folder.path().join("file");
+    let path = file.display().to_string();
+    let mut command = with_dead_mount(folder.path(), &[&[PROGRAM], COMMANDS[command]].concat());
+    naming(&mut command, variable, &file, 2);
+    let outcome = outcome(command).await;
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [expected, &path, "the disk or the network mount"] {
+        assert!(said.contains(part), "{part:?} is missing in {said}");
     }
+    assert_ne!(outcome.status, 0, "{said}");
 }
 
 fn id(child: &Child) -> Pid {
@@ -166,30 +164,30 @@ async fn reads(child: &Child) {
     timeout(PATIENCE, wait).await.expect("it reads");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_file_on_a_dead_mount_does_not_keep_a_signal_waiting() {
+async fn a_file_on_a_dead_mount_does_not_keep_a_signal_waiting(
+    #[values("AZURE_FEDERATED_TOKEN_FILE", "PGSSLROOTCERT")] variable: &str,
+    #[values(0, 1, 2, 3, 4, 5)] command: usize,
+) {
     let folder = TempDir::new().expect("a folder");
     if !can_mount(folder.path()).await {
         return;
     }
-    for variable in ["AZURE_FEDERATED_TOKEN_FILE", "PGSSLROOTCERT"] {
-        for arguments in COMMANDS {
-            for signal in [Signal::SIGINT, Signal::SIGTERM] {
-                let mut command = with_dead_mount(folder.path(), &[&[PROGRAM], arguments].concat());
-                naming(&mut command, variable, &folder.path().join("file"), 600);
-                let mut child = command
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null())
-                    .spawn()
-                    .expect("it starts");
-                reads(&child).await;
-                kill(id(&child), signal).expect("sent");
-                // Its own limits are longer.
-                let ended = timeout(Duration::from_secs(60), child.wait()).await;
-                let status = ended.unwrap_or_else(|_| panic!("{arguments:?} {signal}"));
-                assert!(!status.expect("it ended").success(), "{arguments:?}");
-            }
-        }
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut command = with_dead_mount(folder.path(), &[&[PROGRAM], COMMANDS[command]].concat());
+        naming(&mut command, variable, &folder.path().join("file"), 600);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        reads(&child).await;
+        kill(id(&child), signal).expect("sent");
+        // Its own limits are longer.
+        let ended = timeout(Duration::from_secs(60), child.wait()).await;
+        let status = ended.unwrap_or_else(|_| panic!("{signal} is waiting"));
+        assert!(!status.expect("it ended").success(), "{signal}");
     }
 }
 
