@@ -1,7 +1,7 @@
 //! `entra-pg role-sql`: the SQL that creates a role for a principal.
 
 use clap::Args;
-use entra_pg_core::Claims;
+use entra_pg_core::{Claims, connect::is_printable};
 
 use crate::{
     failure::Failure,
@@ -66,6 +66,7 @@ impl RoleSql {
             }),
             _ => self.for_the_current_principal()?,
         };
+        check_is_seen_whole(&sql)?;
         print(&format!(
             "-- As the server's Entra administrator, in the database postgres:\n{sql}\n"
         ))?;
@@ -111,6 +112,20 @@ impl RoleSql {
     }
 }
 
+/// An administrator reads the SQL before it runs.
+fn check_is_seen_whole(sql: &str) -> Result<(), Failure> {
+    match sql.chars().find(|c| *c != '\n' && !is_printable(*c)) {
+        None => Ok(()),
+        Some(hidden) => Err(Failure::new(
+            status::USAGE,
+            format!(
+                "the name or the object id holds a character that cannot be seen, {} (add --name and --object-id without it)",
+                hidden.escape_unicode()
+            ),
+        )),
+    }
+}
+
 fn missing(what: &str, option: &str) -> Failure {
     Failure::new(
         status::TOKEN,
@@ -121,6 +136,19 @@ fn missing(what: &str, option: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sql_that_is_not_seen_whole_is_not_printed() {
+        assert!(check_is_seen_whole("-- a\nSELECT 'é';").is_ok());
+        for hidden in ["\u{1b}[2K", "a\rb", "\u{202e}"] {
+            let error = check_is_seen_whole(hidden)
+                .expect_err("hidden")
+                .message
+                .unwrap_or_default();
+            assert!(error.contains("--name"), "{error}");
+            assert!(error.chars().all(is_printable), "{error:?}");
+        }
+    }
 
     fn alice() -> Claims {
         let mut claims = Claims::default();
