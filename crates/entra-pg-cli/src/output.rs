@@ -1,6 +1,9 @@
 //! Standard output and standard error.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use entra_pg_core::connect::{is_printable, one_line};
 use serde::Serialize;
@@ -38,7 +41,7 @@ fn printable_json(json: &str) -> String {
             escaped.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
+                _ = write!(escaped, "\\u{unit:04x}");
             }
         }
     }
