@@ -13,7 +13,7 @@ use crate::{
     emulator::{Addresses, Running},
     endpoints,
     entra::Tenant,
-    postgres::{Binaries, Cluster, Setup, Supervisor, ldap, roles},
+    postgres::{Binaries, Cluster, Setup, Supervisor, ldap, roles, template},
     resources::{self, Account, CertificateAuthority, HOST, Layout, Listeners, directory, port},
     settings::Settings,
 };
@@ -34,9 +34,10 @@ impl Configuration {
         roles::check(&self.identities)?;
         let account = Account::unprivileged()?;
         let binaries = Binaries::find()?;
+        let template = template(&binaries, account);
         // From here on everything is undone when `running` is dropped.
         let mut running = Running {
-            supervisor: Arc::new(Supervisor::start(&binaries, account)?),
+            supervisor: Arc::new(Supervisor::start(&binaries, account, template)?),
             runtime: None,
         };
         let cluster = Cluster::new(Arc::clone(&running.supervisor), binaries)?;

@@ -7,7 +7,9 @@ pub(crate) mod ldap;
 pub(crate) mod roles;
 mod startup_log;
 mod supervisor;
+mod template;
 
 pub(crate) use binaries::Binaries;
 pub(crate) use cluster::{Cluster, Setup};
 pub(crate) use supervisor::Supervisor;
+pub(crate) use template::template;

@@ -7,6 +7,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Mutex,
     thread,
@@ -38,8 +39,12 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Creates the directory and starts the supervisor, which runs `initdb` first.
-    pub(crate) fn start(binaries: &Binaries, account: Option<Account>) -> Result<Self, Error> {
+    /// Creates the directory and starts the supervisor, which first copies the template, or runs `initdb`.
+    pub(crate) fn start(
+        binaries: &Binaries,
+        account: Option<Account>,
+        template: Option<PathBuf>,
+    ) -> Result<Self, Error> {
         let directory = directory::create(account)?;
         let mut command = Command::new("/bin/sh");
         command
@@ -47,6 +52,7 @@ impl Supervisor {
             .arg(directory.path())
             .arg(&binaries.directory)
             .arg(SUPERUSER)
+            .arg(template.unwrap_or_default())
             .current_dir("/")
             .env_clear()
             .envs(std::env::var_os("LD_LIBRARY_PATH").map(|value| ("LD_LIBRARY_PATH", value)))

@@ -1,6 +1,7 @@
-# Keeps PostgreSQL from outliving the emulator. $1: the private directory, $2: PostgreSQL's programs, $3: superuser.
+# Keeps PostgreSQL from outliving the emulator. $1: the private directory, $2: PostgreSQL's programs, $3: superuser,
+# $4: a template of the data directory, or nothing.
 # Commands come on standard input. When it closes, for whatever reason, everything is stopped and removed.
-directory=$1 programs=$2 superuser=$3 server=
+directory=$1 programs=$2 superuser=$3 template=$4 server=
 cd /
 
 start() {
@@ -23,8 +24,18 @@ trap : HUP INT TERM
 # The reader may be gone before the last answer.
 trap '' PIPE
 
-"$programs/initdb" -D "$directory/data" -U "$superuser" -A trust -E UTF8 --locale=C --no-sync --no-instructions \
-    </dev/null >"$directory/initdb.log" 2>&1
+copy() {
+    [ -n "$template" ] && cp -Rp "$template" "$directory/data" && return
+    # Somebody has removed it, or the disk is full: initdb says more.
+    rm -rf "$directory/data"
+    false
+}
+
+initialise() {
+    "$programs/initdb" -D "$directory/data" -U "$superuser" -A trust -E UTF8 --locale=C --no-sync --no-instructions
+}
+
+{ copy || initialise; } </dev/null >"$directory/initdb.log" 2>&1
 echo "$?"
 
 while read -r command; do
