@@ -6,7 +6,7 @@ use entra_pg_core::{Entra, ErrorKind, RootCertificates, Target};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
-    adapters::Adapter,
+    adapters::{Adapter, Cancel},
     capture::capture,
     fixtures::{
         SHORT_LIFETIME, connections, entra, eventually, shared, short_lived, target, unique, url,
@@ -40,6 +40,7 @@ check! {
     a_server_without_tls_hears_no_token,
     a_closed_port_is_named_as_such,
     close_leaves_no_task_and_no_connection,
+    a_query_is_cancelled_and_its_connection_lives_on,
     an_unknown_role_is_named_with_its_cure,
 }
 
@@ -202,6 +203,50 @@ async fn close_leaves_no_task_and_no_connection(adapter: &dyn Adapter) {
     })
     .await;
     eventually("no task is left", || async { tasks() == before }).await;
+}
+
+async fn a_query_is_cancelled_and_its_connection_lives_on(adapter: &dyn Adapter) {
+    let (emulator, name) = (shared(), unique("cancel"));
+    let opened = adapter
+        .open(
+            &url(emulator, &name),
+            target(emulator, &name),
+            &entra(emulator),
+        )
+        .await
+        .expect("connects");
+    let mut running = opened.acquire().await.expect("a connection");
+    let query = Cancel {
+        pid: running.query(PID).await.expect("an answer"),
+        token: running.cancel_token(),
+    };
+    let cancel = async {
+        // Neither before nor between the messages of a statement.
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE pid = {} AND wait_event = 'PgSleep'",
+            query.pid
+        );
+        eventually("the query runs", || async {
+            emulator.control().execute(&sql).await.expect("answers") == "1"
+        })
+        .await;
+        opened.cancel(&query).await
+    };
+    let (slept, cancelled) = tokio::join!(running.query("SELECT pg_sleep(600)::text"), cancel);
+    assert_eq!(cancelled, Ok(()));
+    let error = slept.expect_err("it is cancelled");
+    // SQLSTATE 57014 is also that of a timeout.
+    assert!(error.contains("due to user request"), "{error}");
+    match running.query(PID).await {
+        Ok(pid) => assert_eq!(pid, query.pid),
+        // SeaORM lends a connection as a transaction, which the error has ended.
+        Err(aborted) => assert!(
+            aborted.contains("current transaction is aborted"),
+            "{aborted}"
+        ),
+    }
+    drop(running);
+    opened.close().await;
 }
 
 async fn an_unknown_role_is_named_with_its_cure(adapter: &dyn Adapter) {

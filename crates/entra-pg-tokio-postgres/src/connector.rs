@@ -11,10 +11,11 @@ use entra_pg_core::{
     connect::{Attempt, Failure, ServerAddress, Step},
 };
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, Socket};
+use tokio_postgres::{CancelToken, Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
+    cancel::cancel,
     failure::failure,
     liveness::Liveness,
     options::{base_config, check_destination, lead_to, log_in},
@@ -159,6 +160,44 @@ impl Connector {
         Ok((client, task))
     }
 
+    /// Cancels the query that runs on the connection of this token, as [`Client::cancel_token`] returns it. The driver's own
+    /// [`cancel_query`](CancelToken::cancel_query) needs the TLS that the connection was opened with: with `NoTls` it fails
+    /// before it sends anything. This one has it.
+    ///
+    /// It asks the server that runs the query, whichever of the target's hosts that is, over a connection of its own, within
+    /// the target's `connect_timeout`, and needs no token. `Ok` means that the server was asked. If the query is cancelled, it
+    /// fails with [`SqlState::QUERY_CANCELED`](tokio_postgres::error::SqlState::QUERY_CANCELED), and its connection can be used
+    /// again; if it has just ended, nothing happens, or the next one on that connection is cancelled: so take no connection out
+    /// of a pool for something else in between.
+    ///
+    /// # Errors
+    /// The server could not be asked. [`last_error`](Self::last_error) does not keep it, since it is not that of a connect.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// use entra_pg_tokio_postgres::{Connector, Entra};
+    /// use tokio::time::timeout;
+    ///
+    /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+    /// let connector = Connector::new(url, &Entra::from_env()?)?;
+    /// let client = connector.connect_and_spawn().await?;
+    ///
+    /// let report = client.batch_execute("REFRESH MATERIALIZED VIEW report");
+    /// if timeout(Duration::from_secs(30), report).await.is_err() {
+    ///     // Without this, the server goes on with it.
+    ///     connector.cancel(&client.cancel_token()).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn cancel(&self, token: &CancelToken) -> Result<(), Error> {
+        let attempt = self.0.provider.attempt(ADAPTER);
+        let cancelled = cancel(token, self.0.tls.clone(), &attempt).await;
+        cancelled.map_err(|failure| failure.into_error("", &attempt))
+    }
+
     /// Returns why the latest connect failed; `None` once one has succeeded. For pools that only report a timeout.
     pub fn last_error(&self) -> Option<Error> {
         self.0.provider.last_error()
@@ -210,7 +249,7 @@ impl Connector {
         let connected = attempt.timeout(Step::TcpConnect, connecting).await?;
         let connected = match connected {
             Ok(connected) => connected,
-            Err(error) => return Err(failure(error, attempt, server).await),
+            Err(error) => return Err(failure(error, attempt, Some(server)).await),
         };
         if !attempt.wants_certain_server() {
             return Ok(connected);

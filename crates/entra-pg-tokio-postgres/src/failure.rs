@@ -8,14 +8,19 @@ use entra_pg_core::connect::{
 use tokio::net::TcpStream;
 use tokio_postgres::Error;
 
-pub(crate) async fn failure(error: Error, attempt: &Attempt, server: &ServerAddress) -> Failure {
+pub(crate) async fn failure(
+    error: Error,
+    attempt: &Attempt,
+    server: Option<&ServerAddress>,
+) -> Failure {
     let text = error.to_string();
     let failure = match error.as_db_error() {
         Some(refusal) => Failure::refused(refusal.code().code(), refusal.message()),
         // The driver's own word for a server that answers the request for TLS with anything but yes.
-        None if attempt.step() == Step::TcpConnect && text.contains("TLS") => {
-            ask_again(attempt, server).await
-        }
+        None if attempt.step() == Step::TcpConnect && text.contains("TLS") => match server {
+            Some(server) => ask_again(attempt, server).await,
+            None => Failure::no_tls(),
+        },
         None => requested(&error).unwrap_or_else(|| Failure::broken(&error)),
     };
     failure.with_driver_error(error)

@@ -4,6 +4,7 @@
 #[cfg(feature = "bb8")]
 mod bb8_pool;
 mod builder;
+mod cancel;
 mod connector;
 #[cfg(feature = "deadpool")]
 mod deadpool_pool;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool::managed::{Manager, Pool, PoolBuilder};
 use entra_pg_core::{Entra, Error, ErrorKind, Target};
-use entra_pg_tokio_postgres::Connector;
+use entra_pg_tokio_postgres::{Connector, tokio_postgres::CancelToken};
 
 /// How many connections a pool may have, unless a test says otherwise.
 pub const POOL_SIZE: u32 = 8;
@@ -38,6 +38,12 @@ pub trait TestPool: Send + Sync {
     /// A connection for the caller alone; a new physical one if all others are in use.
     async fn acquire(&self) -> Result<Box<dyn TestConnection>, String>;
 
+    /// Cancels the query that another task runs, as the adapter's documentation says to: here, over another connection.
+    async fn cancel(&self, query: &Cancel) -> Result<(), String> {
+        let sql = format!("SELECT pg_cancel_backend({})::text", query.pid);
+        self.acquire().await?.query(&sql).await.map(drop)
+    }
+
     /// Closes it while others may still be using it. Does nothing for a pool that is closed by dropping it.
     async fn shut(&self) {}
 
@@ -51,6 +57,18 @@ pub trait TestPool: Send + Sync {
 pub trait TestConnection: Send {
     /// Returns the first column of the first row, a text.
     async fn query(&mut self, sql: &str) -> Result<String, String>;
+
+    /// The driver's own means to cancel a query, if it has one.
+    fn cancel_token(&self) -> Option<CancelToken> {
+        None
+    }
+}
+
+/// What a query is found by that is to be cancelled.
+pub struct Cancel {
+    /// The process id of its server process.
+    pub pid: String,
+    pub token: Option<CancelToken>,
 }
 
 pub(super) fn text(error: impl std::error::Error + 'static) -> String {
@@ -93,7 +111,39 @@ where
         .build()
         .expect("no timeouts are set, or it has a runtime");
     checked(pool.get().await.map(drop), connector)?;
-    Ok(Box::new(pool))
+    Ok(cancelling(pool, connector))
+}
+
+/// A pool whose queries its connector cancels.
+pub(super) fn cancelling(
+    pool: impl TestPool + 'static,
+    connector: &Connector,
+) -> Box<dyn TestPool> {
+    Box::new(Cancelling {
+        pool,
+        connector: connector.clone(),
+    })
+}
+
+struct Cancelling<P> {
+    pool: P,
+    connector: Connector,
+}
+
+#[async_trait]
+impl<P: TestPool> TestPool for Cancelling<P> {
+    async fn acquire(&self) -> Result<Box<dyn TestConnection>, String> {
+        self.pool.acquire().await
+    }
+
+    async fn cancel(&self, query: &Cancel) -> Result<(), String> {
+        let token = query.token.as_ref().expect("the driver has a token");
+        self.connector.cancel(token).await.map_err(text)
+    }
+
+    async fn shut(&self) {
+        self.pool.shut().await;
+    }
 }
 
 /// A bb8 pool, whose errors only report a timeout, and the connector, which knows the cause.

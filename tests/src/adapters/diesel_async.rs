@@ -2,10 +2,10 @@ use async_trait::async_trait;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use entra_pg_core::{Entra, Error, Target};
 use entra_pg_diesel_async::diesel_async;
-use entra_pg_tokio_postgres::{Connector, bb8};
+use entra_pg_tokio_postgres::{Connector, bb8, tokio_postgres::CancelToken};
 
 use super::adapter::{
-    self, Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text,
+    self, Adapter, TestConnection, TestPool, WithCause, cancelling, checked, retry_timeout, text,
 };
 
 pub struct DieselBb8;
@@ -29,7 +29,13 @@ impl Adapter for DieselBb8 {
                 Default::default(),
             ));
         checked(pool.get().await.map(drop), &connector)?;
-        Ok(Box::new(WithCause { pool, connector }))
+        Ok(cancelling(
+            WithCause {
+                pool,
+                connector: connector.clone(),
+            },
+            &connector,
+        ))
     }
 }
 
@@ -51,6 +57,10 @@ impl TestPool for WithCause<Bb8Pool> {
 impl TestConnection for Bb8Connection {
     async fn query(&mut self, sql: &str) -> Result<String, String> {
         query_diesel(self, sql).await
+    }
+
+    fn cancel_token(&self) -> Option<CancelToken> {
+        Some(AsyncPgConnection::cancel_token(self))
     }
 }
 
@@ -86,6 +96,10 @@ impl TestPool for DeadpoolPool {
 impl TestConnection for DeadpoolConnection {
     async fn query(&mut self, sql: &str) -> Result<String, String> {
         query_diesel(self, sql).await
+    }
+
+    fn cancel_token(&self) -> Option<CancelToken> {
+        Some(AsyncPgConnection::cancel_token(self))
     }
 }
 

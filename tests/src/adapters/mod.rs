@@ -8,6 +8,6 @@ mod sea_orm;
 mod sqlx;
 mod tokio_postgres;
 
-pub use adapter::{Adapter, POOL_SIZE, TestConnection, TestPool};
+pub use adapter::{Adapter, Cancel, POOL_SIZE, TestConnection, TestPool};
 pub use list::{ALL, NamedAdapter, named, per_connection};
 pub use proxy::PROXY;

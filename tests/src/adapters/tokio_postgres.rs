@@ -3,11 +3,11 @@ use entra_pg_core::{Entra, Error, Target};
 use entra_pg_tokio_postgres::{
     Connector, bb8, deadpool,
     deadpool_postgres::{self, ManagerConfig, RecyclingMethod},
-    tokio_postgres,
+    tokio_postgres::{self, CancelToken},
 };
 
 use super::adapter::{
-    self, Adapter, TestConnection, TestPool, WithCause, checked, retry_timeout, text,
+    self, Adapter, TestConnection, TestPool, WithCause, cancelling, checked, retry_timeout, text,
 };
 
 /// One connection at a time, without a pool.
@@ -24,7 +24,7 @@ impl Adapter for TokioPostgres {
     ) -> Result<Box<dyn TestPool>, Error> {
         let connector = Connector::new(target, entra)?;
         drop(connector.connect_and_spawn().await?);
-        Ok(Box::new(connector))
+        Ok(cancelling(connector.clone(), &connector))
     }
 }
 
@@ -40,6 +40,10 @@ impl TestConnection for tokio_postgres::Client {
     async fn query(&mut self, sql: &str) -> Result<String, String> {
         let row = self.query_one(sql, &[]).await.map_err(text)?;
         row.try_get(0).map_err(text)
+    }
+
+    fn cancel_token(&self) -> Option<CancelToken> {
+        Some(tokio_postgres::Client::cancel_token(self))
     }
 }
 
@@ -61,7 +65,13 @@ impl Adapter for TokioPostgresBb8 {
             .connection_timeout(timeout)
             .build_unchecked(connector.clone());
         checked(pool.get().await.map(drop), &connector)?;
-        Ok(Box::new(WithCause { pool, connector }))
+        Ok(cancelling(
+            WithCause {
+                pool,
+                connector: connector.clone(),
+            },
+            &connector,
+        ))
     }
 }
 
@@ -79,6 +89,10 @@ struct Bb8Client(bb8::PooledConnection<'static, Connector>);
 impl TestConnection for Bb8Client {
     async fn query(&mut self, sql: &str) -> Result<String, String> {
         TestConnection::query(&mut *self.0, sql).await
+    }
+
+    fn cancel_token(&self) -> Option<CancelToken> {
+        Some(tokio_postgres::Client::cancel_token(&self.0))
     }
 }
 
@@ -116,6 +130,10 @@ struct DeadpoolClient(deadpool::managed::Object<Connector>);
 impl TestConnection for DeadpoolClient {
     async fn query(&mut self, sql: &str) -> Result<String, String> {
         TestConnection::query(&mut *self.0, sql).await
+    }
+
+    fn cancel_token(&self) -> Option<CancelToken> {
+        Some(tokio_postgres::Client::cancel_token(&self.0))
     }
 }
 
@@ -155,5 +173,9 @@ impl TestConnection for deadpool_postgres::Client {
         let statement = self.prepare_cached(sql).await.map_err(text)?;
         let row = self.query_one(&statement, &[]).await.map_err(text)?;
         row.try_get(0).map_err(text)
+    }
+
+    fn cancel_token(&self) -> Option<CancelToken> {
+        Some(tokio_postgres::Client::cancel_token(self))
     }
 }

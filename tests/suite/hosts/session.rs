@@ -6,7 +6,10 @@ use entra_pg_tests::{
     relay::{Relay, RelayMode},
     standby::Standby,
 };
-use entra_pg_tokio_postgres::tokio_postgres::{self, NoTls};
+use entra_pg_tokio_postgres::{
+    Connector,
+    tokio_postgres::{self, Client, NoTls, error::SqlState},
+};
 use futures::future::join_all;
 
 use super::{subjects, url};
@@ -84,43 +87,60 @@ async fn no_server_is_wanted(emulator: &Emulator, standby: &Standby, entra: &Ent
     .await;
 }
 
-/// A session through the proxy is on the second host. When the first is back, a request to cancel still goes to the second.
+/// A session is on the second host, alone or through the proxy. When the first is back, a request to cancel still goes to the
+/// second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_is_cancelled_on_the_server_that_runs_it() {
     let emulator = super::shared();
     let first = Relay::start(RelayMode::Close).await;
     let hosts = format!("localhost:{},localhost:{}", first.port(), emulator.port());
     let target = Target::parse(&url(emulator, &hosts, "")).expect("a URL");
-    let provider = entra(emulator).login_provider(target).expect("a provider");
+    let entra = entra(emulator);
+    let connector = Connector::new(&target, &entra).expect("a connector");
+    let alone = connector.connect_and_spawn().await.expect("connects");
+    let provider = entra.login_provider(target).expect("a provider");
     let proxy = entra_pg_proxy::Proxy::builder(provider)
         .bind_tcp(([127, 0, 0, 1], 0).into())
         .expect("a free port");
     let address = proxy.address();
     let mut config = tokio_postgres::Config::new();
     config.host(address.host()).port(address.port()).user("app");
-    let (client, connection) = config.connect(NoTls).await.expect(PROXY.name);
+    let (proxied, connection) = config.connect(NoTls).await.expect(PROXY.name);
     tokio::spawn(connection);
-    // Another server, which knows nothing of the session.
+    // Another server, which knows nothing of the sessions.
     first.set(RelayMode::Forward(
         ([127, 0, 0, 1], short_lived().port()).into(),
     ));
-    let cancel = client.cancel_token();
-    let query = client.batch_execute("SELECT pg_sleep(600)");
-    let (slept, ()) = tokio::join!(query, async {
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)' AND state = 'active'";
-        eventually("the query runs", || async {
-            emulator.control().execute(sql).await.expect("answers") != "0"
-        })
-        .await;
-        cancel
+    let token = alone.cancel_token();
+    is_cancelled(emulator, &alone, async {
+        connector.cancel(&token).await.expect("the request is sent");
+    })
+    .await;
+    let token = proxied.cancel_token();
+    is_cancelled(emulator, &proxied, async {
+        token
             .cancel_query(NoTls)
             .await
             .expect("the request is taken");
+    })
+    .await;
+    proxy.close().await;
+}
+
+async fn is_cancelled(emulator: &Emulator, client: &Client, cancel: impl Future<Output = ()>) {
+    let row = client.query_one("SELECT pg_backend_pid()", &[]).await;
+    let pid: i32 = row.expect("a row").get(0);
+    let query = client.batch_execute("SELECT pg_sleep(600)");
+    let (slept, ()) = tokio::join!(query, async {
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'PgSleep'"
+        );
+        eventually("the query runs", || async {
+            emulator.control().execute(&sql).await.expect("answers") != "0"
+        })
+        .await;
+        cancel.await;
     });
     let error = slept.expect_err("it is cancelled");
-    assert_eq!(
-        error.code(),
-        Some(&tokio_postgres::error::SqlState::QUERY_CANCELED)
-    );
-    proxy.close().await;
+    assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED));
 }
