@@ -1,6 +1,7 @@
-//! The structure of the workspace: which crates depend on which, and no import cycle between the files of one.
+//! The structure of the workspace: which crates depend on which, no import cycle between the files of one, and what is published.
 
 mod api;
 mod cycles;
 mod dependencies;
 mod modules;
+mod published;
