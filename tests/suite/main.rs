@@ -24,6 +24,7 @@ mod probe;
 mod proxy;
 mod readme;
 mod refusals;
+mod repository;
 mod secrets;
 mod silence;
 mod telemetry;

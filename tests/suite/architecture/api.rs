@@ -233,6 +233,21 @@ fn no_library_is_left_out() {
 }
 
 #[test]
+fn no_public_dependency_is_missing_from_the_policy() {
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/stability.md")).expect("the page");
+    for (name, foreign) in FOREIGN {
+        let package = format!("`entra-pg-{}`", name.replace('_', "-"));
+        let row = page
+            .lines()
+            .find(|line| line.starts_with('|') && line.contains(&package));
+        let row = row.unwrap_or_else(|| panic!("docs/stability.md has no row for {package}"));
+        let listed = row.rsplit('|').nth(1).unwrap_or_default().trim();
+        let expected: Vec<_> = foreign.iter().map(|name| format!("`{name}`")).collect();
+        assert_eq!(listed, expected.join(", "), "{package}");
+    }
+}
+
+#[test]
 #[ignore = "documents all crates, for which cargo compiles their dependencies once more: `just api`"]
 fn the_public_api_keeps_its_promises() {
     let broken = all_broken(&document());
