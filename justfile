@@ -150,7 +150,7 @@ workflows: (_python "check-jsonschema" "check-jsonschema==0.39.0")
 
 # Document the crates as docs.rs does, with what each feature brings. Needs no nightly
 docs-rs:
-    RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="--cfg docsrs -D warnings" cargo doc --workspace --exclude entra-pg-tests --all-features --no-deps --lib
+    RUSTDOC="$PWD/tests/suite/architecture/rustdoc" RUSTDOCFLAGS="--cfg docsrs -D warnings" cargo doc {{crates}} --all-features --no-deps --lib
 
 # Check each crate with each pair of its features, and with none. Takes minutes
 powerset *args: (_tool "cargo-hack")
