@@ -10,6 +10,7 @@ macro_rules! pages {
 }
 
 pages! {
+    alternatives: "alternatives.md",
     adapters: "adapters.md",
     app_service: "app-service.md",
     azure_services: "azure-services.md",
