@@ -116,6 +116,19 @@ fmt-check:
 lint:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
 
+# Compile each crate with the oldest compiler that its manifest names. Installs those by rustup; takes minutes
+rust-versions:
+    #!/usr/bin/env sh
+    set -eu
+    oldest() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$1"; }
+    for crate in crates/*; do
+        version=$(oldest "$crate/Cargo.toml")
+        version=${version:-$(oldest Cargo.toml)}
+        rustup toolchain list | grep -q "^$version" || rustup toolchain install "$version" --profile minimal
+        echo "$crate with Rust $version"
+        CARGO_TARGET_DIR={{quote(target)}}/rust-$version cargo "+$version" check --quiet --locked --all-features -p "${crate##*/}"
+    done
+
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 

@@ -5,3 +5,4 @@ mod cycles;
 mod dependencies;
 mod modules;
 mod published;
+mod rust_versions;

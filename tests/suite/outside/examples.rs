@@ -52,7 +52,7 @@ fn no_example_asks_for_another_version_than_the_workspace() {
         let manifest = read(&path);
         assert_versions(&path, &dependencies(&manifest, &["dependencies"]));
         let package = table(&manifest, &["package"]);
-        for key in ["edition", "license", "rust-version", "version"] {
+        for key in ["edition", "license", "version"] {
             assert_eq!(package[key], shared[key], "{path}: {key}");
         }
     }

@@ -50,7 +50,7 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
 /// ```
 #[must_use]
 pub fn redact(text: &str) -> String {
-    let text = &text[..text.floor_char_boundary(LONGEST_READ)];
+    let text = up_to(text, LONGEST_READ);
     let mut clean = String::with_capacity(text.len().min(LONGEST_TEXT));
     let mut end = 0;
     // Before it is made printable, which would part a token that is not.
@@ -107,11 +107,19 @@ fn of_shape(text: &str) -> Vec<Range<usize>> {
 
 /// The piece of a token, with what surrounds it of the token; not with `password=`.
 fn whole(text: &str, piece: Range<usize>) -> Range<usize> {
-    let start = text[..piece.start].rfind(|c: char| !is_token_character(c) || c == '=');
-    let start = start.map_or(0, |at| text.ceil_char_boundary(at + 1));
+    let mut before = text[..piece.start].char_indices();
+    let start = before.rfind(|(_, c)| !is_token_character(*c) || *c == '=');
+    let start = start.map_or(0, |(at, c)| at + c.len_utf8());
     let length = text[piece.end..].find(|c: char| !is_token_character(c));
     let end = length.map_or(text.len(), |length| piece.end + length);
     start.min(piece.start)..end
+}
+
+/// At most so many bytes of it.
+fn up_to(text: &str, limit: usize) -> &str {
+    let mut ends = (0..=limit.min(text.len())).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 fn is_token_character(c: char) -> bool {
