@@ -83,27 +83,25 @@ fn the_crates_that_can_be_used_by_path_are_those_that_can_be_depended_on() {
         .filter(|name| name.starts_with("entra-pg-"))
         .collect();
     assert_eq!(patched, ours);
-    // The pages give the lines to copy.
-    for path in ["README.md", "docs/guide/adapters.md"] {
-        let page = page::page(path);
-        let shown = page.snippets(&["toml"]).into_iter();
-        let shown: Vec<_> = shown
-            .map(|snippet| super::manifest::parse(path, &snippet.code))
-            .filter(|manifest| manifest.contains_key("patch"))
-            .collect();
-        let [shown] = shown.as_slice() else {
-            panic!("{path}: one list of patches");
-        };
-        let lines = dependencies(shown, &["patch", "crates-io"]);
-        for (name, folder) in published() {
-            // The emulator's own helper is not for apps.
-            let path = lines.get(&name).and_then(|line| line.get("path"));
-            let expected = format!("../entra-pg/{folder}");
-            assert_eq!(
-                path.and_then(|path| path.as_str()),
-                Some(expected.as_str()),
-                "{name}"
-            );
-        }
+    // The page gives the lines to copy.
+    let page = page::page("docs/guide/adapters.md");
+    let shown = page.snippets(&["toml"]).into_iter();
+    let shown: Vec<_> = shown
+        .map(|snippet| super::manifest::parse("adapters.md", &snippet.code))
+        .filter(|manifest| manifest.contains_key("patch"))
+        .collect();
+    let [shown] = shown.as_slice() else {
+        panic!("one list of patches");
+    };
+    let lines = dependencies(shown, &["patch", "crates-io"]);
+    for (name, folder) in published() {
+        // The emulator's own helper is not for apps.
+        let path = lines.get(&name).and_then(|line| line.get("path"));
+        let expected = format!("../entra-pg/{folder}");
+        assert_eq!(
+            path.and_then(|path| path.as_str()),
+            Some(expected.as_str()),
+            "{name}"
+        );
     }
 }
