@@ -114,21 +114,3 @@ fn no_action_is_used_without_a_version() {
         }
     }
 }
-
-/// Otherwise the oldest Rust that the manifests promise is not the one that is tested.
-#[test]
-fn no_promised_version_of_rust_goes_untested() {
-    let promised: toml::Table = read("Cargo.toml").parse().expect("a manifest");
-    let promised = promised["workspace"]["package"]["rust-version"].as_str();
-    let matrix = jobs()
-        .into_iter()
-        .find(|(name, _)| name == "pull-request.yml: test");
-    let matrix = matrix.expect("the tests").1["strategy"]["matrix"]["include"].clone();
-    let tested = matrix.as_array().expect("a matrix").iter();
-    assert!(tested.clone().any(|entry| entry["rust"] == "stable"));
-    let mut tested = tested.filter_map(|entry| entry["rust"].as_str());
-    assert!(
-        tested.any(|version| Some(version) == promised),
-        "{promised:?}"
-    );
-}
