@@ -86,6 +86,26 @@ soak *args: build
 interop: build
     tests/interop/run {{quote(target)}}
 
+# Test other versions of PostgreSQL, by number or by the folder of their programs: just test-postgres 16 /opt/pg18/bin
+test-postgres +servers: build
+    #!/usr/bin/env sh
+    set -eu
+    suite() { cargo test --workspace --all-features --quiet --test suite -- --test-threads 8 "$@"; }
+    for server in "$@"; do
+        case $server in
+            */*) programs=$server ;;
+            *) programs=/usr/lib/postgresql/$server/bin ;;
+        esac
+        echo "$("$programs/postgres" --version), in $programs"
+        ENTRA_PG_TEST_SERVER=$programs suite --ignored --nocapture server_version
+        if grep -qa libldap "$programs/postgres"; then
+            export ENTRA_PG_EMULATOR_PGBIN="$programs"
+            suite conformance:: hosts:: proxy:: direct_tls:: examples::migrations
+        else
+            echo "It was built without LDAP, which the emulator needs: only TLS, passwords and cancelling were tested."
+        fi
+    done
+
 # Apply the examples' migrations with sea-orm-cli, diesel and sqlx, through `entra-pg exec`. Installs the three, which takes minutes
 migration-tools: build (_tool "sea-orm-cli" "sea-orm-cli" sea_orm_cli) (_tool "diesel" "diesel_cli" diesel_cli) (_tool "sqlx" "sqlx-cli" sqlx_cli)
     tests/migration-tools/run

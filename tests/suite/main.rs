@@ -26,6 +26,7 @@ mod readme;
 mod refusals;
 mod repository;
 mod secrets;
+mod server_version;
 mod silence;
 mod telemetry;
 

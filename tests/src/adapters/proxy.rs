@@ -4,7 +4,7 @@ use entra_pg_proxy::Proxy;
 use entra_pg_tokio_postgres::tokio_postgres::{Config, NoTls};
 
 use super::{
-    adapter::{Adapter, TestConnection, TestPool},
+    adapter::{Adapter, Cancel, TestConnection, TestPool, text},
     list::NamedAdapter,
 };
 
@@ -49,6 +49,11 @@ impl TestPool for Proxied {
         let (client, connection) = connected.map_err(|error| error.to_string())?;
         tokio::spawn(connection);
         Ok(Box::new(client))
+    }
+
+    async fn cancel(&self, query: &Cancel) -> Result<(), String> {
+        let token = query.token.as_ref().expect("the driver has a token");
+        token.cancel_query(NoTls).await.map_err(text)
     }
 
     async fn close(self: Box<Self>) {
