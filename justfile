@@ -164,6 +164,10 @@ book *args: (_tool "mdbook" "mdbook" "--no-default-features --features search")
 deny: (_tool "cargo-deny")
     cargo deny --all-features check bans licenses sources
 
+# List what the lock file and the manifests are behind; changes nothing
+outdated:
+    cargo update --dry-run --verbose
+
 # Check dependencies for known vulnerabilities. Fetches the advisory database
 advisories: (_tool "cargo-deny")
     cargo deny --all-features check advisories

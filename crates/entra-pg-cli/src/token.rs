@@ -82,7 +82,7 @@ struct AsAzure<'a> {
 
 impl<'a> AsAzure<'a> {
     fn new(secret: &'a str, expires_on: Timestamp, zone: &TimeZone, claims: Claims) -> Self {
-        let local = expires_on.to_zoned(zone.clone());
+        let local = expires_on.to_zoned_datetime(zone.clone());
         Self {
             access_token: secret,
             expires_on: local.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string(),

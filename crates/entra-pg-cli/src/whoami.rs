@@ -91,7 +91,9 @@ impl Identity {
 
     fn table(&self, now: SystemTime) -> String {
         let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
-        let left = between(now, self.expires_on.into()).max(SignedDuration::ZERO);
+        let left = SystemTime::try_from(self.expires_on)
+            .map_or(SignedDuration::ZERO, |until| between(now, until))
+            .max(SignedDuration::ZERO);
         let rows = [
             ("principal", or_dash(&self.principal)),
             (
