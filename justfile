@@ -205,6 +205,10 @@ semver baseline=`git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || echo
 release-dry *args:
     tests/release/package {{quote(target)}} "$@"
 
+# Raise the version of all crates wherever it stands, and date the changelog: just version 0.2.0
+version new:
+    tests/release/version {{new}}
+
 # Say whether this commit may be published
 release-check:
     @tests/release/check
