@@ -156,7 +156,7 @@ fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
         "target_session_attrs" => {
             let sql = "SELECT current_setting('transaction_read_only')";
             let writer = with("target_session_attrs=read-write");
-            let reader = with("target_session_attrs=read-only&connect_timeout=5");
+            let reader = with("target_session_attrs=read-only&connect_timeout=20");
             vec![
                 of_our_connect(answer(writer, sql, "off")),
                 of_our_connect(refusal(reader, ErrorKind::Connect)),
