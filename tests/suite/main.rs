@@ -29,5 +29,6 @@ mod secrets;
 mod server_version;
 mod silence;
 mod telemetry;
+mod token_requests;
 
 use entra_pg_tests::{adapters, fixtures};
