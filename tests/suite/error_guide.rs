@@ -88,6 +88,16 @@ fn messages() -> Vec<Message> {
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = files(folder);
+    files.retain(|path| {
+        let path = path.to_string_lossy();
+        !path.ends_with("_tests.rs") && !path.ends_with("fuzzing.rs")
+    });
+    files
+}
+
+/// All files below a folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -95,14 +105,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     paths
         .flat_map(|path| {
             if path.is_dir() {
-                sources(&path)
+                files(&path)
             } else {
                 vec![path]
             }
-        })
-        .filter(|path| {
-            let path = path.to_string_lossy();
-            !path.ends_with("_tests.rs") && !path.ends_with("fuzzing.rs")
         })
         .collect()
 }

@@ -5,5 +5,6 @@ mod files;
 mod links;
 mod manifests;
 pub mod page;
+mod promises;
 mod snippets;
 mod sql;
