@@ -8,20 +8,13 @@ use std::{
 
 use entra_pg_core::{
     Entra, Error, IntoTarget, Login, LoginProvider, Target,
-    connect::{Attempt, Failure, ServerAddress, Step},
+    connect::{Attempt, Failure, Step},
 };
 use tokio::task::JoinHandle;
-use tokio_postgres::{CancelToken, Client, Config, Socket};
+use tokio_postgres::{Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{
-    cancel::cancel,
-    failure::failure,
-    liveness::Liveness,
-    options::{base_config, check_destination, lead_to, log_in},
-    server_state::server_state,
-    tls::{ReportingTls, TlsStream},
-};
+use crate::{liveness::Liveness, tls::TlsStream};
 
 /// The half of a connection that does its I/O. Spawn it; it ends when the client is dropped.
 pub type Connection = tokio_postgres::Connection<Socket, TlsStream>;
@@ -30,7 +23,7 @@ pub type Connection = tokio_postgres::Connection<Socket, TlsStream>;
 pub(crate) type Configure = dyn Fn(Config) -> Config + Send + Sync;
 
 /// The name of this crate's connects in logs and metrics.
-const ADAPTER: &str = "tokio-postgres";
+pub(crate) const ADAPTER: &str = "tokio-postgres";
 
 /// Opens connections to one database. Cheap to clone; with the features `bb8` and `deadpool` it is a pool's manager.
 ///
@@ -45,13 +38,13 @@ const ADAPTER: &str = "tokio-postgres";
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Connector(Arc<Inner>);
+pub struct Connector(pub(crate) Arc<Inner>);
 
-struct Inner {
-    provider: LoginProvider,
-    configure: Option<Box<Configure>>,
-    tls: MakeRustlsConnect,
-    liveness: Liveness,
+pub(crate) struct Inner {
+    pub(crate) provider: LoginProvider,
+    pub(crate) configure: Option<Box<Configure>>,
+    pub(crate) tls: MakeRustlsConnect,
+    pub(crate) liveness: Liveness,
 }
 
 /// Opens one connection and spawns the task that does its I/O. The task ends when the client is dropped.
@@ -131,7 +124,7 @@ impl Connector {
         let prepare = &prepare;
         let open = |login: Login, attempt: Attempt| async move {
             let login = &login;
-            let open = |server, attempt| async move { self.open(&server, login, &attempt).await };
+            let open = |server, attempt| async move { self.0.open(&server, login, &attempt).await };
             let (client, connection) = self.0.provider.reach(&attempt, open).await?;
             let preparing = prepare(client, connection);
             attempt.timeout(Step::Preparation, preparing).await?
@@ -160,104 +153,9 @@ impl Connector {
         Ok((client, task))
     }
 
-    /// Cancels the query that runs on the connection of this token, as [`Client::cancel_token`] returns it. The driver's own
-    /// [`cancel_query`](CancelToken::cancel_query) needs the TLS that the connection was opened with: with `NoTls` it fails
-    /// before it sends anything. This one has it.
-    ///
-    /// It asks the server that runs the query, whichever of the target's hosts that is, over a connection of its own, within
-    /// the target's `connect_timeout`, and needs no token. `Ok` means that the server was asked. If the query is cancelled, it
-    /// fails with [`SqlState::QUERY_CANCELED`](tokio_postgres::error::SqlState::QUERY_CANCELED), and its connection can be used
-    /// again; if it has just ended, nothing happens, or the next one on that connection is cancelled: so take no connection out
-    /// of a pool for something else in between.
-    ///
-    /// # Errors
-    /// The server could not be asked. [`last_error`](Self::last_error) does not keep it, since it is not that of a connect.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::time::Duration;
-    ///
-    /// use entra_pg_tokio_postgres::{Connector, Entra};
-    /// use tokio::time::timeout;
-    ///
-    /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
-    /// let connector = Connector::new(url, &Entra::from_env()?)?;
-    /// let client = connector.connect_and_spawn().await?;
-    ///
-    /// let report = client.batch_execute("REFRESH MATERIALIZED VIEW report");
-    /// if timeout(Duration::from_secs(30), report).await.is_err() {
-    ///     // Without this, the server goes on with it.
-    ///     connector.cancel(&client.cancel_token()).await?;
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn cancel(&self, token: &CancelToken) -> Result<(), Error> {
-        let attempt = self.0.provider.attempt(ADAPTER);
-        let cancelled = cancel(token, self.0.tls.clone(), &attempt).await;
-        cancelled.map_err(|failure| failure.into_error("", &attempt))
-    }
-
     /// Returns why the latest connect failed; `None` once one has succeeded. For pools that only report a timeout.
     pub fn last_error(&self) -> Option<Error> {
         self.0.provider.last_error()
-    }
-
-    /// Waits for `check`, a request over an idle connection, but no longer than the
-    /// [`liveness_timeout`](crate::ConnectorBuilder::liveness_timeout): a server that vanished does not refuse, it is silent.
-    /// For an adapter on top of this one that checks a pool's connections.
-    ///
-    /// # Errors
-    /// There was no response in that time. The connection cannot be used again.
-    ///
-    /// ```no_run
-    /// use entra_pg_tokio_postgres::{Connector, tokio_postgres::Client};
-    ///
-    /// async fn is_alive(connector: &Connector, client: &Client) -> bool {
-    ///     matches!(connector.check_liveness(client.simple_query("")).await, Ok(Ok(_)))
-    /// }
-    /// ```
-    pub async fn check_liveness<T>(&self, check: impl Future<Output = T>) -> Result<T, Error> {
-        self.0.liveness.check(check).await
-    }
-
-    #[cfg(any(feature = "bb8", feature = "deadpool"))]
-    pub(crate) fn liveness(&self) -> &Liveness {
-        &self.0.liveness
-    }
-
-    async fn open(
-        &self,
-        server: &ServerAddress,
-        login: &Login,
-        attempt: &Attempt,
-    ) -> Result<(Client, Connection), Failure> {
-        let Inner {
-            provider,
-            configure,
-            tls,
-            ..
-        } = &*self.0;
-        let mut config = base_config(provider.target(), server.host());
-        if let Some(configure) = configure {
-            config = configure(config);
-        }
-        check_destination(provider, &config)?;
-        lead_to(&mut config, server);
-        log_in(&mut config, provider.target(), login);
-        let connecting = config.connect(ReportingTls::new(tls.clone(), attempt.clone()));
-        let connected = attempt.timeout(Step::TcpConnect, connecting).await?;
-        let connected = match connected {
-            Ok(connected) => connected,
-            Err(error) => return Err(failure(error, attempt, Some(server)).await),
-        };
-        if !attempt.wants_certain_server() {
-            return Ok(connected);
-        }
-        let (client, mut connection) = connected;
-        let state = server_state(&client, &mut connection);
-        attempt.check_server(attempt.timeout(Step::Preparation, state).await??)?;
-        Ok((client, connection))
     }
 }
 

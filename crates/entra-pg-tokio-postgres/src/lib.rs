@@ -6,6 +6,7 @@
 mod bb8_pool;
 mod builder;
 mod cancel;
+mod check;
 mod connector;
 #[cfg(feature = "deadpool")]
 mod deadpool_pool;
@@ -17,6 +18,7 @@ mod deadpool_postgres_pool;
 mod driver_error;
 mod failure;
 mod liveness;
+mod open;
 mod options;
 mod server_state;
 mod tls;
