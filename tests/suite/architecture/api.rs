@@ -19,7 +19,8 @@ const FOREIGN: [(&str, &[&str]); 9] = [
     ("process", &[]),
     // rustls exports these types as its own, in `pki_types`.
     ("rustls", &["rustls", "rustls_pki_types"]),
-    ("core", &["azure_core"]),
+    // An adapter's stream implements tokio's traits for reading and writing.
+    ("core", &["azure_core", "tokio"]),
     ("proxy", &[]),
     ("sqlx", &["sqlx", "sqlx_core", "sqlx_postgres"]),
     ("sea_orm", &["sea_orm"]),
