@@ -10,7 +10,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{Connector, connector::ADAPTER, failure::failure, tls::ReportingTls};
 
 impl Connector {
-    /// Cancels the query that runs on the connection of this token, as [`Client::cancel_token`] returns it. The driver's own
+    /// Cancels the query that runs on the connection of this token, as
+    /// [`Client::cancel_token`](tokio_postgres::Client::cancel_token) returns it. The driver's own
     /// [`cancel_query`](CancelToken::cancel_query) needs the TLS that the connection was opened with: with `NoTls` it fails
     /// before it sends anything. This one has it.
     ///
