@@ -85,7 +85,7 @@ const TABLE: &[Refusal] = &[
     lasting(
         "28000",
         "connection requires a valid client certificate",
-        "the server asks for a client certificate, which a login with a token has none of: take clientcert out of its pg_hba.conf",
+        "the server requires a client certificate, and a login with a token has none: remove clientcert from its pg_hba.conf",
     ),
     lasting(
         "25006",
