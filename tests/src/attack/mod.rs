@@ -3,8 +3,10 @@
 //! A [`Mode`] is what the other side does, and what must hold then; the tables are `server_modes`, `certificate_modes` and
 //! `endpoint_modes`. A [`Victim`] is a process of its own, so that one that hangs can be ended and its memory measured.
 
+mod accepted;
 mod certificate_modes;
 mod certificates;
+mod fault;
 mod messages;
 mod mode;
 mod rig;
@@ -14,12 +16,14 @@ mod server;
 mod server_modes;
 mod victim;
 
+pub use accepted::Verdict;
 use certificate_modes::certificate_modes;
+pub use fault::Fault;
 pub use mode::Mode;
 pub use rig::Rig;
 pub use seen::{Report, Seen};
 use server_modes::server_modes;
-pub use victim::{Victim, peak_memory};
+pub use victim::{DATA_LIMIT, Victim, peak_memory};
 
 /// Every mode of every table.
 pub fn all_modes() -> Vec<Mode> {

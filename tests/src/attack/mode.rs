@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     certificate_modes::Make,
     script::{Act, Script, Stage},
+    victim::Victim,
 };
 
 /// What the other side does, and what must hold then.
@@ -71,6 +72,20 @@ impl Mode {
         self
     }
 
+    /// Whether an error with this code is right, or that the doctor stops at this check.
+    pub(super) fn is_kind(&self, victim: Victim, code: &str) -> bool {
+        let right = |right: &&str| match victim {
+            Victim::Doctor => checks(right).contains(&code),
+            Victim::Adapter(_) => *right == code,
+        };
+        self.codes.iter().any(right)
+    }
+
+    /// Whether the error says what it should.
+    pub(super) fn is_said(&self, code: &str, error: &str) -> bool {
+        code == "ok" || self.words.iter().any(|words| error.contains(words))
+    }
+
     /// Whether the other side may have got the token: after a handshake that verified it, and no sooner.
     pub(super) fn may_hear_token(&self) -> bool {
         match &self.attack {
@@ -80,5 +95,16 @@ impl Mode {
             }
             Attack::Certificate(_) => self.codes != ["tls"],
         }
+    }
+}
+
+/// Where the doctor stops in place of an error with this code.
+fn checks(code: &str) -> &'static [&'static str] {
+    match code {
+        "ok" => &["ok"],
+        "tls" => &["TLS"],
+        "connect" | "connect-timeout" => &["TCP", "TLS", "login", "role"],
+        "rejected" | "rejected-not-entra" => &["login"],
+        _ => &[],
     }
 }

@@ -66,7 +66,9 @@ impl Rig {
         }
         command
             .envs(self.emulator.environment(source))
-            .env("DATABASE_URL", self.url(server.port));
+            .env("DATABASE_URL", self.url(server.port))
+            // The symbols of a backtrace take more memory than an attack may.
+            .env("RUST_BACKTRACE", "0");
         let ended = run(command).await;
         Seen::judge(mode, victim, &ended, &server.heard(), self.slack)
     }

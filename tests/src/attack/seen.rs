@@ -5,13 +5,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    fault::Fault,
     mode::Mode,
     server::Heard,
     victim::{Ended, Victim},
 };
 
-/// A debug build has some 60 MB before it does anything.
-const MEMORY: u64 = 160 * 1024;
+/// A debug build has some 20 MB without an attack, and 90 MB with the symbols of a backtrace.
+const MEMORY: u64 = 64 * 1024;
+
+/// The code of a process that wanted more than [`DATA_LIMIT`](super::victim::DATA_LIMIT).
+pub(super) const OUT_OF_MEMORY: &str = "out of memory";
 
 /// What `entra-pg-victim` prints.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +32,7 @@ pub struct Report {
 pub struct Seen {
     pub mode: &'static str,
     pub victim: &'static str,
+    /// The error's code, the doctor's check that failed, or how the process ended.
     pub code: String,
     /// The error, all of it.
     pub error: String,
@@ -35,7 +40,7 @@ pub struct Seen {
     /// The process's peak memory, in KiB.
     pub peak: u64,
     /// What does not hold.
-    pub faults: Vec<String>,
+    pub faults: Vec<Fault>,
 }
 
 impl Seen {
@@ -48,75 +53,54 @@ impl Seen {
         slack: Duration,
     ) -> Self {
         let report = report(victim, ended);
-        let mut seen = Self {
+        let error = &report.error;
+        let took = Duration::from_millis(report.took_ms);
+        let peak = report.peak.max(ended.peak);
+        let faults = [
+            (!mode.is_kind(victim, &report.code), Fault::Kind),
+            (!mode.is_said(&report.code, error), Fault::Words),
+            (took > victim.limit() + slack, Fault::Time),
+            (peak > MEMORY, Fault::Memory),
+            (is_odd(victim, ended, error), Fault::Characters),
+            (printed_token(ended, heard), Fault::TokenPrinted),
+            (holds_token(&heard.plain), Fault::TokenInClear),
+            (
+                holds_token(&heard.secured) && !mode.may_hear_token(),
+                Fault::TokenUnasked,
+            ),
+        ];
+        let faults = faults
+            .into_iter()
+            .filter_map(|(is, fault)| is.then_some(fault));
+        Self {
             mode: mode.name,
             victim: victim.name(),
-            took: Duration::from_millis(report.took_ms),
+            took,
+            peak,
+            faults: faults.collect(),
             code: report.code,
             error: report.error,
-            peak: report.peak.max(ended.peak),
-            faults: Vec::new(),
-        };
-        seen.check_error(mode, victim);
-        seen.check_limits(victim, slack);
-        seen.check_secrets(mode, ended, heard);
-        seen.check_lines(ended);
-        seen
-    }
-
-    fn check_error(&mut self, mode: &Mode, victim: Victim) {
-        // The doctor has no codes, but names the check.
-        let coded = victim == Victim::Doctor || mode.codes.contains(&self.code.as_str());
-        if !coded || (self.code == "ok" && !mode.codes.contains(&"ok")) {
-            self.fault(format!("the code is not one of {:?}", mode.codes));
         }
-        if self.code != "ok" && !mode.words.iter().any(|words| self.error.contains(words)) {
-            self.fault(format!("it says none of {:?}", mode.words));
-        }
-    }
-
-    fn check_limits(&mut self, victim: Victim, slack: Duration) {
-        if self.took > victim.limit() + slack {
-            self.fault(format!("it took longer than {:?}", victim.limit()));
-        }
-        if self.peak > MEMORY {
-            self.fault(format!("it used more than {} MB", MEMORY / 1024));
-        }
-    }
-
-    fn check_secrets(&mut self, mode: &Mode, ended: &Ended, heard: &Heard) {
-        if holds_token(&heard.plain) {
-            self.fault("a token left without TLS".into());
-        }
-        if holds_token(&heard.secured) && !mode.may_hear_token() {
-            self.fault("a server that did not ask for it got the token".into());
-        }
-        let output = format!("{}{}", ended.stdout, ended.stderr);
-        let pieces = heard.passwords.iter().flat_map(|token| pieces(token));
-        if output.contains("eyJ") || pieces.into_iter().any(|piece| output.contains(&piece)) {
-            self.fault("a token was printed".into());
-        }
-    }
-
-    fn check_lines(&mut self, ended: &Ended) {
-        if self.error.contains('\n') && self.victim != Victim::Doctor.name() {
-            self.fault("the error has more than one line".into());
-        }
-        let output = [&ended.stdout, &ended.stderr, &self.error];
-        if let Some(odd) = output.iter().find_map(|text| text.chars().find(is_odd)) {
-            self.fault(format!("{odd:?} was printed"));
-        }
-    }
-
-    fn fault(&mut self, fault: String) {
-        self.faults.push(fault);
     }
 }
 
+fn printed_token(ended: &Ended, heard: &Heard) -> bool {
+    let output = format!("{}{}", ended.stdout, ended.stderr);
+    let mut pieces = heard.passwords.iter().flat_map(|token| pieces(token));
+    output.contains("eyJ") || pieces.any(|piece| output.contains(&piece))
+}
+
+/// A process that did not end by itself has no error of its own.
+fn is_odd(victim: Victim, ended: &Ended, error: &str) -> bool {
+    let lines = ended.status == Some(0) && victim != Victim::Doctor && error.contains('\n');
+    let mut output = [&*ended.stdout, &*ended.stderr, error].into_iter();
+    lines || output.any(|text| text.chars().any(is_obeyed))
+}
+
 /// What a terminal would obey, or a reader not see.
-fn is_odd(character: &char) -> bool {
+fn is_obeyed(character: char) -> bool {
     let bidirectional = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    bidirectional || (character.is_control() && *character != '\n')
+    bidirectional || (character.is_control() && character != '\n')
 }
 
 fn holds_token(bytes: &[u8]) -> bool {
@@ -135,28 +119,30 @@ fn pieces(token: &str) -> Vec<String> {
 }
 
 fn report(victim: Victim, ended: &Ended) -> Report {
-    let took_ms = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
+    let output = format!("{}{}", ended.stdout, ended.stderr);
     let (code, error) = match (ended.status, victim) {
-        (None, _) => ("hangs", format!("{}{}", ended.stdout, ended.stderr)),
+        (None, _) => ("hangs", output),
         (Some(0), Victim::Doctor) => ("ok", String::new()),
-        (Some(_), Victim::Doctor) => (failed_check(&ended.stdout), ended.stdout.clone()),
+        (Some(_), _) if output.contains("memory allocation of ") => (OUT_OF_MEMORY, output),
+        (Some(_), Victim::Doctor) => failed_check(&ended.stdout),
         (Some(_), Victim::Adapter(_)) => match serde_json::from_str(&ended.stdout) {
             Ok(report) => return report,
-            Err(_) => ("crashed", ended.stderr.clone()),
+            Err(_) => ("crashed", output),
         },
     };
     Report {
         code: code.to_owned(),
         error,
-        took_ms,
+        took_ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
         peak: 0,
     }
 }
 
-/// The first check that failed.
-fn failed_check(output: &str) -> &str {
-    let failed = output
-        .lines()
-        .find(|line| line.starts_with('✗') || line.contains("failed"));
-    failed.unwrap_or("failed").trim()
+/// The first check that failed, and the report from there on.
+fn failed_check(output: &str) -> (&str, String) {
+    let failed = output.split_once("✗ ").map(|(_, failed)| failed);
+    let (check, error) = failed
+        .and_then(|failed| failed.split_once(' '))
+        .unwrap_or_default();
+    (check, error.trim_start().to_owned())
 }

@@ -17,6 +17,10 @@ use crate::adapters::{ALL, PROXY};
 
 /// After that it hangs. No pool makes its user wait for so long.
 const HANGS: Duration = Duration::from_secs(60);
+/// Its own limit for that.
+const DOCTORS_QUERY: Duration = Duration::from_secs(15);
+/// What a process may ask the system for, in KiB: an attack takes no more of the machine, and an allocation beyond it fails.
+pub const DATA_LIMIT: u64 = 512 * 1024;
 /// What is kept of its output.
 const KEPT: u64 = 4 * 1024 * 1024;
 
@@ -41,19 +45,22 @@ impl Victim {
         }
     }
 
+    /// Has a limit of memory, which the shell sets before it becomes the program.
     pub(super) fn command(self, programs: &Path) -> Command {
-        match self {
-            Self::Adapter(name) => {
-                let mut command = Command::new(programs.join("entra-pg-victim"));
-                command.arg(name);
-                command
-            }
-            Self::Doctor => {
-                let mut command = Command::new(programs.join("entra-pg"));
-                command.arg("doctor");
-                command
-            }
-        }
+        let (program, argument) = match self {
+            Self::Adapter(name) => ("entra-pg-victim", name),
+            Self::Doctor => ("entra-pg", "doctor"),
+        };
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                &format!("ulimit -d {DATA_LIMIT} && exec \"$@\""),
+                "sh",
+            ])
+            .arg(programs.join(program))
+            .arg(argument);
+        command
     }
 
     /// How long one call may take: the limit of the connect, or of the pool around it.
@@ -61,8 +68,8 @@ impl Victim {
         match self {
             // A pool of bb8 tries again until its own timeout, see `acquire_timeout` in `adapters`.
             Self::Adapter(name) if name.contains("bb8") => CONNECT_TIMEOUT * 2,
-            // It makes a handshake of its own first.
-            Self::Doctor => CONNECT_TIMEOUT * 3,
+            // It makes a handshake of its own first, and a query behind the login.
+            Self::Doctor => CONNECT_TIMEOUT * 2 + DOCTORS_QUERY,
             // A pool that only reports a timeout is then asked for the cause.
             Self::Adapter("sqlx" | "SeaORM") => CONNECT_TIMEOUT * 2,
             Self::Adapter(_) => CONNECT_TIMEOUT,
