@@ -106,6 +106,11 @@ test-postgres +servers: build
         fi
     done
 
+# Run another project's tests from a checkout, directly and with ours, and compare: just foreign-suites psycopg ../psycopg. Takes minutes
+[no-exit-message]
+foreign-suites *suite_and_checkout: build
+    tests/foreign/run {{quote(target)}} "$@"
+
 # Apply the examples' migrations with sea-orm-cli, diesel and sqlx, through `entra-pg exec`. Installs the three, which takes minutes
 migration-tools: build (_tool "sea-orm-cli" "sea-orm-cli" sea_orm_cli) (_tool "diesel" "diesel_cli" diesel_cli) (_tool "sqlx" "sqlx-cli" sqlx_cli)
     tests/migration-tools/run
