@@ -7,7 +7,7 @@ use entra_pg_core::{
     connect::{Attempt, Failure, Step, chain, request_tls, unsupported_authentication},
 };
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, runtime::Handle, task::spawn_blocking, time::timeout};
 
 const NOT_ADMITTED: &str = "check that the server's firewall admits this machine";
 
@@ -34,11 +34,16 @@ async fn try_again(
     options: &PgConnectOptions,
     attempt: &Attempt,
 ) -> Failure {
-    let options = options.clone();
-    let connecting = attempt.spawn(async move { PgConnection::connect_with(&options).await });
-    match timeout(attempt.remaining(), connecting).await {
-        Ok(Some(Err(cause))) => failure(&Arc::new(cause)),
-        Ok(Some(Ok(connection))) => {
+    let (options, left) = (options.clone(), attempt.remaining());
+    // Not on a thread of the runtime: under a flood of messages the pool's first connection holds one, and this one would
+    // hold the next.
+    let runtime = Handle::current();
+    let connecting = spawn_blocking(move || {
+        runtime.block_on(timeout(left, PgConnection::connect_with(&options)))
+    });
+    match timeout(left, connecting).await {
+        Ok(Ok(Ok(Err(cause)))) => failure(&Arc::new(cause)),
+        Ok(Ok(Ok(Ok(connection)))) => {
             // Not closed politely: over TLS sqlx then waits for the server without a deadline.
             drop(connection);
             not_ready_in_time(

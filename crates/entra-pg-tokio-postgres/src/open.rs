@@ -40,6 +40,7 @@ impl Inner {
             Ok(connected) => connected,
             Err(error) => return Err(failure(error, attempt, Some(server)).await),
         };
+        attempt.set_step(Step::Preparation);
         if !attempt.wants_certain_server() {
             return Ok(connected);
         }

@@ -4,7 +4,7 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use entra_pg_core::connect::{Attempt, Step};
@@ -17,8 +17,20 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 type RustlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
+/// What a server may send until the login has ended, in bytes. The driver itself would collect a message of any length.
+const MAX_STARTUP_RESPONSE: usize = 256 * 1024;
+
 /// The encrypted stream under a [`Connection`](crate::Connection).
-pub struct TlsStream(RustlsStream);
+pub struct TlsStream {
+    inner: RustlsStream,
+    /// Until the login has ended.
+    startup: Option<Startup>,
+}
+
+struct Startup {
+    attempt: Attempt,
+    received: usize,
+}
 
 /// Makes handshakes that report their steps to an attempt.
 pub(crate) struct ReportingTls<T> {
@@ -58,14 +70,36 @@ where
         Box::pin(async move {
             let stream = handshake.await?;
             attempt.set_step(Step::Authentication);
-            Ok(TlsStream(stream))
+            let received = 0;
+            Ok(TlsStream {
+                inner: stream,
+                startup: Some(Startup { attempt, received }),
+            })
         })
+    }
+}
+
+impl TlsStream {
+    fn count(&mut self, received: usize) -> io::Result<()> {
+        let authenticating =
+            |startup: &&mut Startup| startup.attempt.step() == Step::Authentication;
+        let Some(startup) = self.startup.as_mut().filter(authenticating) else {
+            self.startup = None;
+            return Ok(());
+        };
+        startup.received += received;
+        if startup.received > MAX_STARTUP_RESPONSE {
+            return Err(io::Error::other(format!(
+                "the server sent more than {MAX_STARTUP_RESPONSE} bytes before it was ready"
+            )));
+        }
+        Ok(())
     }
 }
 
 impl tokio_postgres::tls::TlsStream for TlsStream {
     fn channel_binding(&self) -> ChannelBinding {
-        self.0.channel_binding()
+        self.inner.channel_binding()
     }
 }
 
@@ -75,7 +109,9 @@ impl AsyncRead for TlsStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        Poll::Ready(self.count(buffer.filled().len() - before))
     }
 }
 
@@ -85,14 +121,14 @@ impl AsyncWrite for TlsStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.inner).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }

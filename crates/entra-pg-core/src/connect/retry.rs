@@ -1,7 +1,8 @@
 //! The one way to connect: a token, the adapter's `open`, and once more if another token can help.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures::FutureExt;
 use tokio::time::timeout_at;
 
 use super::{Attempt, Failure, Login, LoginProvider, Step};
@@ -103,14 +104,27 @@ fn failed_step(attempt: &Attempt, error: &Error) -> Step {
     }
 }
 
-/// Ends an adapter's `open` that does not keep the deadline by itself.
+/// Ends an adapter's `open` that does not keep the deadline by itself. A panic is an error: drivers panic about what a server
+/// sends.
 async fn bounded<T>(
     attempt: &Attempt,
     open: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    timeout_at(attempt.deadline() + GRACE, open)
-        .await
-        .unwrap_or_else(|_| Err(Failure::timed_out()))
+    let open = AssertUnwindSafe(timeout_at(attempt.deadline() + GRACE, open)).catch_unwind();
+    match open.await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(_late)) => Err(Failure::timed_out()),
+        Err(_panic) => Err(panicked()),
+    }
+}
+
+fn panicked() -> Failure {
+    Error::new(ErrorKind::Connect, "the driver panicked")
+        .with_hint(
+            "its panic message is on standard error: mostly, the server sent what is no message of PostgreSQL's; \
+             or a closure of the options panicked",
+        )
+        .into()
 }
 
 /// Reports a connect that was dropped before its end.

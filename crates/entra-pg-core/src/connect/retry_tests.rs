@@ -177,3 +177,15 @@ fn a_connect_can_be_spawned() {
     is_shared::<Login>();
     is_shared::<Error>();
 }
+
+#[tokio::test]
+async fn a_driver_that_panics_takes_no_caller_with_it() {
+    let provider = provider();
+    let open = async |_: Login, attempt: Attempt| -> Result<(), Failure> {
+        let work = attempt.spawn(async { panic!("about what the server sent") });
+        work.await.unwrap_or_else(|| Err(Failure::timed_out()))
+    };
+    let error = provider.connect("test", open).await.expect_err("it fails");
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+    assert!(error.message().contains("the driver panicked"), "{error}");
+}

@@ -40,10 +40,10 @@ impl ServerMessage {
             NOTICE_RESPONSE_TAG => Fields::parse(body).map_or(Self::Unexpected, |fields| {
                 Self::Forward(fields.encode(NOTICE_RESPONSE_TAG))
             }),
-            READY_FOR_QUERY_TAG => Self::ReadyForQuery,
-            PARAMETER_STATUS_TAG | BACKEND_KEY_DATA_TAG | NEGOTIATE_VERSION_TAG => {
-                Self::Forward(frame(tag, body))
-            }
+            READY_FOR_QUERY_TAG if body.len() == 1 => Self::ReadyForQuery,
+            // A client that reads a number from less panics.
+            BACKEND_KEY_DATA_TAG if body.len() >= 8 => Self::Forward(frame(tag, body)),
+            PARAMETER_STATUS_TAG | NEGOTIATE_VERSION_TAG => Self::Forward(frame(tag, body)),
             _ => Self::Unexpected,
         }
     }

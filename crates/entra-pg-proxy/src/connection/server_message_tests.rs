@@ -50,12 +50,16 @@ fn a_notice_that_quotes_a_token_does_not_carry_it_on() {
 }
 
 #[rstest]
-#[case::a_row(b'D')]
-#[case::a_request_to_copy(b'G')]
-#[case::http(b'H')]
-#[case::zero(0)]
-fn what_has_no_business_in_a_login_is_not_passed_on(#[case] tag: u8) {
-    assert_eq!(ServerMessage::parse(tag, b""), ServerMessage::Unexpected);
+#[case::a_row(b'D', b"")]
+#[case::a_request_to_copy(b'G', b"")]
+#[case::http(b'H', b"")]
+#[case::zero(0, b"")]
+#[case::a_key_of_one_byte(b'K', b"1")]
+#[case::half_a_key(b'K', b"1234")]
+#[case::ready_without_a_state(b'Z', b"")]
+#[case::ready_in_two_states(b'Z', b"II")]
+fn what_has_no_business_in_a_login_is_not_passed_on(#[case] tag: u8, #[case] body: &[u8]) {
+    assert_eq!(ServerMessage::parse(tag, body), ServerMessage::Unexpected);
 }
 
 #[rstest]
