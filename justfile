@@ -198,6 +198,10 @@ docs-rs:
 powerset *args: (_tool "cargo-hack")
     cargo hack check --feature-powerset --depth 2 --no-dev-deps {{crates}} "$@"
 
+# Check each crate alone, or those named, beside what it adapts: packages and seconds. `--count` only counts. Takes half an hour
+compile-costs *args:
+    tests/compile-costs "$@"
+
 # Check the crates with the oldest versions that their manifests allow
 minimal-versions:
     tests/minimal-versions {{quote(target)}} {{crates}}
