@@ -74,7 +74,7 @@ bench *args:
 faults: build
     entra-pg-faults
 
-# Attack every adapter, the proxy and the doctor with hostile servers and certificates: just attack TLS doctor. Takes ten minutes. A victim that wants more than 512 MB is refused it. Exits with 0 if only what is known and accepted does not hold
+# Attack every adapter, the proxy and the doctor with hostile servers, certificates and token endpoints: just attack TLS doctor. Takes ten minutes. A victim that wants more than 512 MB is refused it. Exits with 0 if only what is known and accepted does not hold
 attack *args: build
     entra-pg-attack "$@"
 

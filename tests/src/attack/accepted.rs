@@ -60,6 +60,8 @@ impl Seen {
     pub fn verdict(&self) -> Verdict {
         match ACCEPTED.iter().find(|entry| entry.concerns(self)) {
             None if self.faults.is_empty() => Verdict::Holds,
+            // On a busy machine the deadline can come first.
+            Some(_) if self.faults.is_empty() && self.code == "connect-timeout" => Verdict::Holds,
             Some(entry) if self.faults.is_empty() => Verdict::Outdated(entry.reason),
             Some(entry) if entry.explains(self) => Verdict::Accepted(entry.reason),
             _ => Verdict::Fails,
@@ -73,7 +75,7 @@ impl Accepted {
             Victims::All => true,
             Victims::These(names) => names.contains(&seen.victim),
         };
-        this_one && self.modes.contains(&seen.mode)
+        this_one && self.modes.contains(&seen.mode.as_str())
     }
 
     /// Whether it is what was seen, and nothing else was.

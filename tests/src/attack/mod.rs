@@ -6,6 +6,7 @@
 mod accepted;
 mod certificate_modes;
 mod certificates;
+mod endpoint_modes;
 mod fault;
 mod messages;
 mod mode;
@@ -18,6 +19,7 @@ mod victim;
 
 pub use accepted::Verdict;
 use certificate_modes::certificate_modes;
+use endpoint_modes::endpoint_modes;
 pub use fault::Fault;
 pub use mode::Mode;
 pub use rig::Rig;
@@ -27,5 +29,5 @@ pub use victim::{DATA_LIMIT, Victim, peak_memory};
 
 /// Every mode of every table.
 pub fn all_modes() -> Vec<Mode> {
-    [server_modes(), certificate_modes()].concat()
+    [server_modes(), certificate_modes(), endpoint_modes()].concat()
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use entra_pg_emulator::CredentialSource;
+
 use super::{
     certificate_modes::Make,
     script::{Act, Script, Stage},
@@ -11,7 +13,7 @@ use super::{
 /// What the other side does, and what must hold then.
 #[derive(Clone, Debug)]
 pub struct Mode {
-    pub name: &'static str,
+    pub name: String,
     pub(super) attack: Attack,
     /// The codes of the errors that are right; `ok` for a connection that may be made.
     pub(super) codes: &'static [&'static str],
@@ -26,16 +28,18 @@ pub(super) enum Attack {
     Server(Script),
     /// A server that shows this, and then asks for the password.
     Certificate(Make),
+    /// In place of the endpoint that gives this credential its tokens. The server is well.
+    Endpoint(CredentialSource, Vec<Act>),
 }
 
-/// What an adapter is given for a connect.
+/// For a connect that does not have to succeed.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl Mode {
     pub(super) fn server<const N: usize>(name: &'static str, stage: Stage, acts: [Act; N]) -> Self {
         let acts = acts.into();
         Self {
-            name,
+            name: name.to_owned(),
             attack: Attack::Server(Script { stage, acts }),
             codes: &["connect"],
             words: &[""],
@@ -45,12 +49,39 @@ impl Mode {
 
     pub(super) fn certificate(name: &'static str, make: Make) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             attack: Attack::Certificate(make),
             codes: &["tls"],
             words: &[""],
             short: false,
         }
+    }
+
+    pub(super) fn endpoint(source: CredentialSource, name: String, acts: Vec<Act>) -> Self {
+        Self {
+            name,
+            attack: Attack::Endpoint(source, acts),
+            codes: &["token-request", "token-timeout"],
+            words: &[""],
+            short: false,
+        }
+    }
+
+    /// Which credential gets the tokens.
+    pub(super) fn source(&self) -> CredentialSource {
+        match &self.attack {
+            Attack::Endpoint(source, _) => *source,
+            _ => CredentialSource::ManagedIdentity,
+        }
+    }
+
+    /// All adapters get their tokens in the same way, from one cache: for the other credentials, one of them is enough.
+    pub fn victims(&self) -> Vec<Victim> {
+        let mut victims = Victim::all();
+        if self.source() != CredentialSource::ManagedIdentity {
+            victims.retain(|victim| ["tokio-postgres", "doctor"].contains(&victim.name()));
+        }
+        victims
     }
 
     pub(super) fn says(mut self, words: &'static [&'static str]) -> Self {
@@ -70,6 +101,14 @@ impl Mode {
     pub(super) fn short(mut self) -> Self {
         self.short = true;
         self
+    }
+
+    /// What an adapter is given for a connect: one that must succeed has time for it on a busy machine.
+    pub(super) fn patience(&self) -> Duration {
+        match self.codes {
+            ["ok"] => CONNECT_TIMEOUT * 4,
+            _ => CONNECT_TIMEOUT,
+        }
     }
 
     /// Whether an error with this code is right, or that the doctor stops at this check.
@@ -93,6 +132,7 @@ impl Mode {
                 script.stage >= Stage::Told
                     || script.acts.iter().any(|act| matches!(act, Act::Pieces))
             }
+            Attack::Endpoint(..) => true,
             Attack::Certificate(_) => self.codes != ["tls"],
         }
     }
@@ -105,6 +145,7 @@ fn checks(code: &str) -> &'static [&'static str] {
         "tls" => &["TLS"],
         "connect" | "connect-timeout" => &["TCP", "TLS", "login", "role"],
         "rejected" | "rejected-not-entra" => &["login"],
+        "token-request" | "token-timeout" | "unusable-token" => &["token"],
         _ => &[],
     }
 }

@@ -8,8 +8,8 @@ use tempfile::NamedTempFile;
 use super::{
     certificate_modes::weak_roots,
     certificates::{Authority, authority, right},
-    mode::{Attack, CONNECT_TIMEOUT, Mode},
-    script::refusing,
+    mode::{Attack, Mode},
+    script::{Script, Stage, refusing},
     seen::Seen,
     server::{HostileServer, Props},
     victim::{Victim, run},
@@ -43,38 +43,79 @@ impl Rig {
             emulator,
             programs,
             authority,
-            props: Props { tls, behind },
+            props: Props {
+                tls,
+                behind,
+                https: false,
+            },
             roots,
             slack,
         }
     }
 
     pub async fn attack(&self, mode: &Mode, victim: Victim) -> Seen {
-        let (script, props) = match &mode.attack {
-            Attack::Server(script) => (script.clone(), self.props.clone()),
-            Attack::Certificate(make) => {
-                let tls = make(&self.authority).into_config();
-                let behind = self.props.behind;
-                (refusing(), Props { tls, behind })
-            }
-        };
+        let (script, props) = self.staged(mode);
         let server = HostileServer::start(script, props).await;
+        let source = mode.source();
         let mut command = victim.command(&self.programs);
-        let source = CredentialSource::ManagedIdentity;
         for name in self.emulator.conflicting_variables(source) {
             command.env_remove(name);
         }
+        let mut variables = self.emulator.environment(source);
+        let secrets = secrets(&variables);
+        let mut port = server.port;
+        if matches!(mode.attack, Attack::Endpoint(..)) {
+            self.lead_to(port, &mut variables);
+            port = self.emulator.port();
+        }
         command
-            .envs(self.emulator.environment(source))
-            .env("DATABASE_URL", self.url(server.port))
+            .envs(variables)
+            .env("DATABASE_URL", self.url(port, mode.patience()))
+            .env("SSL_CERT_FILE", self.roots.path())
+            .env_remove("SSL_CERT_DIR")
             // The symbols of a backtrace take more memory than an attack may.
             .env("RUST_BACKTRACE", "0");
         let ended = run(command).await;
-        Seen::judge(mode, victim, &ended, &server.heard(), self.slack)
+        let mut heard = server.heard();
+        heard.secrets.extend(secrets);
+        Seen::judge(mode, victim, &ended, &heard, self.slack)
     }
 
-    fn url(&self, port: u16) -> String {
-        let (roots, seconds) = (self.roots.path().display(), CONNECT_TIMEOUT.as_secs());
+    fn staged(&self, mode: &Mode) -> (Script, Props) {
+        let mut props = self.props.clone();
+        let script = match &mode.attack {
+            Attack::Server(script) => script.clone(),
+            Attack::Certificate(make) => {
+                props.tls = make(&self.authority).into_config();
+                refusing()
+            }
+            Attack::Endpoint(source, acts) => {
+                props.https = *source == CredentialSource::ClientSecret;
+                let (stage, acts) = (Stage::Accepted, acts.clone());
+                Script { stage, acts }
+            }
+        };
+        (script, props)
+    }
+
+    /// To the endpoint at this port.
+    fn lead_to(&self, port: u16, variables: &mut [(String, String)]) {
+        let control = self.emulator.control_url();
+        let plain = control.trim_start_matches("http://").split('/').next();
+        let plain = format!("http://{}", plain.unwrap_or_default());
+        let entra = self.emulator.authority_host();
+        for (_, value) in variables {
+            *value = value
+                .replace(&plain, &format!("http://localhost:{port}"))
+                .replace(
+                    entra.trim_end_matches('/'),
+                    &format!("https://localhost:{port}"),
+                );
+        }
+    }
+
+    fn url(&self, port: u16, patience: Duration) -> String {
+        let (roots, seconds) = (self.roots.path().display(), patience.as_secs());
         format!(
             "postgres://app@localhost:{port}/postgres?sslrootcert={roots}&connect_timeout={seconds}"
         )
@@ -83,4 +124,11 @@ impl Rig {
     pub async fn stop(self) {
         self.emulator.stop().await.expect("the emulator stops");
     }
+}
+
+/// What is in the environment that nobody may see.
+fn secrets(variables: &[(String, String)]) -> Vec<String> {
+    let secret = |name: &str| ["IDENTITY_HEADER", "AZURE_CLIENT_SECRET"].contains(&name);
+    let secrets = variables.iter().filter(|(name, _)| secret(name));
+    secrets.map(|(_, value)| value.clone()).collect()
 }

@@ -27,7 +27,9 @@ pub enum Act {
     Trickle(Vec<u8>, u64),
     /// Again and again, for as long as the client takes it.
     Flood(Vec<u8>),
-    /// What this makes of the token.
+    /// Waits for a whole request of HTTP.
+    Request,
+    /// What this makes of the token, or of the request.
     Quote(fn(&str) -> Vec<u8>),
     /// Waits for the next message, or for one more connection's worth of bytes.
     Read,

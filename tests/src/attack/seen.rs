@@ -30,7 +30,7 @@ pub struct Report {
 
 #[derive(Clone, Debug)]
 pub struct Seen {
-    pub mode: &'static str,
+    pub mode: String,
     pub victim: &'static str,
     /// The error's code, the doctor's check that failed, or how the process ended.
     pub code: String,
@@ -73,7 +73,7 @@ impl Seen {
             .into_iter()
             .filter_map(|(is, fault)| is.then_some(fault));
         Self {
-            mode: mode.name,
+            mode: mode.name.clone(),
             victim: victim.name(),
             took,
             peak,
@@ -86,7 +86,7 @@ impl Seen {
 
 fn printed_token(ended: &Ended, heard: &Heard) -> bool {
     let output = format!("{}{}", ended.stdout, ended.stderr);
-    let mut pieces = heard.passwords.iter().flat_map(|token| pieces(token));
+    let mut pieces = heard.secrets.iter().flat_map(|secret| pieces(secret));
     output.contains("eyJ") || pieces.any(|piece| output.contains(&piece))
 }
 
@@ -107,9 +107,9 @@ fn holds_token(bytes: &[u8]) -> bool {
     bytes.windows(3).any(|three| three == b"eyJ")
 }
 
-/// Parts of the signature, without which a token is of no use.
-fn pieces(token: &str) -> Vec<String> {
-    let signature = token.rsplit('.').next().unwrap_or_default();
+/// Parts of a secret, or of a token's signature, without which it is of no use.
+fn pieces(secret: &str) -> Vec<String> {
+    let signature = secret.rsplit('.').next().unwrap_or_default();
     let middle = signature.len() / 2;
     [signature.get(..16), signature.get(middle..middle + 16)]
         .into_iter()

@@ -32,8 +32,8 @@ pub struct Heard {
     pub plain: Vec<u8>,
     /// Within TLS.
     pub secured: Vec<u8>,
-    /// The passwords among it, each a token.
-    pub passwords: Vec<String>,
+    /// The passwords among it, each a token; and what else nobody may see.
+    pub secrets: Vec<String>,
 }
 
 /// What a server needs to play its part.
@@ -42,6 +42,8 @@ pub(super) struct Props {
     pub(super) tls: Arc<ServerConfig>,
     /// A server that is well.
     pub(super) behind: SocketAddr,
+    /// Whether TLS begins at once.
+    pub(super) https: bool,
 }
 
 /// Listens until it is dropped.
@@ -92,7 +94,8 @@ type Stream = Either<TcpStream, tokio_rustls::server::TlsStream<TcpStream>>;
 struct Peer {
     stream: Stream,
     heard: Arc<Mutex<Heard>>,
-    token: String,
+    /// The token, or a request.
+    told: String,
 }
 
 impl Peer {
@@ -101,12 +104,15 @@ impl Peer {
         Self {
             stream: Either::Left(client),
             heard,
-            token: String::new(),
+            told: String::new(),
         }
     }
 
     /// A client that goes is the end of it.
-    async fn play(self, script: &Script, props: &Props) -> io::Result<()> {
+    async fn play(mut self, script: &Script, props: &Props) -> io::Result<()> {
+        if props.https {
+            self = self.secure(props).await?;
+        }
         let mut peer = self.come_to(script.stage, props).await?;
         for act in &script.acts {
             peer.act(act, props).await?;
@@ -122,6 +128,7 @@ impl Peer {
             self.packet().await?;
         }
         if stage >= Stage::Secured {
+            self.stream.write_all(b"S").await?;
             self = self.secure(props).await?;
         }
         if stage >= Stage::Started {
@@ -139,7 +146,6 @@ impl Peer {
     }
 
     async fn secure(mut self, props: &Props) -> io::Result<Self> {
-        self.stream.write_all(b"S").await?;
         if let Either::Left(client) = self.stream {
             let secured = TlsAcceptor::from(Arc::clone(&props.tls)).accept(client);
             self.stream = Either::Right(secured.await?);
@@ -165,9 +171,10 @@ impl Peer {
                 }
             }
             Act::Quote(quote) => {
-                let quoted = quote(&self.token);
+                let quoted = quote(&self.told);
                 self.stream.write_all(&quoted).await
             }
+            Act::Request => self.request().await,
             Act::Read => self.read(&mut [0; 16 * 1024]).await.map(drop),
             Act::Handshake(bytes) => self.handshake(*bytes, props).await,
             Act::Pieces => self.pass_on(props.behind).await,
@@ -213,6 +220,23 @@ impl Peer {
         tokio::try_join!(copy(&mut from_client, &mut to_server), answers).map(drop)
     }
 
+    /// A request of HTTP, and its body if it comes at once.
+    async fn request(&mut self) -> io::Result<()> {
+        let (mut buffer, mut request) = (vec![0; 16 * 1024], String::new());
+        while !request.contains("\r\n\r\n") {
+            match self.read(&mut buffer).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                more => request.push_str(&String::from_utf8_lossy(&buffer[..more])),
+            }
+        }
+        if request.starts_with("POST") && request.ends_with("\r\n\r\n") {
+            let more = self.read(&mut buffer).await?;
+            request.push_str(&String::from_utf8_lossy(&buffer[..more]));
+        }
+        self.told = request;
+        Ok(())
+    }
+
     async fn listen(&mut self) -> io::Result<()> {
         let mut buffer = [0; 16 * 1024];
         while self.read(&mut buffer).await? > 0 {}
@@ -233,8 +257,8 @@ impl Peer {
         self.read_exact(&mut [0]).await?;
         let body = self.packet().await?;
         let token = String::from_utf8_lossy(&body);
-        self.token = token.trim_end_matches('\0').to_owned();
-        locked(&self.heard).passwords.push(self.token.clone());
+        self.told = token.trim_end_matches('\0').to_owned();
+        locked(&self.heard).secrets.push(self.told.clone());
         Ok(())
     }
 

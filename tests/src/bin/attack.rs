@@ -1,6 +1,7 @@
 //! Runs every mode of the attack suite against every adapter, the proxy and the doctor, and prints what was seen. `just attack`.
 //!
-//! `just attack WORD…` runs those modes whose names, or victims whose names, contain one of the words. Exits with 0 if all
+//! `just attack WORD…` runs those modes whose names contain one of the words; words that are adapters' names, or `proxy` or
+//! `doctor`, choose those. Exits with 0 if all
 //! holds but what is known and listed with its reason (`attack/accepted.rs`), with 1 if not.
 
 use std::{
@@ -15,19 +16,23 @@ use futures::{StreamExt, stream};
 /// Most of them only wait.
 const AT_ONCE: usize = 24;
 /// What a machine that is busy with so many may add to a limit.
-const SLACK: Duration = Duration::from_secs(4);
+const SLACK: Duration = Duration::from_secs(8);
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    let all = Victim::all();
+    let is_victim = |word: &String| all.iter().any(|victim| victim.name() == word);
+    let (victims, names): (Vec<String>, Vec<String>) = words.into_iter().partition(is_victim);
     let chosen = |mode: &Mode, victim: Victim| {
-        let named = |word: &String| mode.name.contains(word) || victim.name() == word;
-        words.is_empty() || words.iter().any(named)
+        let this_one = victims.iter().any(|word| victim.name() == word);
+        let named = names.iter().any(|word| mode.name.contains(word));
+        (victims.is_empty() || this_one) && (names.is_empty() || named)
     };
     let modes = all_modes();
     let pairs = modes
         .iter()
-        .flat_map(|mode| Victim::all().into_iter().map(move |v| (mode, v)));
+        .flat_map(|mode| mode.victims().into_iter().map(move |v| (mode, v)));
     let pairs: Vec<_> = pairs
         .filter(|(mode, victim)| chosen(mode, *victim))
         .collect();
@@ -63,7 +68,7 @@ fn table(seen: &[Seen]) -> Table {
     }
     for seen in seen {
         table.add_row([
-            seen.mode.to_owned(),
+            seen.mode.clone(),
             seen.victim.to_owned(),
             format!("{:.2} s", seen.took.as_secs_f64()),
             format!("{} MB", seen.peak / 1024),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use entra_pg_tests::attack::{Rig, Verdict, Victim, all_modes};
+use entra_pg_tests::attack::{Rig, Verdict, all_modes};
 use futures::{StreamExt, stream};
 
 use crate::probe::built;
@@ -20,7 +20,7 @@ async fn no_attack_gets_a_token_time_memory_or_the_wrong_words() {
     assert!(modes.len() >= 5, "{modes:?}");
     let pairs = modes
         .iter()
-        .flat_map(|mode| Victim::all().into_iter().map(move |v| (mode, v)));
+        .flat_map(|mode| mode.victims().into_iter().map(move |v| (mode, v)));
     let attacks = pairs.map(|(mode, victim)| rig.attack(mode, victim));
     let mut attacks = stream::iter(attacks).buffer_unordered(AT_ONCE);
     let mut faulty = Vec::new();
