@@ -26,11 +26,18 @@ use std::{sync::Arc, time::Duration};
 use entra_pg_emulator::Emulator;
 use entra_pg_tests::{adapter_fixture::AdapterFixture, adapters::NamedAdapter};
 use futures::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep},
+};
 
 /// Left over for the connects of a last round to end before the token does, on a machine that is busy with other things.
 const RESERVE: Duration = Duration::from_secs(6);
 const BETWEEN_OPERATIONS: Duration = Duration::from_millis(300);
+
+/// How many adapters open at a time, in all tests together. Were there more, they would wait for the processor within their
+/// deadlines, and not before them.
+static OPENINGS: Semaphore = Semaphore::const_new(4);
 
 async fn start(lifetime: Duration) -> Arc<Emulator> {
     let builder = Emulator::builder().role("app").token_lifetime(lifetime);
@@ -73,6 +80,7 @@ async fn open_all(emulator: &Emulator, adapters: &[NamedAdapter]) -> Vec<Adapter
 
 async fn opened(fixtures: Vec<AdapterFixture>) -> Vec<AdapterFixture> {
     each(fixtures, async |mut fixture: AdapterFixture| {
+        let _turn = OPENINGS.acquire().await.expect("it is never closed");
         let opened = fixture.open().await;
         opened.unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
         // The connection that was opened goes with this, so that whatever comes next needs another.

@@ -43,6 +43,10 @@ async fn an_outage_past_expiry_fails_with_its_cause_and_ends_with_the_first_requ
         working.is_finished() || down.load(SeqCst) == ALL.len()
     })
     .await;
+    // So that a second request would be no refresh.
+    emulator
+        .control()
+        .set_token_lifetime(Duration::from_secs(3_600));
     emulator.control().set_fault(None);
     let counts = requests
         .iter()
@@ -82,7 +86,6 @@ async fn suffer(
     while fixture.operate().await.is_err() {
         sleep(Duration::from_millis(100)).await;
     }
-    // Now, since the new token will be refreshed in its turn while others are still ill.
     let (well, requests) = (Instant::now(), fixture.requests.count());
     let end = lifted.wait_for(Option::is_some).await;
     let (since, before) = end.expect("the test goes on").clone().expect("checked");
