@@ -13,7 +13,7 @@ use sea_orm::{
     sqlx::{self, postgres::PgConnectOptions},
 };
 
-use crate::EntraOptions;
+use crate::{EntraOptions, version::without_pool_hooks};
 
 /// Connects with the options' URL. The first token is fetched now; later ones are rotated in until the connection is closed.
 ///
@@ -95,10 +95,8 @@ fn with_one_host(options: PgConnectOptions, target: &Target) -> PgConnectOptions
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
 async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Error> {
     let mut lazy = options.clone();
-    lazy.connect_lazy(true)
-        .min_connections(0)
-        .after_connect(|_| Box::pin(async { Ok(()) }))
-        .map_sqlx_postgres_pool_opts(|pool| pool);
+    lazy.connect_lazy(true).min_connections(0);
+    without_pool_hooks(&mut lazy);
     let unconnected = Database::connect(lazy).await.map_err(|error| {
         Error::new(ErrorKind::InvalidTarget, chain(&error))
             .with_hint(
@@ -112,7 +110,7 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
 
 fn open_error(error: DbErr) -> OpenError {
     match error {
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) => OpenError::Driver(cause),
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => cause.into(),
         DbErr::ConnectionAcquire(_) => sqlx::Error::PoolTimedOut.into(),
         other => Error::new(ErrorKind::Connect, chain(&other))
             .with_hint("SeaORM, or a closure of its options, refused the connection")
@@ -126,6 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::useless_conversion, reason = "SeaORM 2.0 keeps an `Arc`")]
     fn what_sea_orm_reports_is_told_apart() {
         let of_sqlx = DbErr::Conn(RuntimeErr::SqlxError(sqlx::Error::PoolClosed.into()));
         assert!(matches!(open_error(of_sqlx), OpenError::Driver(_)));

@@ -4,6 +4,7 @@
 
 mod connect;
 mod entra_options;
+mod version;
 
 pub use entra_pg_sqlx::{Entra, Error, ErrorKind, Strategy, entra_pg_core};
 pub use sea_orm;

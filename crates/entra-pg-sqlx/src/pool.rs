@@ -26,7 +26,13 @@ pub enum OpenError {
 
 impl From<sqlx::Error> for OpenError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Driver(Arc::new(error))
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<sqlx::Error>> for OpenError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
+        Self::Driver(error)
     }
 }
 
