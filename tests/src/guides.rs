@@ -29,6 +29,8 @@ pages! {
     moving_diesel: "moving-diesel.md",
     moving_sea_orm: "moving-sea-orm.md",
     other_stacks: "other-stacks.md",
+    sea_orm_11: "../../crates/entra-pg-sea-orm-11/README.md",
+    sqlx_08: "../../crates/entra-pg-sqlx-08/README.md",
     pgbouncer: "pgbouncer.md",
     pipelines: "pipelines.md",
     roles: "roles.md",

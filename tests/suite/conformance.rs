@@ -26,7 +26,7 @@ macro_rules! check {
 }
 
 macro_rules! tests {
-    ($check:ident $($test:ident($name:literal, per_connection = $per_connection:literal, $adapter:ident);)*) => {$(
+    ($check:ident $($test:ident($name:literal, per_connection = $per_connection:literal, $adapter:expr);)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() { super::$check(named($name).adapter).await; }
     )*};

@@ -56,10 +56,12 @@ fn listed_metrics() -> BTreeSet<Vec<String>> {
 // ------------------------------------------------------------------------------------------------------------ what happens
 
 /// One of each crate; its other pools open connections by the same code. Those of bb8 try again for 20 s when they fail.
-fn one_of_each_crate() -> [(&'static str, &'static dyn Adapter); 4] {
+fn one_of_each_crate() -> [(&'static str, &'static dyn Adapter); 6] {
     [
         ("sqlx", "sqlx"),
         ("sea-orm", "SeaORM"),
+        ("sqlx", "sqlx 0.8"),
+        ("sea-orm", "SeaORM 1.1"),
         ("tokio-postgres", "tokio-postgres"),
         ("diesel-async", "diesel-async on deadpool"),
     ]

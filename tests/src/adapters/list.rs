@@ -3,8 +3,7 @@
 use super::{
     adapter::Adapter,
     diesel_async::{DieselBb8, DieselDeadpool},
-    sea_orm::{SeaOrm, SeaOrmPerConnection},
-    sqlx::{Sqlx, SqlxPerConnection},
+    sea_orm, sqlx,
     tokio_postgres::{
         TokioPostgres, TokioPostgresBb8, TokioPostgresDeadpool, TokioPostgresDeadpoolPostgres,
     },
@@ -28,10 +27,14 @@ macro_rules! for_every_adapter {
     ($then:ident! $($with:tt)*) => {
         $then! {
             $($with)*
-            sqlx("sqlx", per_connection = false, Sqlx);
-            sqlx_per_connection("sqlx per connection", per_connection = true, SqlxPerConnection);
-            sea_orm("SeaORM", per_connection = false, SeaOrm);
-            sea_orm_per_connection("SeaORM per connection", per_connection = true, SeaOrmPerConnection);
+            sqlx("sqlx", per_connection = false, sqlx::v0_9::ROTATE);
+            sqlx_per_connection("sqlx per connection", per_connection = true, sqlx::v0_9::PER_CONNECTION);
+            sea_orm("SeaORM", per_connection = false, sea_orm::v2_0::ROTATE);
+            sea_orm_per_connection("SeaORM per connection", per_connection = true, sea_orm::v2_0::PER_CONNECTION);
+            sqlx_08("sqlx 0.8", per_connection = false, sqlx::v0_8::ROTATE);
+            sqlx_08_per_connection("sqlx 0.8 per connection", per_connection = true, sqlx::v0_8::PER_CONNECTION);
+            sea_orm_11("SeaORM 1.1", per_connection = false, sea_orm::v1_1::ROTATE);
+            sea_orm_11_per_connection("SeaORM 1.1 per connection", per_connection = true, sea_orm::v1_1::PER_CONNECTION);
             tokio_postgres("tokio-postgres", per_connection = true, TokioPostgres);
             tokio_postgres_bb8("tokio-postgres on bb8", per_connection = true, TokioPostgresBb8);
             tokio_postgres_deadpool("tokio-postgres on deadpool", per_connection = true, TokioPostgresDeadpool);
@@ -43,7 +46,7 @@ macro_rules! for_every_adapter {
 }
 
 macro_rules! list {
-    ($($test:ident($name:literal, per_connection = $per_connection:literal, $adapter:ident);)*) => {
+    ($($test:ident($name:literal, per_connection = $per_connection:literal, $adapter:expr);)*) => {
         pub const ALL: [NamedAdapter; [$($name),*].len()] = [$(NamedAdapter {
             name: $name,
             per_connection: $per_connection,

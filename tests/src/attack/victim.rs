@@ -71,7 +71,7 @@ impl Victim {
             // It makes a handshake of its own first, and a query behind the login.
             Self::Doctor => CONNECT_TIMEOUT * 2 + DOCTORS_QUERY,
             // A pool that only reports a timeout is then asked for the cause.
-            Self::Adapter("sqlx" | "SeaORM") => CONNECT_TIMEOUT * 2,
+            Self::Adapter("sqlx" | "SeaORM" | "sqlx 0.8" | "SeaORM 1.1") => CONNECT_TIMEOUT * 2,
             Self::Adapter(_) => CONNECT_TIMEOUT,
         }
     }

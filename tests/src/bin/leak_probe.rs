@@ -18,7 +18,7 @@ use entra_pg_core::{
     connect::{Attempt, Failure, ServerAddress, ServerState, Share},
 };
 use entra_pg_proxy::Proxy;
-use entra_pg_sqlx::{EntraOptions, OpenError, Strategy, sqlx::postgres::PgPoolOptions};
+use entra_pg_sqlx::{OpenError, Strategy};
 use entra_pg_tokio_postgres::{Connector, deadpool_postgres::ManagerConfig};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -36,14 +36,13 @@ async fn main() -> Result<(), Error> {
         Ok(target) => {
             print("Target", &target);
             proxy(&target, &entra);
-            let (rotate, per_connection) = (Strategy::Rotate, Strategy::PerConnection);
-            print("Strategy", &per_connection);
+            print("Strategy", &Strategy::PerConnection);
             tokio::join!(
                 core(&target, &entra),
-                sqlx(&target, &entra, rotate),
-                sqlx(&target, &entra, per_connection),
-                sea_orm(&target, &entra, rotate),
-                sea_orm(&target, &entra, per_connection),
+                sqlx(&target, &entra),
+                sqlx_08(&target, &entra),
+                sea_orm(&target, &entra),
+                sea_orm_11(&target, &entra),
                 tokio_postgres(&target, &entra),
                 tokio_postgres_pools(&target, &entra),
                 diesel(&target, &entra),
@@ -181,39 +180,69 @@ fn proxy(target: &Target, entra: &Entra) {
     }
 }
 
-async fn sqlx(target: &Target, entra: &Entra, strategy: Strategy) {
-    let pool_options = PgPoolOptions::new().acquire_timeout(pool_timeout());
-    let options = EntraOptions::new().strategy(strategy);
-    print("EntraOptions", &options);
-    match entra_pg_sqlx::connect_with(pool_options, target, entra, options).await {
-        Ok(pool) => {
-            print("PgPool", &pool);
-            if let Ok(database) = entra.login_provider(target)
-                && let Ok(login) = database.login().await
-            {
-                print("Rotation", &entra_pg_sqlx::rotate(&pool, &database, &login));
-            }
-            pool.close().await;
+/// Each version by both strategies.
+macro_rules! sqlx {
+    ($name:ident, $entra_pg_sqlx:ident) => {
+        async fn $name(target: &Target, entra: &Entra) {
+            use $entra_pg_sqlx::{
+                EntraOptions, Strategy, connect_with, rotate, sqlx::postgres::PgPoolOptions,
+            };
+
+            let connect = async |strategy| {
+                let pool_options = PgPoolOptions::new().acquire_timeout(pool_timeout());
+                let options = EntraOptions::new().strategy(strategy);
+                print("EntraOptions", &options);
+                match connect_with(pool_options, target, entra, options).await {
+                    Ok(pool) => {
+                        print("PgPool", &pool);
+                        if let Ok(database) = entra.login_provider(target)
+                            && let Ok(login) = database.login().await
+                        {
+                            print("Rotation", &rotate(&pool, &database, &login));
+                        }
+                        pool.close().await;
+                    }
+                    Err(error) => print_error("sqlx", &error),
+                }
+            };
+            tokio::join!(connect(Strategy::Rotate), connect(Strategy::PerConnection));
         }
-        Err(error) => print_error("sqlx", &error),
-    }
+    };
 }
 
-async fn sea_orm(target: &Target, entra: &Entra, strategy: Strategy) {
-    let mut options = entra_pg_sea_orm::sea_orm::ConnectOptions::new(url());
-    options.acquire_timeout(pool_timeout());
-    let entra_options = entra_pg_sea_orm::EntraOptions::new()
-        .strategy(strategy)
-        .target(target.clone());
-    print("sea_orm::EntraOptions", &entra_options);
-    match entra_pg_sea_orm::connect_with(options, entra, entra_options).await {
-        Ok(db) => {
-            print("DatabaseConnection", &db);
-            let _ = db.close().await;
+sqlx!(sqlx, entra_pg_sqlx);
+sqlx!(sqlx_08, entra_pg_sqlx_08);
+
+/// Each version by both strategies.
+macro_rules! sea_orm {
+    ($name:ident, $entra_pg_sea_orm:ident) => {
+        async fn $name(target: &Target, entra: &Entra) {
+            use $entra_pg_sea_orm::{
+                EntraOptions, Strategy, connect_with, sea_orm::ConnectOptions,
+            };
+
+            let connect = async |strategy| {
+                let mut options = ConnectOptions::new(url());
+                options.acquire_timeout(pool_timeout());
+                let entra_options = EntraOptions::new()
+                    .strategy(strategy)
+                    .target(target.clone());
+                print("sea_orm::EntraOptions", &entra_options);
+                match connect_with(options, entra, entra_options).await {
+                    Ok(db) => {
+                        print("DatabaseConnection", &db);
+                        let _ = db.close().await;
+                    }
+                    Err(error) => print_error("SeaORM", &error),
+                }
+            };
+            tokio::join!(connect(Strategy::Rotate), connect(Strategy::PerConnection));
         }
-        Err(error) => print_error("SeaORM", &error),
-    }
+    };
 }
+
+sea_orm!(sea_orm, entra_pg_sea_orm);
+sea_orm!(sea_orm_11, entra_pg_sea_orm_11);
 
 async fn tokio_postgres(target: &Target, entra: &Entra) {
     let connector = match Connector::new(target, entra) {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::dependencies::{ROOT, metadata};
 
 /// The foreign crates that the API of each crate may name, as those that define the items.
-const FOREIGN: [(&str, &[&str]); 9] = [
+const FOREIGN: [(&str, &[&str]); 11] = [
     ("process", &[]),
     // rustls exports these types as its own, in `pki_types`.
     ("rustls", &["rustls", "rustls_pki_types"]),
@@ -23,7 +23,9 @@ const FOREIGN: [(&str, &[&str]); 9] = [
     ("core", &["azure_core", "tokio"]),
     ("proxy", &[]),
     ("sqlx", &["sqlx", "sqlx_core", "sqlx_postgres"]),
+    ("sqlx_08", &["sqlx", "sqlx_core", "sqlx_postgres"]),
     ("sea_orm", &["sea_orm"]),
+    ("sea_orm_11", &["sea_orm"]),
     // The driver's trait for a TLS stream requires tokio's for reading and writing.
     (
         "tokio_postgres",

@@ -5,13 +5,15 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 pub(super) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Each published crate, and the crates of this workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("entra-pg-process", &[]),
     ("entra-pg-rustls", &[]),
     ("entra-pg-core", &["entra-pg-rustls"]),
     ("entra-pg-proxy", &["entra-pg-core", "entra-pg-rustls"]),
     ("entra-pg-sqlx", &["entra-pg-core", "entra-pg-proxy"]),
+    ("entra-pg-sqlx-08", &["entra-pg-core", "entra-pg-proxy"]),
     ("entra-pg-sea-orm", &["entra-pg-sqlx"]),
+    ("entra-pg-sea-orm-11", &["entra-pg-sqlx-08"]),
     (
         "entra-pg-tokio-postgres",
         &["entra-pg-core", "entra-pg-rustls"],

@@ -6,3 +6,4 @@ mod dependencies;
 mod modules;
 mod published;
 mod rust_versions;
+mod siblings;

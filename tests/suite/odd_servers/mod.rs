@@ -137,6 +137,10 @@ async fn the_first_connect_ends_though_the_server_does_not() {
         "SeaORM",
         "sqlx per connection",
         "SeaORM per connection",
+        "sqlx 0.8",
+        "SeaORM 1.1",
+        "sqlx 0.8 per connection",
+        "SeaORM 1.1 per connection",
         "tokio-postgres",
     ] {
         for does in [Does::Flood(LET_IN, STATUS), Does::Startup(b"")] {

@@ -1,0 +1,1 @@
+../../entra-pg-sea-orm/src/lib.rs
