@@ -106,9 +106,14 @@ impl Refresher {
         self.remaining_at(self.clock.now())
     }
 
-    /// Sends a request if one is due and allowed. Its outcome does not concern a caller that has a token.
+    /// Sends a request if one is due and allowed. Its outcome does not concern a caller that has a token. Once that has expired
+    /// it is needed: a rotated pool, which waits for nothing, goes on with it.
     pub(super) fn refresh_if_due(self: &Arc<Self>) {
-        let _ = self.join(None);
+        if let Ok(Joined::Pending(request)) = self.join(None)
+            && let Some((_, Freshness::Expired)) = self.snapshot(Duration::ZERO)
+        {
+            request.need();
+        }
     }
 
     /// Joins the pending request, or sends one if that is allowed now: because it is due, or because a server has `rejected`

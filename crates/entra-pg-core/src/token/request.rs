@@ -64,9 +64,14 @@ impl PendingRequest {
         self.needed.subscribe()
     }
 
-    /// Waits as [`outcome`](Self::outcome) does, for a caller without a token: a request that hangs is joined by a second one.
-    pub(super) async fn needed_outcome(self) -> Option<Outcome> {
+    /// Notes that there is no valid token: a request that hangs is joined by a second one.
+    pub(super) fn need(&self) {
         self.needed.send_replace(true);
+    }
+
+    /// Waits as [`outcome`](Self::outcome) does, for a caller without a token.
+    pub(super) async fn needed_outcome(self) -> Option<Outcome> {
+        self.need();
         self.outcome().await
     }
 

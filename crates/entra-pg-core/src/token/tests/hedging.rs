@@ -95,6 +95,20 @@ async fn nothing_is_sent_twice_while_no_caller_needs_it() {
     drop(first);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_rotated_pool_is_not_held_by_a_refresh_that_hangs_past_expiry() {
+    let lifetime = s(40);
+    let script = Script::new([Answer::Token(lifetime), Answer::Hang], Answer::Token(HOUR));
+    let cache = script.cache();
+    cache.get(TIMEOUT).await.expect("a token");
+    // As rotation looks at it: it needs no token of its own.
+    while cache.cached().is_none_or(|token| token.generation() == 1) {
+        assert!(script.started.elapsed() <= lifetime + s(1));
+        sleep(s(1)).await;
+    }
+    assert_eq!((script.requests(), script.most_in_flight()), (3, 2));
+}
+
 #[rstest]
 #[case::after_a_hanging_refresh(s(60))]
 #[case::before_it_is_slow(s(1))]
