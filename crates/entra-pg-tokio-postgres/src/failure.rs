@@ -2,8 +2,9 @@
 
 use std::error::Error as _;
 
-use entra_pg_core::connect::{
-    Attempt, Failure, ServerAddress, Step, request_tls, unsupported_authentication,
+use entra_pg_core::{
+    Error as EntraError, ErrorKind,
+    connect::{Attempt, Failure, ServerAddress, Step, request_tls, unsupported_authentication},
 };
 use tokio::net::TcpStream;
 use tokio_postgres::Error;
@@ -30,10 +31,21 @@ pub(crate) async fn failure(
 async fn ask_again(attempt: &Attempt, server: &ServerAddress) -> Failure {
     let asking = async {
         let mut tcp = TcpStream::connect(server.address()).await.ok()?;
-        request_tls(&mut tcp).await.err()
+        Some(request_tls(&mut tcp).await)
     };
-    let asked = attempt.timeout(Step::TcpConnect, asking).await;
-    asked.ok().flatten().unwrap_or_else(Failure::no_tls)
+    match attempt.timeout(Step::TcpConnect, asking).await {
+        Ok(Some(Err(failure))) => failure,
+        Ok(Some(Ok(()))) => had_an_error(),
+        Ok(None) | Err(_) => Failure::no_tls(),
+    }
+}
+
+/// It has TLS after all: what it said before is lost.
+fn had_an_error() -> Failure {
+    let what = "the server responded to the request for TLS with an error";
+    let hint = "it mostly has too few resources, such as processes or memory: try again, and look at its log";
+    let error = EntraError::new(ErrorKind::Connect, what).with_hint(hint);
+    error.transient(true).into()
 }
 
 /// What the server requests in place of a password, if the driver says no more than that it cannot do it.

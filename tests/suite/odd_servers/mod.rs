@@ -7,9 +7,13 @@ use entra_pg_tests::adapters::{ALL, NamedAdapter, named};
 
 use self::server::{Does, FOR_LONG, OddServer};
 use futures::{StreamExt, stream};
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::timeout,
+};
 
-use crate::fixtures::{entra, shared};
+use crate::fixtures::{entra, shared, url};
 
 async fn fails(adapter: NamedAdapter, server: &OddServer, connect_timeout: u32) -> Error {
     let url = format!(
@@ -125,6 +129,30 @@ async fn every_adapter_has_the_same_words_for_what_is_no_server() {
     stream::iter(tries)
         .for_each_concurrent(AT_ONCE, |tried| tried)
         .await;
+}
+
+/// The driver keeps no more of it than that the answer was not yes, and the server is well when it is asked again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_too_busy_for_a_moment_is_not_said_to_lack_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        for answer in [b"Eno more processes\n\0".as_slice(), b"S"] {
+            let (mut client, _) = listener.accept().await.expect("a client");
+            let mut request = [0; 8];
+            client.read_exact(&mut request).await.expect("a request");
+            client.write_all(answer).await.expect("it listens");
+        }
+    });
+    let url = url(shared(), "busy").replace(
+        &format!("localhost:{}", shared().port()),
+        &format!("127.0.0.1:{port}"),
+    );
+    let entra = entra(shared());
+    let connecting = entra_pg_tokio_postgres::connect(&*url, &entra).await;
+    let error = connecting.map(drop).expect_err("it is busy");
+    assert!(error.message().contains("for TLS with an error"), "{error}");
+    assert!(error.is_transient(), "{error}");
 }
 
 /// A read of sqlx does not yield under a flood, and no timer in its task fires.
