@@ -25,6 +25,8 @@ pub enum RelayMode {
     SilentAfterTls,
     /// The request for TLS is accepted, and the connection is closed.
     HangUp,
+    /// The request for TLS is answered with these bytes, and the connection is closed.
+    Says(&'static [u8]),
 }
 
 /// Listens on a free port of 127.0.0.1 until it is dropped.
@@ -148,9 +150,14 @@ async fn carry(client: &mut TcpStream, mode: RelayMode) {
     if mode != RelayMode::Silent {
         let mut request = [0; 8];
         let _ = client.read_exact(&mut request).await;
-        let _ = client.write_all(b"S").await;
+        let answer = if let RelayMode::Says(words) = mode {
+            words
+        } else {
+            b"S"
+        };
+        let _ = client.write_all(answer).await;
     }
-    if mode != RelayMode::HangUp {
+    if !matches!(mode, RelayMode::HangUp | RelayMode::Says(_)) {
         let mut ignored = Vec::new();
         let _ = client.read_to_end(&mut ignored).await;
     }

@@ -13,14 +13,13 @@ use std::{
 use entra_pg_core::{Entra, RefreshPolicy};
 use entra_pg_emulator::{CredentialSource, Emulator};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional},
+    io::{self, AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional},
     net::{TcpListener, TcpSocket, TcpStream},
 };
 
-/// What happens to one connection in place of a token.
+/// What happens to one request in place of a token.
 #[derive(Clone, Debug)]
 pub enum Misbehaviour {
-    /// The response to its first request, and the end.
     Respond(String),
     Reset,
     Hang,
@@ -32,8 +31,13 @@ pub const WORDS: &str = "the endpoint's own words";
 impl Misbehaviour {
     /// This status, with these lines among the headers.
     pub fn status(status: u16, headers: &[&str]) -> Self {
+        Self::saying(status, headers, WORDS)
+    }
+
+    /// This status, with these words in the body's JSON.
+    pub fn saying(status: u16, headers: &[&str], words: &str) -> Self {
         let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-        let body = format!("{{\"message\":\"{WORDS}\"}}");
+        let body = serde_json::json!({ "message": words }).to_string();
         let length = body.len();
         Self::Respond(format!(
             "HTTP/1.1 {status} Scripted\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
@@ -77,7 +81,7 @@ impl TokenEndpoint {
         }
     }
 
-    /// Listens, and misbehaves on its first connections.
+    /// Listens, and misbehaves on its first requests.
     pub fn misbehaving(emulator: &Emulator, first: impl IntoIterator<Item = Misbehaviour>) -> Self {
         let endpoint = Self::absent(emulator);
         locked(&endpoint.script.first).extend(first);
@@ -85,7 +89,17 @@ impl TokenEndpoint {
         endpoint
     }
 
-    /// From now on, on every connection; `None` ends it.
+    /// On the next request.
+    pub fn misbehave_once(&self, now: Misbehaviour) {
+        locked(&self.script.first).push_back(now);
+    }
+
+    /// Whether it will misbehave on the next request, and then be well.
+    pub fn is_about_to_misbehave(&self) -> bool {
+        !locked(&self.script.first).is_empty()
+    }
+
+    /// From now on, on every request; `None` ends it.
     pub fn misbehave(&self, otherwise: Option<Misbehaviour>) {
         *locked(&self.script.otherwise) = otherwise;
     }
@@ -97,7 +111,7 @@ impl TokenEndpoint {
         }
     }
 
-    /// How many connections there were.
+    /// How many connections there were, each for one request.
     pub fn connections(&self) -> u64 {
         self.script.connections.load(SeqCst)
     }
@@ -135,29 +149,40 @@ async fn serve(listener: TcpListener, emulator: SocketAddr, script: Arc<Script>)
 
 async fn carry(mut client: TcpStream, emulator: SocketAddr, now: Option<Misbehaviour>) {
     match now {
-        None => {
-            if let Ok(mut server) = TcpStream::connect(emulator).await {
-                let _ = copy_bidirectional(&mut client, &mut server).await;
-            }
+        Some(Misbehaviour::Hang) => {
+            // Until the client gives up.
+            let _ = io::copy(&mut client, &mut io::sink()).await;
         }
-        Some(Misbehaviour::Hang) => std::future::pending().await,
         Some(Misbehaviour::Reset) => {
             let _ = client.set_zero_linger();
         }
         Some(Misbehaviour::Respond(response)) => {
             let mut request = BufReader::new(client);
-            let mut line = String::new();
-            while request
-                .read_line(&mut line)
-                .await
-                .is_ok_and(|read| read > 2)
-            {
-                line.clear();
-            }
+            let _ = head(&mut request).await;
             let _ = request.write_all(response.as_bytes()).await;
             let _ = request.shutdown().await;
             // So that a reset does not overtake the response.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        None => {
+            let _ = forward(BufReader::new(client), emulator).await;
+        }
     }
+}
+
+/// One request, so that the next one is a connection of its own.
+async fn forward(mut client: BufReader<TcpStream>, emulator: SocketAddr) -> io::Result<()> {
+    let head = head(&mut client).await?;
+    let mut server = TcpStream::connect(emulator).await?;
+    let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    server.write_all(head.as_bytes()).await?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+/// The first line and the headers.
+async fn head(request: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut head = String::new();
+    while request.read_line(&mut head).await? > 2 {}
+    Ok(head)
 }

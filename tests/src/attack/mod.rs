@@ -23,7 +23,7 @@ use endpoint_modes::endpoint_modes;
 pub use fault::Fault;
 pub use mode::Mode;
 pub use rig::Rig;
-pub use seen::{Report, Seen};
+pub use seen::{Report, Seen, is_obeyed};
 use server_modes::server_modes;
 pub use victim::{DATA_LIMIT, Victim, peak_memory};
 

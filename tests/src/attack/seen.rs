@@ -98,7 +98,7 @@ fn is_odd(victim: Victim, ended: &Ended, error: &str) -> bool {
 }
 
 /// What a terminal would obey, or a reader not see.
-fn is_obeyed(character: char) -> bool {
+pub fn is_obeyed(character: char) -> bool {
     let bidirectional = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     bidirectional || (character.is_control() && character != '\n')
 }

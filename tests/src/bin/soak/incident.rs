@@ -1,47 +1,100 @@
-//! What can strike, and what it does to the emulator and to the network.
+//! What can strike, and when.
 
 use std::{fmt, time::Duration};
 
-use entra_pg_emulator::{Control, Fault};
-use entra_pg_tests::relay::{Relay, RelayMode};
 use fastrand::Rng;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
+
+use crate::illness::Illness;
 
 /// How long the tokens of a soak live.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(40);
 /// A refresh is due when half of the life is left; an outage that is shorter than this is harmless.
 const SHORT: std::ops::Range<u64> = 2_000..9_000;
 
+/// Why the server refuses the tokens that it has seen so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The endpoint fails for less long than the tokens live.
-    EndpointFails(Fault),
-    EndpointIsSlow,
-    /// The endpoint fails until all tokens have expired, and a while longer.
-    OutagePastExpiry,
-    /// The server decides about logins slowly, within the connect deadline.
-    LoginsAreSlow,
+pub(crate) enum Refusal {
     IdentityRevoked,
     KeysRotated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The endpoint is ill for less long than the tokens live.
+    EndpointIll(Illness),
+    EndpointIsSlow,
+    /// The endpoint is ill until all tokens have expired, and a while longer.
+    IllPastExpiry(Illness),
+    /// The next request of each adapter hangs, and those after it are well.
+    OneRequestHangs,
+    /// The server decides about logins slowly, within the connect deadline.
+    LoginsAreSlow,
+    Refuses(Refusal),
+    /// The endpoint is ill for as long as it takes, and the server refuses the tokens at its beginning.
+    RefusesWhileIll(Refusal, Illness),
+    /// The request that the refusal forces hangs, and those after it are well.
+    RefusesAndOneRequestHangs(Refusal),
     Restart,
     ConnectionsEnded,
+    /// Whoever asks for TLS is told something that a terminal would obey.
+    ServerSaysControls,
     /// Connections break, and new ones are refused.
     NetworkDown,
     /// New connections are accepted and get no response.
     NetworkSilent,
 }
 
+impl Kind {
+    /// What the token endpoint does meanwhile.
+    pub(crate) fn illness(self) -> Option<Illness> {
+        match self {
+            Self::EndpointIll(ill) | Self::IllPastExpiry(ill) | Self::RefusesWhileIll(_, ill) => {
+                Some(ill)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Refuses(refusal)
+            | Self::RefusesWhileIll(refusal, _)
+            | Self::RefusesAndOneRequestHangs(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IdentityRevoked => "identity revoked",
+            Self::KeysRotated => "keys rotated",
+        })
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
-            Self::EndpointFails(fault) => return write!(f, "token endpoint: {fault}"),
+            Self::EndpointIll(illness) => return write!(f, "token endpoint: {illness}"),
+            Self::IllPastExpiry(illness) => {
+                return write!(f, "token endpoint past expiry: {illness}");
+            }
+            Self::Refuses(refusal) => return write!(f, "server: {refusal}"),
+            Self::RefusesWhileIll(refusal, illness) => {
+                return write!(f, "server: {refusal}, and token endpoint: {illness}");
+            }
+            Self::RefusesAndOneRequestHangs(refusal) => {
+                return write!(f, "server: {refusal}, and one request hangs");
+            }
             Self::EndpointIsSlow => "token endpoint: slow",
-            Self::OutagePastExpiry => "token endpoint: down past expiry",
+            Self::OneRequestHangs => "token endpoint: one request hangs",
             Self::LoginsAreSlow => "server: slow logins",
-            Self::IdentityRevoked => "server: identity revoked",
-            Self::KeysRotated => "server: keys rotated",
             Self::Restart => "server: restarted",
             Self::ConnectionsEnded => "server: all connections ended",
+            Self::ServerSaysControls => "server: control characters",
             Self::NetworkDown => "network: down",
             Self::NetworkSilent => "network: silent",
         };
@@ -55,102 +108,58 @@ pub(crate) struct Incident {
     pub(crate) kind: Kind,
     pub(crate) begin: Instant,
     pub(crate) end: Instant,
-    /// When the token that each adapter held expired, if the outage was to last for longer.
+    /// The tokens that were issued until then are refused, if it is a fault of that kind.
+    pub(crate) refused: Instant,
+    /// When the token expired that each adapter held as it began.
     pub(crate) expiries: Vec<(&'static str, Instant)>,
 }
 
-/// What strikes next. The sequence depends on the seed alone.
+/// What strikes next, and for how long. The sequence depends on the seed alone.
 pub(crate) fn next(random: &mut Rng) -> (Kind, Duration) {
-    let faults = [
-        Fault::BadRequest,
-        Fault::InternalServerError,
-        Fault::ServiceUnavailable,
-        Fault::TooManyRequests {
-            retry_after: Duration::from_secs(2),
-        },
-        Fault::Html,
-        Fault::EmptyToken,
-        Fault::NoExpiry,
-        Fault::Reset,
-        Fault::Garbage,
-    ];
-    let fault = faults[random.usize(..faults.len())];
+    let illness = Illness::draw(random);
+    let refusal = if random.bool() {
+        Refusal::IdentityRevoked
+    } else {
+        Refusal::KeysRotated
+    };
     let time = Duration::from_millis(random.u64(SHORT));
-    let kind = match random.u32(..16) {
-        0..=4 => Kind::EndpointFails(fault),
+    let kind = match random.u32(..22) {
+        0..=4 => Kind::EndpointIll(illness),
         5 => Kind::EndpointIsSlow,
-        6 => Kind::OutagePastExpiry,
-        7 => Kind::LoginsAreSlow,
-        8 => Kind::IdentityRevoked,
-        9 => Kind::KeysRotated,
-        10 | 11 => Kind::Restart,
-        12 | 13 => Kind::ConnectionsEnded,
-        14 => Kind::NetworkDown,
+        6 | 7 => Kind::IllPastExpiry(illness),
+        8 => Kind::OneRequestHangs,
+        9 => Kind::LoginsAreSlow,
+        10 | 11 => Kind::Refuses(refusal),
+        12 | 13 => Kind::RefusesWhileIll(refusal, illness),
+        14 => Kind::RefusesAndOneRequestHangs(refusal),
+        15 | 16 => Kind::Restart,
+        17 | 18 => Kind::ConnectionsEnded,
+        19 => Kind::ServerSaysControls,
+        20 => Kind::NetworkDown,
         _ => Kind::NetworkSilent,
     };
     (kind, time)
 }
 
-/// Lets it strike, and ends it. `expiries` returns when the tokens that are held expire.
-pub(crate) async fn strike(
-    kind: Kind,
-    time: Duration,
-    control: &Control,
-    relay: &Relay,
-    server: RelayMode,
-    expiries: impl Fn() -> Vec<(&'static str, Instant)>,
-) -> Result<Incident, String> {
-    let (begin, mut expire) = (Instant::now(), Vec::new());
-    let failed = |error: entra_pg_emulator::Error| format!("the emulator failed: {error}");
-    match kind {
-        Kind::EndpointFails(fault) => {
-            control.set_fault(Some(fault));
-            sleep(time).await;
-            control.set_fault(None);
-        }
-        Kind::EndpointIsSlow => {
-            control.set_latency(time / 2);
-            sleep(time).await;
-            control.set_latency(Duration::ZERO);
-        }
-        Kind::OutagePastExpiry => {
-            control.set_fault(Some(Fault::ServiceUnavailable));
-            // A request that had just been sent may still bring a token.
-            sleep(Duration::from_millis(500)).await;
-            expire = expiries();
-            let last = expire.iter().map(|(_, expiry)| *expiry).max();
-            tokio::time::sleep_until(last.unwrap_or(begin) + time / 2).await;
-            control.set_fault(None);
-        }
-        Kind::LoginsAreSlow => {
-            control.set_login_latency(time / 4);
-            sleep(time).await;
-            control.set_login_latency(Duration::ZERO);
-        }
-        Kind::IdentityRevoked => control.revoke("app").map_err(failed)?,
-        Kind::KeysRotated => control.rotate_keys().await.map_err(failed)?,
-        Kind::Restart => control.restart_postgres().await.map_err(failed)?,
-        Kind::ConnectionsEnded => control.terminate_connections().await.map_err(failed)?,
-        Kind::NetworkDown | Kind::NetworkSilent => {
-            let silent = kind == Kind::NetworkSilent;
-            relay.set(if silent {
-                RelayMode::Silent
-            } else {
-                RelayMode::Close
-            });
-            if !silent {
-                relay.cut();
-            }
-            sleep(time / 2).await;
-            relay.set(server);
-            // Connections without a response end.
-            relay.cut();
-        }
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_repeats_its_sequence_and_each_kind_is_drawn() {
+        let sequence = |seed| {
+            let mut random = Rng::with_seed(seed);
+            std::array::from_fn::<_, 400, _>(|_| next(&mut random))
+        };
+        assert_eq!(sequence(777_777), sequence(777_777));
+        assert_ne!(sequence(1), sequence(2));
+        let drawn: BTreeSet<_> = sequence(1)
+            .iter()
+            .map(|(kind, _)| std::mem::discriminant(kind))
+            .map(|kind| format!("{kind:?}"))
+            .collect();
+        assert_eq!(drawn.len(), 13);
     }
-    Ok(Incident {
-        kind,
-        begin,
-        end: Instant::now(),
-        expiries: expire,
-    })
 }

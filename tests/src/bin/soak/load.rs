@@ -5,13 +5,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use entra_pg_core::Scope;
-use entra_pg_core::{Entra, Target};
-use entra_pg_emulator::Emulator;
+use entra_pg_core::{Entra, Scope, Target};
+use entra_pg_emulator::{CredentialSource, Emulator};
 use entra_pg_tests::{
-    adapter_fixture::{Requests, operation, retire},
+    adapter_fixture::{operation, retire},
     adapters::{NamedAdapter, TestPool, named},
     fixtures::url,
+    token_endpoint::TokenEndpoint,
 };
 use fastrand::Rng;
 use tokio::{
@@ -29,7 +29,8 @@ const HANG: Duration = Duration::from_secs(60);
 /// An adapter, its pool, and what came of it so far.
 pub(crate) struct Player {
     pub(crate) name: &'static str,
-    pub(crate) requests: Requests,
+    /// Its own, so that each adapter's requests can be counted, and one of them hang.
+    pub(crate) endpoint: TokenEndpoint,
     entra: Entra,
     opened: Arc<dyn TestPool>,
     score: Arc<Mutex<Score>>,
@@ -48,10 +49,11 @@ impl Player {
     pub(crate) async fn open(
         emulator: &Emulator,
         port: u16,
+        source: CredentialSource,
         NamedAdapter { name, adapter, .. }: NamedAdapter,
     ) -> Result<Self, String> {
-        let requests = Requests::default();
-        let entra = Entra::new(requests.credential(emulator));
+        let endpoint = TokenEndpoint::misbehaving(emulator, []);
+        let entra = endpoint.entra(emulator, source);
         let application = format!("soak-{}", name.replace(' ', "-"));
         let url = url(emulator, &application)
             .replace(&format!(":{}/", emulator.port()), &format!(":{port}/"));
@@ -60,7 +62,7 @@ impl Player {
         let opened = opened.map_err(|error| format!("{name}: {error}"))?;
         Ok(Self {
             name,
-            requests,
+            endpoint,
             entra,
             opened: opened.into(),
             score: Arc::default(),
@@ -98,13 +100,15 @@ impl Player {
         Instant::now() + left.unwrap_or_default()
     }
 
-    /// Whether the endpoint is not to be disturbed: a request is under way, or the last one failed.
-    pub(crate) fn is_settled(&self) -> bool {
+    /// Whether the endpoint is not to be disturbed: a request is under way, or the last one failed, or the token that is held
+    /// came before `refused`, and the adapter has yet to learn that it is refused. A rotated pool learns that late.
+    pub(crate) fn is_settled(&self, refused: Option<SystemTime>) -> bool {
         let status = self
             .entra
             .token_cache(&Scope::for_host("localhost"))
             .status();
-        !status.refreshing && status.failures == 0 && status.expires_on.is_some()
+        let replaced = !named(self.name).per_connection || status.last_refresh > refused;
+        !status.refreshing && status.failures == 0 && status.expires_on.is_some() && replaced
     }
 
     /// Closes the pool. An error if that hangs.

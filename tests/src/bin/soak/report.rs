@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
+use tokio::time::Instant;
 
 use crate::{
     incident::Incident,
@@ -84,6 +85,17 @@ pub(crate) fn unexplained<'a>(
         .failures
         .iter()
         .filter(|failure| explanation(failure, incidents).is_none())
+}
+
+/// A failure without an explanation, in a run that began then.
+pub(crate) fn line(failure: &Failure, begin: Instant) -> String {
+    format!(
+        "UNEXPLAINED: {}, begun after {}, failed after another {}: {}",
+        failure.adapter,
+        seconds(failure.began - begin),
+        seconds(failure.ended - failure.began),
+        failure.error
+    )
 }
 
 pub(crate) fn seconds(time: Duration) -> String {

@@ -1,8 +1,8 @@
 //! The run: everybody starts, faults strike one after another, and at the end every failure is held against them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use entra_pg_emulator::Emulator;
+use entra_pg_emulator::{CredentialSource, Emulator};
 use entra_pg_tests::{
     adapters::ALL,
     relay::{Relay, RelayMode},
@@ -18,8 +18,11 @@ use tokio::{
 
 use crate::{
     incident::{self, Incident, Kind, LIFETIME},
+    judge::explanation,
     load::Player,
+    log::Log,
     report::{self, Line, seconds},
+    strike::Victims,
 };
 
 pub(crate) enum End {
@@ -32,32 +35,53 @@ pub(crate) enum End {
 const QUIET: std::ops::Range<u64> = 1_000..4_000;
 /// After the last fault.
 const LAST_QUIET: Duration = Duration::from_secs(6);
-/// A server's refusal may force two requests at once, and then one in 30 s.
-const BETWEEN_REFUSALS: Duration = Duration::from_secs(35);
+/// The endpoint of App Service or of a virtual machine, by turns.
+const SOURCES: [CredentialSource; 2] = [CredentialSource::ManagedIdentity, CredentialSource::Imds];
 
-pub(crate) async fn run(time: Duration, seed: u64) -> Result<End, String> {
+pub(crate) async fn run(time: Duration, seed: u64, only: String) -> Result<End, String> {
     println!(
         "For {} with seed {seed}: repeat it with --seed {seed}.",
         humantime::format_duration(time)
     );
+    let mut random = Rng::with_seed(seed);
+    if !(0..1_000).any(|_| incident::next(&mut random).0.to_string().contains(&only)) {
+        return Err(format!("no fault's name contains {only:?}"));
+    }
+    let log = Log::start();
     let text = |error: entra_pg_emulator::Error| error.to_string();
     let builder = Emulator::builder().role("app").token_lifetime(LIFETIME);
     let emulator = builder.start().await.map_err(text)?;
     let soaked = tokio::select! {
-        result = soak(&emulator, time, seed) => Some(result),
+        result = soak(&emulator, time, seed, only) => Some(result),
         _ = signal::ctrl_c() => None,
     };
     let stopped = emulator.stop().await.map_err(text);
     match soaked {
-        Some(result) => stopped.and(result),
+        Some(result) => stopped.and(result).map(|end| with_log(end, &log)),
         None => stopped.map(|()| End::Interrupted),
     }
 }
 
-async fn soak(emulator: &Emulator, time: Duration, seed: u64) -> Result<End, String> {
+/// Also what was logged is to be right.
+fn with_log(end: End, log: &Log) -> End {
+    let odd = log.odd_lines();
+    for line in &odd {
+        println!("LOGGED: {line:?}");
+    }
+    if odd.is_empty() {
+        end
+    } else {
+        End::Unexplained
+    }
+}
+
+async fn soak(emulator: &Emulator, time: Duration, seed: u64, only: String) -> Result<End, String> {
     let server = RelayMode::Forward(([127, 0, 0, 1], emulator.port()).into());
     let relay = Relay::start(server).await;
-    let opening = ALL.map(|adapter| Player::open(emulator, relay.port(), adapter));
+    let opening = ALL
+        .into_iter()
+        .zip(SOURCES.into_iter().cycle())
+        .map(|(adapter, source)| Player::open(emulator, relay.port(), source, adapter));
     let players = join_all(opening)
         .await
         .into_iter()
@@ -69,14 +93,18 @@ async fn soak(emulator: &Emulator, time: Duration, seed: u64) -> Result<End, Str
         .flat_map(|(seed, player)| player.play(seed, &stopped))
         .collect();
     let mut course = Course {
-        emulator,
-        relay: &relay,
-        server,
-        players: &players,
+        victims: Victims {
+            control: emulator.control(),
+            relay: &relay,
+            server,
+            players: &players,
+        },
         random: Rng::with_seed(seed),
+        only,
         incidents: Vec::new(),
         begin: Instant::now(),
-        last_refusal: None,
+        refused: None,
+        judged: Instant::now(),
     };
     course.run(time).await?;
     let (incidents, begin) = (course.incidents, course.begin);
@@ -88,7 +116,7 @@ async fn soak(emulator: &Emulator, time: Duration, seed: u64) -> Result<End, Str
         .map(|player| Line {
             name: player.name,
             score: player.score(),
-            token_requests: player.requests.count(),
+            token_requests: player.endpoint.connections(),
         })
         .collect();
     for player in players {
@@ -138,13 +166,7 @@ fn conclude(lines: &[Line], incidents: &[Incident], begin: Instant, seed: u64) -
         .flat_map(|line| report::unexplained(&line.score, incidents))
     {
         all = false;
-        println!(
-            "UNEXPLAINED: {}, begun after {}, failed after another {}: {}",
-            failure.adapter,
-            seconds(failure.began - begin),
-            seconds(failure.ended - failure.began),
-            failure.error
-        );
+        println!("{}", report::line(failure, begin));
     }
     if let Some(idle) = lines.iter().find(|line| line.score.operations == 0) {
         println!("NOTHING DONE by {}", idle.name);
@@ -161,44 +183,46 @@ fn conclude(lines: &[Line], incidents: &[Incident], begin: Instant, seed: u64) -
 
 /// The faults, one after another.
 struct Course<'a> {
-    emulator: &'a Emulator,
-    relay: &'a Relay,
-    server: RelayMode,
-    players: &'a [Player],
+    victims: Victims<'a>,
     random: Rng,
+    only: String,
     incidents: Vec<Incident>,
     begin: Instant,
-    last_refusal: Option<Instant>,
+    /// When the server last refused the tokens up to then.
+    refused: Option<SystemTime>,
+    /// The failures until then have been judged.
+    judged: Instant,
 }
 
 impl Course<'_> {
     async fn run(&mut self, time: Duration) -> Result<(), String> {
         while self.begin.elapsed() + LAST_QUIET < time {
             sleep(Duration::from_millis(self.random.u64(QUIET))).await;
-            let (kind, lasts) = incident::next(&mut self.random);
-            self.settle(kind).await?;
+            let (kind, lasts) = self.next();
+            self.settle().await?;
             self.strike(kind, lasts).await?;
         }
         sleep(LAST_QUIET).await;
-        self.settle(Kind::Restart).await
+        self.settle().await
+    }
+
+    fn next(&mut self) -> (Kind, Duration) {
+        loop {
+            let (kind, lasts) = incident::next(&mut self.random);
+            if kind.to_string().contains(&self.only) {
+                return (kind, lasts);
+            }
+        }
     }
 
     async fn strike(&mut self, kind: Kind, lasts: Duration) -> Result<(), String> {
         let began = self.begin.elapsed();
-        let now = Instant::now();
-        let expiries = || {
-            self.players
-                .iter()
-                .map(|player| (player.name, player.expiry()))
-                .collect()
-        };
-        let control = self.emulator.control();
-        let incident =
-            incident::strike(kind, lasts, control, self.relay, self.server, expiries).await?;
-        if matches!(kind, Kind::IdentityRevoked | Kind::KeysRotated) {
-            self.last_refusal = Some(now);
+        let incident = self.victims.strike(kind, lasts).await?;
+        if kind.refusal().is_some() {
+            let ago = incident.refused.elapsed();
+            self.refused = Some(SystemTime::now() - ago);
         }
-        let scores = self.players.iter().map(Player::score);
+        let scores = self.victims.players.iter().map(Player::score);
         let (operations, failures) = scores.fold((0, 0), |(operations, failures), score| {
             (
                 operations + score.operations,
@@ -211,28 +235,35 @@ impl Course<'_> {
             seconds(incident.end - incident.begin)
         );
         self.incidents.push(incident);
+        self.tell_early();
         Ok(())
+    }
+
+    /// What has failed until the latest fault ended, no later one explains.
+    fn tell_early(&mut self) {
+        let since = std::mem::replace(&mut self.judged, Instant::now());
+        let scores = self.victims.players.iter().map(Player::score);
+        for failure in scores.flat_map(|score| score.failures) {
+            let is_new = (since..self.judged).contains(&failure.ended);
+            if is_new && explanation(&failure, &self.incidents).is_none() {
+                println!("{}", report::line(&failure, self.begin));
+            }
+        }
     }
 
     /// Waits until the consequences of the fault before are over: everybody has a token, and the last request for one was
     /// well. A soak in which that does not come has found something.
-    async fn settle(&self, next: Kind) -> Result<(), String> {
+    async fn settle(&self) -> Result<(), String> {
+        let players = self.victims.players;
+        let is_settled = |player: &Player| player.is_settled(self.refused);
         let settled = async {
-            while !self.players.iter().all(Player::is_settled) {
+            while !players.iter().all(is_settled) {
                 sleep(Duration::from_millis(50)).await;
-            }
-            if matches!(next, Kind::IdentityRevoked | Kind::KeysRotated)
-                && let Some(last) = self.last_refusal
-            {
-                tokio::time::sleep_until(last + BETWEEN_REFUSALS).await;
-                while !self.players.iter().all(Player::is_settled) {
-                    sleep(Duration::from_millis(10)).await;
-                }
             }
         };
         let limit = Duration::from_secs(120);
         timeout(limit, settled).await.map_err(|_| {
-            let ill = self.players.iter().find(|player| !player.is_settled());
+            let ill = players.iter().find(|player| !is_settled(player));
             format!(
                 "{} does not recover",
                 ill.map_or("no adapter", |player| player.name)
