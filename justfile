@@ -70,9 +70,9 @@ mutants *args: (_tool "cargo-mutants")
 bench *args:
     cargo bench -p entra-pg-bench -- "$@"
 
-# Run the fault suite and print its measurements per adapter: failed operations, token requests, the longest operation
-faults: build
-    entra-pg-faults
+# Run the fault suite and print its measurements per adapter, and how long recovery takes; the latter alone: just faults recovery
+faults *args: build
+    entra-pg-faults "$@"
 
 # Attack every adapter, the proxy and the doctor with hostile servers, certificates and token endpoints: just attack TLS doctor. Takes ten minutes. A victim that wants more than 512 MB is refused it. Exits with 0 if only what is known and accepted does not hold
 attack *args: build

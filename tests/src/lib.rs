@@ -7,6 +7,7 @@ pub mod blackhole;
 pub mod fixtures;
 mod guides;
 pub mod record;
+pub mod recovery;
 pub mod refusing_server;
 pub mod relay;
 pub mod scenarios;

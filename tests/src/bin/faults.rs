@@ -1,4 +1,5 @@
-//! Runs the fault suite and prints the fault table with what was measured. `just faults`.
+//! Runs the fault suite and prints the fault table with what was measured, and how long recovery takes. `just faults`;
+//! `just faults recovery` prints the latter alone.
 //!
 //! Exits with 0 if every row holds for every adapter that it applies to, with 1 if not, with 2 if the suite could not be run.
 
@@ -9,13 +10,52 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets};
+use entra_pg_emulator::Emulator;
 use entra_pg_tests::{
     adapters::ALL,
     record::{FILE, Measured},
+    recovery,
     scenarios::FaultScenario,
 };
 
 fn main() -> ExitCode {
+    let only_recovery = std::env::args().nth(1).is_some_and(|arg| arg == "recovery");
+    let held = if only_recovery {
+        ExitCode::SUCCESS
+    } else {
+        suite()
+    };
+    match recoveries() {
+        Ok(table) => println!(
+            "\nFrom the endpoint's recovery to the first connection, the longest of five runs\n{table}"
+        ),
+        Err(error) => return give_up(&format!("recovery was not measured: {error}")),
+    }
+    held
+}
+
+#[tokio::main]
+async fn recoveries() -> Result<Table, Box<dyn std::error::Error>> {
+    let emulator = Emulator::builder().role("app").start().await?;
+    let measured = recovery::measure(&emulator).await;
+    emulator.stop().await?;
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header([
+        "endpoint",
+        "callers that wait",
+        "a new caller",
+    ]);
+    for recovery in measured? {
+        table.add_row([
+            recovery.illness.to_owned(),
+            seconds(recovery.waiting),
+            seconds(recovery.newcomer),
+        ]);
+    }
+    Ok(table)
+}
+
+fn suite() -> ExitCode {
     let folder = match tempfile::tempdir() {
         Ok(folder) => folder,
         Err(error) => return give_up(&format!("no temporary directory: {error}")),
