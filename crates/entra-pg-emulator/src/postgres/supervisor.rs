@@ -147,3 +147,47 @@ fn exits_within(child: &mut Child, timeout: Duration) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Ends at a signal, but at first misses those that come.
+    const DEAF_AT_FIRST: &str = "#!/bin/sh
+trap '' TERM
+touch \"${0%/*}/deaf\"
+sleep 1
+trap 'touch \"${0%/*}/ended\"; exit' TERM
+while :; do sleep 0.05; done
+";
+
+    fn program(directory: &Path, name: &str, script: &str) {
+        let path = directory.join(name);
+        fs::write(&path, script).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("changed");
+    }
+
+    #[test]
+    fn a_signal_that_came_too_early_for_the_server_is_not_the_only_one() {
+        let directory = TempDir::new().expect("a directory");
+        program(directory.path(), "initdb", "#!/bin/sh\nmkdir \"$2\"\n");
+        program(directory.path(), "postgres", DEAF_AT_FIRST);
+        let binaries = Binaries {
+            directory: directory.path().to_owned(),
+            major: 16,
+        };
+        let supervisor = Supervisor::start(&binaries, None, None).expect("starts");
+        assert_eq!(supervisor.read_status().expect("a status"), 0);
+        supervisor.send_command("start").expect("sent");
+        assert_eq!(supervisor.read_status().expect("a status"), 0);
+        while !directory.path().join("deaf").exists() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        supervisor.shutdown().expect("it ends");
+        assert!(directory.path().join("ended").exists(), "it was killed");
+    }
+}

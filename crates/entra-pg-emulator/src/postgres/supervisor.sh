@@ -15,8 +15,15 @@ stop() {
     # yet, and makes one that is listening wait for its clients; the second signal makes it quicker.
     kill -TERM "$server" 2>/dev/null
     kill "-$1" "$server" 2>/dev/null
+    # What comes before this shell's child has become PostgreSQL is lost.
+    while sleep 1; do
+        kill -TERM "$server"
+        kill "-$1" "$server"
+    done </dev/null >/dev/null 2>&1 &
+    again=$!
     # A signal to this shell ends `wait` early.
     while kill -0 "$server" 2>/dev/null; do wait "$server"; done
+    kill -KILL "$again"
     server=
 }
 
