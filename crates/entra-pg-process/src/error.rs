@@ -18,8 +18,13 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn cannot_run(program: &OsStr, error: &io::Error) -> Self {
+        let hint = if cfg!(windows) && error.kind() == io::ErrorKind::NotFound {
+            " (a script needs its ending: npm.cmd)"
+        } else {
+            ""
+        };
         Self {
-            message: format!("cannot run {}: {error}", program.display()),
+            message: format!("cannot run {}: {error}{hint}", program.display()),
             exit_status: match error.kind() {
                 io::ErrorKind::NotFound => NOT_FOUND,
                 _ => NOT_EXECUTABLE,
