@@ -1,19 +1,21 @@
 //! A proxy's settings, and how it begins to listen.
 
-use std::{io, net::SocketAddr, os::unix::net::UnixListener, path::Path, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use entra_pg_core::{Error, ErrorKind, LoginProvider};
 use tokio::{runtime::Handle, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(unix)]
+use crate::listen::Admission;
 use crate::{
     connection::{Shared, Upstream, WaitingRoom},
-    listen::{
-        Address, Admission, Listener, PRIVATE_PORT, Peer, SocketFile, bind_in, bind_private,
-        bind_tcp,
-    },
+    listen::{Address, Listener, SocketFile, bind_tcp},
     proxy::Proxy,
 };
+
+#[cfg(unix)]
+mod socket;
 
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_CONCURRENT_LOGINS: usize = 64;
@@ -50,6 +52,7 @@ const MAX_STRANGERS: usize = 32;
 #[must_use = "nothing listens until one of the bind methods is called"]
 pub struct ProxyBuilder {
     provider: LoginProvider,
+    #[cfg(unix)]
     admission: Admission,
     startup_timeout: Duration,
     max_concurrent_logins: usize,
@@ -61,6 +64,7 @@ impl Proxy {
     pub fn builder(provider: LoginProvider) -> ProxyBuilder {
         ProxyBuilder {
             provider,
+            #[cfg(unix)]
             admission: Admission::SameUser,
             startup_timeout: STARTUP_TIMEOUT,
             max_concurrent_logins: MAX_CONCURRENT_LOGINS,
@@ -70,13 +74,6 @@ impl Proxy {
 }
 
 impl ProxyBuilder {
-    /// Accepts only this process on the socket; by default, all processes of the user who runs this one. Does not apply to a
-    /// port.
-    pub fn this_process_only(mut self) -> Self {
-        self.admission = Admission::ThisProcess;
-        self
-    }
-
     /// Limits the time for a client to send its startup packet, and to read the server's response to it; 10 s by default.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.startup_timeout = timeout;
@@ -97,35 +94,13 @@ impl ProxyBuilder {
         self
     }
 
-    /// Listens on a socket in a new directory of mode 0700, which is removed with the proxy.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Listen`] if the socket cannot be created; [`ErrorKind::RootCertificates`] if no server could be verified;
-    /// [`ErrorKind::Runtime`] outside of a Tokio runtime.
-    pub fn bind_private(self) -> Result<Proxy, Error> {
-        self.bind_socket(PRIVATE_PORT, bind_private)
-    }
-
-    /// Listens on a socket in this directory, which must belong to this user and be closed to others (mode 0700).
-    ///
-    /// A directory that does not exist is created, and removed at the end if it is empty by then. The port is a part of the
-    /// socket's name. A socket that a killed process has left there is replaced.
-    ///
-    /// # Errors
-    /// As [`bind_private`](Self::bind_private); [`ErrorKind::Listen`] also if the directory is open to others or they could
-    /// replace it, its path too long, or the name taken.
-    pub fn bind_unix(self, directory: impl AsRef<Path>, port: u16) -> Result<Proxy, Error> {
-        let directory = directory.as_ref();
-        self.bind_socket(port, |user| bind_in(directory, port, user))
-    }
-
     /// Listens on a port of the loopback interface; port 0 takes a free one.
     ///
     /// Any user of this machine can then connect as the role: prefer a socket if the client supports sockets.
     ///
     /// # Errors
-    /// As [`bind_private`](Self::bind_private); [`ErrorKind::Listen`] also if the port is taken, or the address can be reached
-    /// from other machines.
+    /// [`ErrorKind::Listen`] if the port is taken, or the address can be reached from other machines;
+    /// [`ErrorKind::RootCertificates`] if no server could be verified; [`ErrorKind::Runtime`] outside of a Tokio runtime.
     pub fn bind_tcp(self, address: SocketAddr) -> Result<Proxy, Error> {
         in_runtime()?;
         let listener = bind_tcp(address)?;
@@ -135,29 +110,6 @@ impl ProxyBuilder {
         };
         let (listener, address) = bind().map_err(|error| unusable(&error))?;
         self.start(Listener::Tcp(listener), Address::Tcp(address), None)
-    }
-
-    fn bind_socket(
-        self,
-        port: u16,
-        bind: impl FnOnce(u32) -> Result<(UnixListener, SocketFile), Error>,
-    ) -> Result<Proxy, Error> {
-        in_runtime()?;
-        let own = Peer::own().map_err(|error| unusable(&error))?;
-        let (listener, file) = bind(own.user())?;
-        let listener =
-            tokio::net::UnixListener::from_std(listener).map_err(|error| unusable(&error))?;
-        let admission = self.admission;
-        let address = Address::Unix {
-            directory: file.directory().to_owned(),
-            port,
-        };
-        let listener = Listener::Unix {
-            listener,
-            own,
-            admission,
-        };
-        self.start(listener, address, Some(file))
     }
 
     fn start(

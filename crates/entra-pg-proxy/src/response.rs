@@ -97,6 +97,7 @@ impl Refusal {
     }
 
     /// The client may not use this proxy.
+    #[cfg(unix)]
     pub(crate) fn unauthorized(message: &str) -> Self {
         Self::new(INVALID_AUTHORIZATION, message)
     }

@@ -1,18 +1,26 @@
 //! A socket or a port that clients connect to.
 
-use std::{io, net::SocketAddr, os::fd::AsFd};
+use std::{io, net::SocketAddr};
 
 use entra_pg_core::{Error, ErrorKind};
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
 use tokio_util::either::Either;
 
+#[cfg(unix)]
 use super::peer::{Admission, Peer};
 use crate::response::Refusal;
 
+#[cfg(unix)]
 pub(crate) type Client = Either<UnixStream, TcpStream>;
+/// Clients of ports only.
+#[cfg(not(unix))]
+pub(crate) type Client = Either<TcpStream, TcpStream>;
 
 pub(crate) enum Listener {
+    #[cfg(unix)]
     Unix {
         listener: UnixListener,
         own: Peer,
@@ -25,6 +33,7 @@ impl Listener {
     /// Accepts the next client, and checks whether it may use the proxy.
     pub(crate) async fn accept(&self) -> io::Result<(Client, Result<(), Refusal>)> {
         match self {
+            #[cfg(unix)]
             Self::Unix {
                 listener,
                 own,
@@ -51,7 +60,10 @@ impl Listener {
 
 /// Makes a listening socket non-blocking, and its queue as long as the system allows, which caps the number. The standard
 /// library's queue for TCP holds 128 clients: more at once would wait a second or more for their next attempt.
-pub(super) fn prepare(listener: &impl AsFd) -> io::Result<()> {
+pub(super) fn prepare<'l, L>(listener: &'l L) -> io::Result<()>
+where
+    SockRef<'l>: From<&'l L>,
+{
     let socket = SockRef::from(listener);
     socket.set_nonblocking(true)?;
     socket.listen(i32::MAX)
