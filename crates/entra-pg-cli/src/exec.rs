@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use entra_pg_core::{Login, LoginProvider};
 use entra_pg_process::{WRAPPER_FAILED, exec};
 
 use crate::{
@@ -58,26 +59,29 @@ impl Exec {
         }
         let mut command = Command::new(program);
         command.args(arguments);
-        self.log_in(&mut command)
-            .map_err(Failure::before_the_program)?;
+        let (provider, _) =
+            log_in(&self.server, &mut command).map_err(Failure::before_the_program)?;
+        migration_tool::warn(&self.command, provider.target());
         Err(exec(&mut command).into())
     }
+}
 
-    /// Fetches a token, and puts the login into the program's environment.
-    fn log_in(&self, command: &mut Command) -> Result<(), Failure> {
-        let (provider, login) = block_on(async { Ok(self.server.log_in().await?) })?;
-        migration_tool::warn(&self.command, provider.target());
-        let credentials = Credentials {
-            user: login.user(),
-            password: login.token().secret(),
-        };
-        let roots = trust::file(provider.target().root_certificates());
-        for name in CONFLICTING_VARIABLES {
-            command.env_remove(name);
-        }
-        command.envs(variables(provider.target(), credentials, roots.as_deref()));
-        Ok(())
+/// Fetches a token, and puts the login into the program's environment.
+pub(crate) fn log_in(
+    server: &Server,
+    command: &mut Command,
+) -> Result<(LoginProvider, Login), Failure> {
+    let (provider, login) = block_on(async { Ok(server.log_in().await?) })?;
+    let credentials = Credentials {
+        user: login.user(),
+        password: login.token().secret(),
+    };
+    let roots = trust::file(provider.target().root_certificates());
+    for name in CONFLICTING_VARIABLES {
+        command.env_remove(name);
     }
+    command.envs(variables(provider.target(), credentials, roots.as_deref()));
+    Ok((provider, login))
 }
 
 /// Prisma's engines know only `disable`, `prefer` and `require` as `sslmode`, read others as `prefer`, and accept any

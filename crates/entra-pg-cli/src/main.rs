@@ -24,6 +24,7 @@ mod proxy;
 mod psql;
 mod role_sql;
 mod runtime;
+mod socket;
 mod sql;
 mod status;
 mod time;

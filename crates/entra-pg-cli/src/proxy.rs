@@ -14,11 +14,8 @@ use entra_pg_proxy::{Proxy as Listening, ProxyBuilder};
 
 use crate::{
     failure::Failure, local_proxy::LocalProxy, migration_tool, options::Server, output::print,
-    runtime::block_on, trust::absolute,
+    runtime::block_on, socket, trust::absolute,
 };
-
-/// The port in the name of a socket.
-const SOCKET_PORT: u16 = 5432;
 
 /// Listen on a private socket or a local port, and log in each connection with a fresh token
 ///
@@ -32,7 +29,8 @@ const SOCKET_PORT: u16 = 5432;
   entra-pg proxy --port 0 -- sh -c 'SPRING_DATASOURCE_URL=$JDBC_DATABASE_URL java -jar app.jar'
   entra-pg proxy --socket ~/.entra-pg                # in another shell: psql \"host=$HOME/.entra-pg dbname=orders\"
 
-Any user of this machine can connect to a port. Only you can connect to a socket, which is the default.")]
+Any user of this machine can connect to a port. Only you can connect to a socket, which is the default.
+Windows has no such sockets: give --port there.")]
 pub(crate) struct Proxy {
     #[command(flatten)]
     server: Server,
@@ -70,9 +68,9 @@ impl Proxy {
 
     fn listen(&self, proxy: ProxyBuilder) -> Result<Listening, Error> {
         match (&self.socket, self.port) {
-            (Some(directory), _) => proxy.bind_unix(absolute(directory), SOCKET_PORT),
+            (Some(directory), _) => socket::in_directory(proxy, &absolute(directory)),
             (None, Some(port)) => proxy.bind_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-            (None, None) => proxy.bind_private(),
+            (None, None) => socket::private(proxy),
         }
     }
 }

@@ -7,21 +7,23 @@ use std::{
 
 use clap::{ArgAction, Args};
 use entra_pg_core::Target;
-use entra_pg_process::{NOT_FOUND, WRAPPER_FAILED};
-use entra_pg_proxy::ProxyBuilder;
+use entra_pg_process::{NOT_FOUND, WRAPPER_FAILED, exec};
 
 use crate::{
+    environment::Local,
+    exec::log_in,
     failure::Failure,
     local_proxy::LocalProxy,
     options::{Identity, Server},
     runtime::block_on,
-    trust,
+    socket, trust,
 };
 
 /// Run psql, logged in with a fresh token for each connection
 ///
-/// psql connects through a private socket of this process and never sees a token. Options of entra-pg come first; all
-/// others are psql's. A URL in psql's arguments selects the server, as usual; host, port and role belong in it.
+/// psql connects through a private socket of this process and never sees a token; on Windows it gets one that is not renewed.
+/// Options of entra-pg come first; all others are psql's. A URL in psql's arguments selects the server, as usual; host, port
+/// and role belong in it.
 #[derive(Debug, Args)]
 #[command(
     disable_help_flag = true,
@@ -53,7 +55,7 @@ pub(crate) struct Psql {
 }
 
 impl Psql {
-    pub(crate) fn run(mut self) -> Result<u8, Failure> {
+    pub(crate) fn run(self) -> Result<u8, Failure> {
         if self.arguments.iter().any(|word| selects_server(word)) {
             return Err(Failure::new(
                 WRAPPER_FAILED,
@@ -69,20 +71,57 @@ impl Psql {
             },
             identity: self.identity,
         };
-        block_on(async {
-            let proxy = LocalProxy::start(&server, ProxyBuilder::bind_private).await?;
-            let local = proxy.local();
-            if let Some(argument) = argument {
-                let database = local.target.database().unwrap_or(local.user);
-                argument.replace(&mut self.arguments, database);
-            }
-            let mut command = Command::new("psql");
-            proxy.configure(&mut command);
-            verify_other_servers(&mut command, local.target);
-            command.args(&self.arguments);
-            proxy.run(command).await.map_err(explain)
-        })
+        let logged_in = if cfg!(unix) {
+            through_a_proxy(&server, argument, self.arguments)
+        } else {
+            with_a_token(&server, argument, self.arguments)
+        };
+        logged_in.map_err(explain)
     }
+}
+
+fn through_a_proxy(
+    server: &Server,
+    url: Option<UrlArgument>,
+    arguments: Vec<OsString>,
+) -> Result<u8, Failure> {
+    block_on(async {
+        let proxy = LocalProxy::start(server, socket::private).await?;
+        let local = proxy.local();
+        let mut command = Command::new("psql");
+        proxy.configure(&mut command);
+        verify_other_servers(&mut command, local.target);
+        command.args(naming_the_database(url, arguments, &local));
+        proxy.run(command).await
+    })
+}
+
+/// Where there are no private sockets: other users could connect to a port.
+fn with_a_token(
+    server: &Server,
+    url: Option<UrlArgument>,
+    arguments: Vec<OsString>,
+) -> Result<u8, Failure> {
+    let mut command = Command::new("psql");
+    let (provider, login) = log_in(server, &mut command).map_err(Failure::before_the_program)?;
+    let local = Local {
+        target: provider.target(),
+        user: login.user(),
+    };
+    command.args(naming_the_database(url, arguments, &local));
+    Err(exec(&mut command).into())
+}
+
+fn naming_the_database(
+    url: Option<UrlArgument>,
+    mut arguments: Vec<OsString>,
+    local: &Local<'_>,
+) -> Vec<OsString> {
+    if let Some(url) = url {
+        let database = local.target.database().unwrap_or(local.user);
+        url.replace(&mut arguments, database);
+    }
+    arguments
 }
 
 #[cfg(test)]
