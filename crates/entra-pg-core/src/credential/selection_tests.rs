@@ -9,7 +9,12 @@ use super::*;
 fn environment(variables: &[&'static str], programs: &[&str]) -> (Environment, TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     for program in programs {
-        fs::write(directory.path().join(program), "").expect("a program");
+        let file = if cfg!(windows) {
+            format!("{program}.cmd")
+        } else {
+            (*program).to_owned()
+        };
+        fs::write(directory.path().join(file), "").expect("a program");
     }
     let path = directory.path().display().to_string();
     let pair = |variable: &&'static str| {
