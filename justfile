@@ -112,6 +112,11 @@ test-postgres +servers: build
 foreign-suites *suite_and_checkout: build
     tests/foreign/run {{quote(target)}} "$@"
 
+# Run every adapter against the server on Azure in DATABASE_URL, and record what it refuses. tests/azure/provision makes one
+azure-test: build
+    ENTRA_PG_RECORD={{quote(target / "azure-refusals.tsv")}} cargo test --workspace --all-features --test suite -- --ignored azure::
+    @echo "What the server refuses, without names: {{target}}/azure-refusals.tsv"
+
 # Apply the examples' migrations with sea-orm-cli, diesel and sqlx, through `entra-pg exec`. Installs the three, which takes minutes
 migration-tools: build (_tool "sea-orm-cli" "sea-orm-cli" sea_orm_cli) (_tool "diesel" "diesel_cli" diesel_cli) (_tool "sqlx" "sqlx-cli" sqlx_cli)
     tests/migration-tools/run

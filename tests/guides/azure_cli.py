@@ -10,13 +10,19 @@ import tempfile
 
 FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 SUBSTITUTION = re.compile(r"\$\((az [^()]*)\)")
-VARIABLE = re.compile(r"\$([A-Z_]+)")
+VARIABLE = re.compile(r"\$([A-Za-z_]+)")
 NOT_LOGGED_IN = "Please run 'az login'"
 
 
-def commands(text):
-    """The `az` commands of a page, those within substitutions first."""
-    for block in FENCE.findall(text):
+def blocks(path):
+    """What a shell runs: the examples of a page, or a script."""
+    text = path.read_text()
+    return FENCE.findall(text) if path.suffix == ".md" else [text]
+
+
+def commands(path):
+    """The `az` commands of a file, those within substitutions first."""
+    for block in blocks(path):
         block = block.replace("\\\n", " ")
         yield from SUBSTITUTION.findall(block)
         for line in SUBSTITUTION.sub("value", block).splitlines():
@@ -43,7 +49,8 @@ def understood(az, command, settings):
 az = os.path.abspath(sys.argv[1])
 pages = [pathlib.Path("README.md"), *sorted(pathlib.Path("docs").rglob("*.md"))]
 # Logging in is the one thing that is not refused for want of a login.
-found = [c for page in pages for c in commands(page.read_text()) if c != "az login"]
+scripts = [pathlib.Path("tests/azure/provision"), pathlib.Path("tests/azure/teardown")]
+found = [c for path in [*pages, *scripts] for c in commands(path) if c != "az login"]
 with tempfile.TemporaryDirectory() as settings:
     wrong = [c for c in found if not understood(az, c, settings)]
 assert found, "the guides have commands"

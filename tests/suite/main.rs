@@ -4,6 +4,7 @@
 
 mod architecture;
 mod attack;
+mod azure;
 mod book;
 mod capture;
 mod conformance;
