@@ -24,7 +24,7 @@ enum Victims {
 
 const ACCEPTED: &[Accepted] = &[
     Accepted {
-        victims: Victims::These(&["sqlx", "SeaORM"]),
+        victims: Victims::These(&["sqlx", "SeaORM", "sqlx 0.8", "SeaORM 1.1"]),
         modes: &[
             "HTTP after the handshake",
             "HTTP at the startup packet",
