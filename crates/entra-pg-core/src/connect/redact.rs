@@ -10,6 +10,8 @@ use crate::live_tokens;
 
 /// JSON Web Tokens begin with the base64 of `{"`; nothing else in an error message does.
 const TOKEN_START: &str = "eyJ";
+/// What a request for a token proves the identity with. An endpoint that quotes the request quotes it, too.
+const PROOFS: [&str; 2] = ["client_secret=", "client_assertion="];
 const SHORTEST_TOKEN: usize = 20;
 const LONGEST_TEXT: usize = 1_000;
 /// What lies behind so many bytes is not looked at. A quoted token may be a few thousand bytes long.
@@ -41,7 +43,7 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
 /// cut.
 ///
 /// The tokens are those that this process holds or held recently (also percent-encoded, in base64, in hexadecimal, and pieces of
-/// 16 letters and digits), and all JSON Web Tokens.
+/// 16 letters and digits), all JSON Web Tokens, and the `client_secret` or `client_assertion` of a request that is quoted.
 ///
 /// ```
 /// use entra_pg_core::connect::redact;
@@ -77,6 +79,7 @@ pub fn quotes_token(bytes: &[u8]) -> bool {
 /// Where a text holds tokens, in order, without overlap.
 fn tokens(text: &str) -> Vec<Range<usize>> {
     let mut tokens = of_shape(text);
+    tokens.extend(PROOFS.iter().flat_map(|name| values(text, name)));
     let live = live_tokens::find(text.as_bytes()).into_iter();
     tokens.extend(live.map(|piece| whole(text, piece)));
     tokens.sort_by_key(|token| token.start);
@@ -103,6 +106,15 @@ fn of_shape(text: &str) -> Vec<Range<usize>> {
         }
     }
     tokens
+}
+
+/// What stands behind each `name`, as in a form.
+fn values<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = Range<usize>> {
+    text.match_indices(name).map(|(at, name)| {
+        let start = at + name.len();
+        let length = text[start..].find(|c: char| !is_token_character(c));
+        start..length.map_or(text.len(), |length| start + length)
+    })
 }
 
 /// The piece of a token, with what surrounds it of the token; not with `password=`.
@@ -201,5 +213,15 @@ mod tests {
         struct Outer(#[source] std::io::Error);
         let error = Outer(std::io::Error::other("inner"));
         assert_eq!(chain(&error), "outer: inner");
+    }
+
+    #[test]
+    fn a_request_that_is_quoted_does_not_show_its_proof() {
+        let text = "client_id=c&client_secret=s3cr%3D&client_assertion_type=jwt&client_assertion=a.b.c\", expected";
+        assert_eq!(
+            redact(text),
+            "client_id=c&client_secret=[token]&client_assertion_type=jwt&client_assertion=[token]\", expected"
+        );
+        assert_eq!(redact("client_secret="), "client_secret=[token]");
     }
 }
