@@ -2,7 +2,7 @@
 //!
 //! The same program runs against the emulator in every `./dev test`, so that what was never run against Azure is at least known to run.
 
-use std::{env, error::Error as _, process::Stdio, sync::Arc, time::Duration};
+use std::{env, process::Stdio, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use azure_core::{
@@ -186,14 +186,9 @@ async fn refused_logins(role: &str) -> Vec<Refused> {
 }
 
 fn sqlstate(error: &Error) -> Option<&str> {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(error) = cause.downcast_ref::<tokio_postgres::Error>() {
-            return error.code().map(tokio_postgres::error::SqlState::code);
-        }
-        source = cause.source();
-    }
-    None
+    let driver = error.driver_error()?;
+    let error = driver.downcast_ref::<tokio_postgres::Error>()?;
+    error.code().map(tokio_postgres::error::SqlState::code)
 }
 
 /// Leaves nothing that belongs to somebody: role, host and ids.
