@@ -8,7 +8,7 @@ use nix::{
 };
 use tokio::io::AsyncReadExt;
 
-use crate::fixtures::{command, outcome, run, shared};
+use crate::fixtures::{command, ended, outcome, run, shared};
 
 #[tokio::test]
 async fn a_program_is_logged_in_by_its_environment_and_by_its_url() {
@@ -95,7 +95,7 @@ async fn signals_reach_the_program() {
         output.read_exact(&mut up).await.expect("it is up");
         let id = child.id().expect("it runs");
         kill(Pid::from_raw(id.try_into().expect("a pid")), signal).expect("sent");
-        let status = child.wait().await.expect("it ends");
+        let status = ended(&mut child).await;
         assert_eq!(status.code(), Some(42), "{signal}");
     }
 }

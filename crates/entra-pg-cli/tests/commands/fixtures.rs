@@ -4,14 +4,14 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::Path,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::{OnceLock, mpsc},
     time::Duration,
 };
 
 use entra_pg_emulator::{CredentialSource, Emulator, EmulatorBuilder};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_entra-pg");
 pub(crate) const PERSON: &str = "alice@contoso.com";
@@ -91,6 +91,12 @@ pub(crate) fn bare(arguments: &[&str]) -> Command {
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
+}
+
+/// Waits for its end. One that was started deaf to a signal, as a background job of a script is, would never come to it.
+pub(crate) async fn ended(child: &mut Child) -> ExitStatus {
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+    ended.expect("it ends in time").expect("it ends")
 }
 
 pub(crate) async fn outcome(mut command: Command) -> Outcome {

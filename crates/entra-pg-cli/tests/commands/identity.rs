@@ -10,7 +10,7 @@ use nix::{
 use tempfile::TempDir;
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
-use crate::fixtures::{PATIENCE, PERSON, az, bare, outcome, run, shared, signed_in, write};
+use crate::fixtures::{PATIENCE, PERSON, az, bare, ended, outcome, run, shared, signed_in, write};
 
 fn object_id(name: &str, kind: IdentityKind) -> String {
     Identity::new(name, kind).object_id().to_owned()
@@ -52,9 +52,8 @@ async fn a_tool_that_hangs_ends_with_us() {
     read.expect("az runs").expect("it is read");
     let id = child.id().expect("it runs").try_into().expect("a pid");
     kill(Pid::from_raw(id), Signal::SIGINT).expect("sent");
-    let ended = timeout(PATIENCE, reader.wait()).await;
-    assert!(ended.expect("all have ended").expect("cat").success());
-    assert_eq!(child.wait().await.expect("ends").code(), Some(130));
+    assert!(ended(&mut reader).await.success());
+    assert_eq!(ended(&mut child).await.code(), Some(130));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::fixtures::{PATIENCE, command, outcome, shared};
+use crate::fixtures::{PATIENCE, command, ended, outcome, shared};
 
 /// A temporary directory of its own, which must be empty in the end.
 fn place() -> TempDir {
@@ -95,7 +95,7 @@ async fn signals_reach_the_program_and_the_proxy_ends_with_it() {
         let mut output = child.stdout.take().expect("a pipe");
         output.read_exact(&mut up).await.expect("it is up");
         signal(&child, sent);
-        let status = child.wait().await.expect("it ends");
+        let status = ended(&mut child).await;
         assert_eq!(status.code(), Some(42), "{sent}");
         assert!(is_empty(place.path()), "{sent}");
     }
@@ -136,7 +136,7 @@ async fn each_connection_gets_a_token_that_is_good_then() {
     let said = psql(&url, "SELECT 1").await;
     assert_ne!(said.status, 0);
     signal(&child, Signal::SIGTERM);
-    child.wait().await.expect("it ends");
+    ended(&mut child).await;
     emulator.stop().await.expect("stops");
 }
 
@@ -160,8 +160,8 @@ async fn without_a_program_it_stays_up_until_a_signal_and_leaves_nothing() {
         let mut output = held.stdout.take().expect("a pipe");
         output.read_exact(&mut up).await.expect("it is connected");
         signal(&child, sent);
-        assert_eq!(child.wait().await.expect("ends").code(), Some(expected));
-        assert!(!held.wait().await.expect("its connection ends").success());
+        assert_eq!(ended(&mut child).await.code(), Some(expected));
+        assert!(!ended(&mut held).await.success());
         assert!(is_empty(place.path()), "{sent}");
     }
 }
@@ -180,7 +180,7 @@ async fn a_socket_is_where_it_was_asked_for() {
     assert_eq!(found.permissions().mode() & 0o777, 0o700);
     assert_eq!(psql(&url, "SELECT 1").await.stdout, "1\n");
     signal(&child, Signal::SIGHUP);
-    assert_eq!(child.wait().await.expect("ends").code(), Some(129));
+    assert_eq!(ended(&mut child).await.code(), Some(129));
     assert!(is_empty(place.path()));
 }
 

@@ -10,7 +10,7 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::io::AsyncReadExt;
 
 use crate::{
-    fixtures::{command, outcome, run, shared},
+    fixtures::{command, ended, outcome, run, shared},
     servers::says,
 };
 
@@ -143,7 +143,7 @@ async fn signals_reach_it() {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         let id = child.id().expect("it runs");
         kill(Pid::from_raw(id.try_into().expect("a pid")), signal).expect("sent");
-        let status = child.wait().await.expect("it ends");
+        let status = ended(&mut child).await;
         assert_eq!(status.code(), Some(expected), "{signal}");
     }
 }

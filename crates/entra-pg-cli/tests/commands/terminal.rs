@@ -14,7 +14,7 @@ use nix::{
 };
 use tokio::process::{Child, Command};
 
-use crate::fixtures::{command, shared};
+use crate::fixtures::{command, ended, shared};
 
 /// Runs it with a terminal for its output; everything that came out, and the exit status.
 async fn on_a_terminal(mut command: Command) -> (String, Option<i32>) {
@@ -28,7 +28,7 @@ async fn on_a_terminal(mut command: Command) -> (String, Option<i32>) {
     // Else the terminal would never be without a writer.
     drop(command);
     drop(pty.slave);
-    let status = child.wait().await.expect("ends");
+    let status = ended(&mut child).await;
     (reader.join().expect("reads"), status.code())
 }
 
@@ -121,7 +121,7 @@ async fn an_interrupt_typed_in_a_terminal_reaches_a_proxied_program_once() {
     kill(Pid::from_raw(id), Signal::SIGTERM).expect("sent");
     seen.push_str(&read_until(&mut terminal, "times"));
     assert!(seen.contains("1 times"), "{seen}");
-    assert_eq!(child.wait().await.expect("ends").code(), Some(42), "{seen}");
+    assert_eq!(ended(&mut child).await.code(), Some(42), "{seen}");
 }
 
 #[cfg(target_os = "linux")]
@@ -146,7 +146,7 @@ async fn an_interrupt_typed_in_psql_cancels_the_query_and_ends_nothing_else() {
     terminal.write_all(b"\\q\n").expect("typed");
     // Else the terminal's buffer may be full.
     read_all(terminal);
-    assert_eq!(child.wait().await.expect("ends").code(), Some(0));
+    assert_eq!(ended(&mut child).await.code(), Some(0));
 }
 
 #[cfg(target_os = "linux")]
