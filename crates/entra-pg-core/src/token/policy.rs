@@ -49,7 +49,8 @@ pub struct RefreshPolicy {
     /// quarter of what remains.
     pub unchanged_token_interval: Duration,
     /// The time between two requests that rejections by a server may force for one login whose tokens are refused again and
-    /// again, after the first two. Default 30 s. Requests that fail do not count, nor those whose token is accepted.
+    /// again, after the first two. Default 10 s, the longest pause of the backoff: as after any other fault, a login is well one
+    /// such pause after its cause has gone. Requests that fail do not count, nor those whose token is accepted.
     pub rejection_interval: Duration,
 }
 
@@ -64,7 +65,7 @@ impl Default for RefreshPolicy {
             retry_interval: Duration::from_secs(30),
             backoff: (Duration::from_secs(1), Duration::from_secs(10)),
             unchanged_token_interval: Duration::from_secs(10),
-            rejection_interval: Duration::from_secs(30),
+            rejection_interval: Duration::from_secs(10),
         }
     }
 }
