@@ -111,6 +111,8 @@ fn explains(incident: &Incident, failure: &Failure) -> bool {
             // An adapter that fetches per connection has no token then, but for the one that expires on its way to the server; a
             // pool's own timeout may come before the connect's. A rotated pool goes on with the one that has expired.
             let end = match class {
+                // A pool of bb8 says at its own timeout what became of a connect that began before.
+                Class::Refused if failure.error.contains("Timed out in bb8") => expiry + BACKOFF,
                 Class::Refused if !failure.rotates => expiry + CLOCKS_DIFFER,
                 Class::TimedOut if failure.rotates => return false,
                 _ => incident.end + BACKOFF,

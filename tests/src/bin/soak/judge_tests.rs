@@ -13,6 +13,7 @@ const REVOKED_AND_HANGS: Kind = Kind::RefusesAndOneRequestHangs(Refusal::Identit
 
 const NO_TOKEN: &str = "token failed: the provided credential: HTTP 503";
 const REFUSED: &str = "FATAL: LDAP authentication failed for user \"app\"";
+const BB8_REFUSED: &str = "Timed out in bb8: LDAP authentication failed for user \"app\"";
 const TIMED_OUT: &str = "pool timed out while waiting for an open connection";
 const TOO_BUSY: &str = "connection failed: unverified: \"sorry, too many clients already\"";
 
@@ -124,6 +125,8 @@ fn a_refusal_is_explained_for_as_long_as_it_must_take(
 #[case::a_rotated_pool_waits_for_no_token(TIMED_OUT, true, 15, false)]
 #[case::refused_on_the_way(REFUSED, false, 9, true)]
 #[case::refused_later(REFUSED, false, 15, false)]
+#[case::refused_on_the_way_in_a_pool_of_bb8(BB8_REFUSED, false, 15, true)]
+#[case::refused_later_in_a_pool_of_bb8(BB8_REFUSED, false, 26, false)]
 #[case::refused_by_rotation(REFUSED, true, 15, true)]
 fn a_failed_request_explains_nothing_while_a_token_lives(
     #[case] error: &str,

@@ -41,6 +41,8 @@ pub(crate) struct Score {
     pub(crate) operations: u64,
     /// Connections that were opened on purpose.
     pub(crate) fresh: u64,
+    /// Those of them that could be opened.
+    renewed: u64,
     pub(crate) longest: Duration,
     pub(crate) failures: Vec<Failure>,
 }
@@ -111,6 +113,15 @@ impl Player {
         !status.refreshing && status.failures == 0 && status.expires_on.is_some() && replaced
     }
 
+    /// Waits until the token that is held has been accepted, by an adapter that fetches one per connection: the pool, which has
+    /// one connection a task, has replaced them all.
+    pub(crate) async fn has_logged_in(&self) {
+        let enough = lock(&self.score).renewed + TASKS * 2;
+        while named(self.name).per_connection && lock(&self.score).renewed < enough {
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Closes the pool. An error if that hangs.
     pub(crate) async fn close(self) -> Result<(), String> {
         let closing = timeout(HANG, self.opened.shut()).await;
@@ -153,6 +164,7 @@ impl Worker {
         let ended = Instant::now();
         score.operations += 1;
         score.fresh += u64::from(fresh);
+        score.renewed += u64::from(fresh && error.is_none());
         score.longest = score.longest.max(ended - began);
         if let Some(error) = error {
             score.failures.push(Failure {

@@ -251,12 +251,20 @@ impl Course<'_> {
         }
     }
 
-    /// Waits until the consequences of the fault before are over: everybody has a token, and the last request for one was
-    /// well. A soak in which that does not come has found something.
+    /// Waits until the consequences of the fault before are over: everybody has a token, the last request for one was well, and
+    /// what was refused has been accepted since. (Tokens that are refused before any was accepted spend a budget.) A soak in
+    /// which that does not come has found something.
     async fn settle(&self) -> Result<(), String> {
         let players = self.victims.players;
         let is_settled = |player: &Player| player.is_settled(self.refused);
         let settled = async {
+            while !players.iter().all(is_settled) {
+                sleep(Duration::from_millis(50)).await;
+            }
+            let latest = self.incidents.last();
+            if latest.is_some_and(|incident| incident.kind.refusal().is_some()) {
+                join_all(players.iter().map(Player::has_logged_in)).await;
+            }
             while !players.iter().all(is_settled) {
                 sleep(Duration::from_millis(50)).await;
             }
