@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entra_pg_core::RefreshPolicy;
 use entra_pg_emulator::Fault;
 use entra_pg_tests::attack::is_obeyed;
 use tokio::time::Instant;
@@ -130,9 +131,8 @@ fn explains(incident: &Incident, failure: &Failure) -> bool {
             Kind::Refuses(_) | Kind::RefusesWhileIll(..) | Kind::RefusesAndOneRequestHangs(_),
             Class::Refused,
         ) if failure.rotates => during(incident.begin, incident.end + LIFETIME),
-        // A request that was under way brings a token that is refused, too.
         (Kind::Refuses(_) | Kind::RefusesAndOneRequestHangs(_), Class::Refused) => {
-            during(incident.begin, incident.refused)
+            during(incident.begin, accepted_from(incident))
         }
         (Kind::RefusesWhileIll(..), Class::Refused | Class::TimedOut) if !failure.rotates => {
             during(incident.begin, incident.end + BACKOFF)
@@ -143,6 +143,18 @@ fn explains(incident: &Incident, failure: &Failure) -> bool {
             during(incident.begin, incident.end + GRACE)
         }
         _ => false,
+    }
+}
+
+/// When a token is forced that the server accepts, if no request fails. One that was under way brings a token that is refused, too;
+/// and while keys are being rotated, the two that a login may force at once are soon spent.
+fn accepted_from(incident: &Incident) -> Instant {
+    let policy = RefreshPolicy::default();
+    let are_both_spent = incident.refused - incident.begin > policy.backoff.0;
+    if are_both_spent {
+        incident.refused + policy.rejection_interval
+    } else {
+        incident.refused
     }
 }
 

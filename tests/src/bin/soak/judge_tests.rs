@@ -117,6 +117,22 @@ fn a_refusal_is_explained_for_as_long_as_it_must_take(
 }
 
 #[rstest]
+#[case::while_they_are_refused(67, true)]
+#[case::until_the_next_may_be_forced(77, true)]
+#[case::later(79, false)]
+fn keys_that_take_long_to_rotate_explain_refusals_until_the_next_request(
+    #[case] second: u32,
+    #[case] explained: bool,
+) {
+    let start = Instant::now();
+    let mut incident = incident(Kind::Refuses(Refusal::KeysRotated), start);
+    incident[0].refused = start + 68 * S;
+    incident[0].end = incident[0].refused;
+    let failure = failure(REFUSED, false, start + second * S);
+    assert_eq!(explanation(&failure, &incident).is_some(), explained);
+}
+
+#[rstest]
 #[case::before_expiry(NO_TOKEN, false, 5, false)]
 #[case::after_expiry(NO_TOKEN, false, 15, true)]
 #[case::one_step_after_it(NO_TOKEN, false, 34, true)]
