@@ -34,9 +34,6 @@ second_identity := "REPORTS_URL=postgres://reports@localhost/postgres REPORTS_CL
 
 # Run every example against the emulator: the quickstarts once, the others through several token lifetimes
 examples: build
-    just example sea-orm-quickstart
-    just example diesel-async-quickstart
-    just example deadpool-postgres-quickstart
     cargo test --workspace --all-features --quiet --test suite -- --test-threads 8 examples::
 
 # Compile what people copy, the examples and the snippets of each page, outside of the workspace. The first time takes minutes
@@ -246,7 +243,7 @@ archive triple:
     tests/release/archive {{triple}} dist {{quote(target)}}
 
 # What the workflows run for each pull request, as far as it runs on this machine. Takes half an hour on two cores
-ci: typos workflows check docs-rs (release-dry "--no-verify") test examples demo interop
+ci: typos workflows check docs-rs (release-dry "--no-verify") test demo interop
 
 # The published crates, as cargo's options
 crates := `printf ' -p %s' $(ls crates)`

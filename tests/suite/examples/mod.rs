@@ -4,5 +4,6 @@
 mod configuration;
 mod migrations;
 mod program;
+mod quickstarts;
 mod services;
 mod workers;

@@ -116,15 +116,3 @@ async fn counts_on(program: &Program, number: impl Fn(&str) -> Option<usize>) ->
     let wanted = |line: &str| number(line).filter(|number| *number >= enough);
     program.prints(&format!("number {enough}"), wanted).await
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_of_deadpool_postgres_saves_over_cached_statements() {
-    let emulator = emulator().await;
-    let quickstart = Program::start(command(&emulator, "deadpool-postgres-quickstart"));
-    for saved in ["saved: tea as 1", "saved: rice as 2"] {
-        quickstart
-            .prints(saved, |line| (line == saved).then_some(()))
-            .await;
-    }
-    emulator.stop().await.expect("stops");
-}
