@@ -20,6 +20,7 @@ diesel::table! {
 }
 
 #[derive(Queryable, Selectable, Serialize)]
+#[diesel(table_name = parcels, check_for_backend(diesel::pg::Pg))]
 pub struct Parcel {
     id: i32,
     addressee: String,

@@ -16,6 +16,7 @@ mod order {
     use sea_orm::entity::prelude::*;
     use serde::Serialize;
 
+    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize)]
     #[sea_orm(table_name = "orders")]
     pub struct Model {
@@ -24,9 +25,6 @@ mod order {
         pub article: String,
         pub quantity: i32,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }

@@ -12,7 +12,8 @@ diesel::table! {
     }
 }
 
-#[derive(Debug, Queryable)]
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = quickstart_parcels, check_for_backend(diesel::pg::Pg))]
 #[allow(dead_code, reason = "shown by Debug")]
 struct Parcel {
     id: i32,
@@ -35,11 +36,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut connection = pool.get().await?;
     create_table(&mut connection).await?;
-    let found: Parcel = diesel::insert_into(quickstart_parcels::table)
+    let saved = diesel::insert_into(quickstart_parcels::table)
         .values(quickstart_parcels::article.eq("tea"))
+        .returning(Parcel::as_returning())
         .get_result(&mut connection)
         .await?;
-    println!("saved and found: {found:?}");
+    println!("saved: {saved:?}");
     // README ends
     Ok(())
 }

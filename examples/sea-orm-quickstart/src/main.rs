@@ -8,6 +8,7 @@ use sea_orm::{
 mod order {
     use sea_orm::entity::prelude::*;
 
+    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "quickstart_orders")]
     pub struct Model {
@@ -15,9 +16,6 @@ mod order {
         pub id: i32,
         pub article: String,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }

@@ -9,7 +9,7 @@ use super::program::{command, emulator};
 
 #[rstest]
 #[case("sea-orm-quickstart", &[r#"saved and found: Some(Model { id: 1, article: "tea" })"#])]
-#[case("diesel-async-quickstart", &[r#"saved and found: Parcel { id: 1, article: "tea" }"#])]
+#[case("diesel-async-quickstart", &[r#"saved: Parcel { id: 1, article: "tea" }"#])]
 #[case("deadpool-postgres-quickstart", &["saved: tea as 1", "saved: rice as 2"])]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quickstart_saves_with_a_token(#[case] name: &str, #[case] prints: &[&str]) {

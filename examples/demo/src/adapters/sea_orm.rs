@@ -7,6 +7,7 @@ use crate::{Result, worker::Worker};
 mod row {
     use sea_orm::entity::prelude::*;
 
+    #[sea_orm::model]
     #[derive(Clone, Debug, DeriveEntityModel)]
     #[sea_orm(table_name = "entra_pg_demo")]
     pub(super) struct Model {
@@ -14,9 +15,6 @@ mod row {
         pub(super) id: i64,
         pub(super) kept: bool,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(super) enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }
