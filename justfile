@@ -177,6 +177,10 @@ api:
 book *args: (_tool "mdbook" "mdbook" "--no-default-features --features search")
     mdbook build --dest-dir {{quote(target / "book")}} "$@" docs
 
+# Draw the pictures of the documentation anew, from what the demo and the doctor print
+pictures: build
+    tests/pictures/run {{quote(target)}}
+
 # Check which crates depend on which, licenses and sources
 deny: (_tool "cargo-deny")
     cargo deny --all-features check bans licenses sources
