@@ -36,15 +36,17 @@ pub struct RefreshPolicy {
     /// that we send ourselves, over HTTP, is given 30 s at most.
     pub fetch_timeout: Duration,
     /// After this, a request that has not answered is joined by a second one, if a caller has no valid token; the first
-    /// answer counts. Default 3 s; `az` and `azd` are given 10 s at least. There are never more than two: the second is given
+    /// answer counts. Default 3 s, at least 1 s; `az` and `azd` are given 10 s at least. [`Duration::MAX`] sends no second
+    /// request. There are never more than two: the second is given
     /// three times as long, and is then replaced, while the first keeps its `fetch_timeout`.
     pub hedge_after: Duration,
     /// The pause after a failed request while a token is valid. Default 30 s ± 10 %; never more than a tenth of what remains.
     /// The endpoint's `Retry-After` makes it longer.
     pub retry_interval: Duration,
-    /// The first and the longest pause of the exponential backoff while no token is valid. Default 1 s and 10 s. The
-    /// endpoint's `Retry-After` makes a pause longer, up to the longest.
-    pub backoff: (Duration, Duration),
+    /// The first pause of the exponential backoff while no token is valid. Default 1 s.
+    pub initial_backoff: Duration,
+    /// The longest pause of the backoff. Default 10 s. The endpoint's `Retry-After` makes a pause longer, up to this.
+    pub max_backoff: Duration,
     /// The pause after the endpoint returned the same token, or one that is about to expire. Default 10 s; never more than a
     /// quarter of what remains.
     pub unchanged_token_interval: Duration,
@@ -63,7 +65,8 @@ impl Default for RefreshPolicy {
             fetch_timeout: Duration::from_secs(75),
             hedge_after: Duration::from_secs(3),
             retry_interval: Duration::from_secs(30),
-            backoff: (Duration::from_secs(1), Duration::from_secs(10)),
+            initial_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(10),
             unchanged_token_interval: Duration::from_secs(10),
             rejection_interval: Duration::from_secs(10),
         }
@@ -72,6 +75,9 @@ impl Default for RefreshPolicy {
 
 /// A lower bound for every wait before a request, so that no arithmetic on small numbers becomes a hot loop.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+/// A second request any sooner would be a second one for every request, and its successors a flood.
+const SHORTEST_HEDGE: Duration = Duration::from_secs(1);
 
 /// How much life is left in the current token, in the words of the state table in `docs/architecture.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,12 +133,11 @@ impl RefreshPolicy {
     ) -> Duration {
         let random = random.clamp(0.0, 1.0);
         if remaining.is_zero() {
-            let (first, longest) = self.backoff;
-            let step = first
-                .saturating_mul(1 << failures.saturating_sub(1).min(16))
-                .min(longest);
+            let doubled = 1 << failures.saturating_sub(1).min(16);
+            let step = self.initial_backoff.saturating_mul(doubled);
+            let step = step.min(self.max_backoff);
             // No more than one step, so that an endpoint that is well again is noticed whatever it asked for.
-            let asked = retry_after.unwrap_or_default().min(longest);
+            let asked = retry_after.unwrap_or_default().min(self.max_backoff);
             step.mul_f64(random).max(asked).max(SHORTEST_WAIT)
         } else {
             let interval = self.retry_interval.min(remaining / 10);
@@ -146,7 +151,10 @@ impl RefreshPolicy {
     /// How long a request may take, by a credential with these limits.
     pub(crate) fn limits(&self, credential: Limits) -> Limits {
         Limits {
-            hedge_after: self.hedge_after.max(credential.hedge_after),
+            hedge_after: self
+                .hedge_after
+                .max(credential.hedge_after)
+                .max(SHORTEST_HEDGE),
             timeout: self.fetch_timeout.min(credential.timeout),
         }
     }

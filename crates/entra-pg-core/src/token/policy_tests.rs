@@ -170,6 +170,16 @@ proptest::proptest! {
         let policy = RefreshPolicy::default();
         let pause = policy.pause_after_failure(s(remaining), failures, retry_after.map(s), random);
         proptest::prop_assert!(pause >= SHORTEST_WAIT);
-        proptest::prop_assert!(pause <= s(remaining).max(policy.backoff.1));
+        proptest::prop_assert!(pause <= s(remaining).max(policy.max_backoff));
     }
+}
+
+#[rstest]
+#[case::zero(Duration::ZERO, s(1))]
+#[case::default(s(3), s(3))]
+#[case::never(Duration::MAX, Duration::MAX)]
+fn no_second_request_comes_at_once(#[case] hedge_after: Duration, #[case] expected: Duration) {
+    let mut policy = RefreshPolicy::default();
+    policy.hedge_after = hedge_after;
+    assert_eq!(policy.limits(Limits::HTTP).hedge_after, expected);
 }

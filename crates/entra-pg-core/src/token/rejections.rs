@@ -57,7 +57,7 @@ impl Rejections {
         }
         // However many logins there are.
         let since = self.latest.map(|latest| now.since(latest));
-        let pause = since.map(|since| policy.backoff.0.saturating_sub(since));
+        let pause = since.map(|since| policy.initial_backoff.saturating_sub(since));
         Some(pause.unwrap_or_default())
     }
 

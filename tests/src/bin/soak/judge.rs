@@ -150,7 +150,7 @@ fn explains(incident: &Incident, failure: &Failure) -> bool {
 /// and while keys are being rotated, the two that a login may force at once are soon spent.
 fn accepted_from(incident: &Incident) -> Instant {
     let policy = RefreshPolicy::default();
-    let are_both_spent = incident.refused - incident.begin > policy.backoff.0;
+    let are_both_spent = incident.refused - incident.begin > policy.initial_backoff;
     if are_both_spent {
         incident.refused + policy.rejection_interval
     } else {
