@@ -305,15 +305,6 @@ fn a_scope_is_assumed(emulator: &Emulator, events: &EventCapture) {
     assert!(events.has("target.scope_assumed", &host(names[1])));
 }
 
-fn tokens_cannot_be_kept_warm(emulator: &Emulator) {
-    let entra = Entra::builder()
-        .credential(credential(emulator))
-        .background_refresh(true)
-        .build()
-        .expect("a provided credential is not refused");
-    entra.token_cache(&Scope::for_host("localhost"));
-}
-
 async fn a_fresh_token_says_nothing(
     emulator: &Emulator,
     events: &EventCapture,
@@ -353,7 +344,6 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
     let emulator = emulator.expect("starts");
 
     a_scope_is_assumed(&emulator, &events);
-    tokens_cannot_be_kept_warm(&emulator);
     a_request_is_lost(&emulator);
     here().block_on(async {
         let all = async {

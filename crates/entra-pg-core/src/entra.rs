@@ -1,9 +1,9 @@
 //! The handle that an application makes once and hands to every adapter.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
@@ -27,7 +27,7 @@ pub struct Entra(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
-    caches: Mutex<HashMap<Scope, TokenCache>>,
+    caches: Mutex<BTreeMap<Scope, TokenCache>>,
     /// Hosts for which it was logged that their scope is assumed.
     assumed: Mutex<HashSet<String>>,
 }
@@ -54,21 +54,23 @@ impl Entra {
 
     /// Returns the token cache for a scope, the same one at every call.
     pub fn token_cache(&self, scope: &Scope) -> TokenCache {
-        let mut caches = self.0.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cache) = caches.get(scope) {
-            return cache.clone();
-        }
         let settings = &self.0.settings;
-        let cache = TokenCache::new(
-            settings.credential.clone(),
-            scope.clone(),
-            settings.policy.clone(),
-            settings.clock.clone(),
-        );
-        if settings.background_refresh && cache.background_refresh().is_err() {
-            observe::not_kept_warm(scope);
+        let cache = self
+            .caches()
+            .entry(scope.clone())
+            .or_insert_with(|| {
+                TokenCache::new(
+                    settings.credential.clone(),
+                    scope.clone(),
+                    settings.policy.clone(),
+                    settings.clock.clone(),
+                )
+            })
+            .clone();
+        if settings.background_refresh {
+            // Outside of a runtime, the first connect spawns the task.
+            let _ = cache.background_refresh();
         }
-        caches.insert(scope.clone(), cache.clone());
         cache
     }
 
@@ -90,12 +92,9 @@ impl Entra {
                 continue;
             };
             let is_assumed = *target.scope() == Scope::for_host(host);
-            let mut assumed = self
-                .0
-                .assumed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if is_assumed && assumed.insert(host.to_owned()) {
+            let is_new = is_assumed && self.assumed().insert(host.to_owned());
+            if is_new {
+                // Without the lock: a subscriber may ask for the status.
                 observe::scope_assumed(unknown, host, target.scope());
             }
         }
@@ -110,8 +109,18 @@ impl Entra {
     /// # }
     /// ```
     pub fn status(&self) -> Vec<Status> {
-        let caches = self.0.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        caches.values().map(TokenCache::status).collect()
+        self.caches().values().map(TokenCache::status).collect()
+    }
+
+    fn caches(&self) -> MutexGuard<'_, BTreeMap<Scope, TokenCache>> {
+        self.0.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn assumed(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0
+            .assumed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the credential's name, for logs: `managed identity (system-assigned)`.

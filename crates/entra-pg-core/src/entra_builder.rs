@@ -153,7 +153,7 @@ impl EntraBuilder {
     }
 
     /// Refreshes tokens by a timer, even while no connection is opened (default: no). Pools of `entra-pg-sqlx` that are
-    /// rotated do so anyway.
+    /// rotated do so anyway. Outside of a Tokio runtime the timer starts with the first connect.
     pub fn background_refresh(mut self, background_refresh: bool) -> Self {
         self.background_refresh = background_refresh;
         self

@@ -90,9 +90,8 @@ async fn run(pool: PgPool, provider: LoginProvider, mut state: PoolState) {
         {
             state = give(&pool, &provider, token);
         }
-        let pause = tokens
-            .next_refresh_in()
-            .clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+        let next = tokens.next_refresh_in().unwrap_or(LONGEST_SLEEP);
+        let pause = next.clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
         tokio::select! {
             () = &mut closed => return,
             // The sender lives as long as `provider` does.

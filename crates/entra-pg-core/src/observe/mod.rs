@@ -14,6 +14,6 @@ const STATUS_ERROR: &str = "ERROR";
 
 pub(crate) use self::{
     connect::{Connect, connection_lost, pool_not_rotated, pool_rotated},
-    credential::{chosen, not_kept_warm, scope_assumed, sslmode_raised},
+    credential::{chosen, scope_assumed, sslmode_raised},
     token::{Request, request},
 };

@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind, connect::is_printable};
 ///
 /// [`Target`](crate::Target) chooses it by the host's name. Set it only for a server behind a name of your own in another
 /// cloud than the public one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(String);
 
 /// Host suffix and token resource, as the Azure CLI knows them (`az cloud show`, `ossrdbmsResourceId`).

@@ -12,8 +12,14 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// Spawns the task. It does not keep the cache alive, and ends with it.
-pub(super) fn spawn(refresher: &Arc<Refresher>) -> Result<(), Error> {
+/// Wants a task from now on, and spawns it unless it runs. It does not keep the cache alive, and ends with it.
+pub(super) fn start(refresher: &Arc<Refresher>) -> Result<(), Error> {
+    refresher.want_background();
+    resume(refresher)
+}
+
+/// Spawns the task that is wanted, if there was no runtime for it yet or its runtime has ended.
+pub(super) fn resume(refresher: &Arc<Refresher>) -> Result<(), Error> {
     let runtime = Handle::try_current().map_err(|_| {
         Error::new(
             ErrorKind::Runtime,
@@ -21,11 +27,15 @@ pub(super) fn spawn(refresher: &Arc<Refresher>) -> Result<(), Error> {
         )
         .with_hint("call this from a task of a Tokio runtime")
     })?;
+    let Some(running) = refresher.claim_background() else {
+        return Ok(());
+    };
     let (weak, mut ended) = (Arc::downgrade(refresher), refresher.subscribe());
     runtime.spawn(async move {
+        let _running = running;
         while let Some(refresher) = weak.upgrade() {
             refresher.refresh_if_due();
-            let next = refresher.next_refresh_in();
+            let next = refresher.next_refresh_in().unwrap_or(LONGEST_SLEEP);
             drop(refresher);
             tokio::select! {
                 biased;

@@ -186,19 +186,19 @@ impl TokenCache {
 
     /// Returns how long until a refresh is due, unless something changes before; zero if one is due now.
     ///
-    /// [`Duration::MAX`] while a request is pending: [`subscribe`](Self::subscribe) reports its end.
+    /// `None` while a request is pending: [`subscribe`](Self::subscribe) reports its end.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
     /// # fn main() { example(async |cache| {
     /// # use std::time::Duration;
-    /// assert_eq!(cache.next_refresh_in(), Duration::ZERO);
+    /// assert_eq!(cache.next_refresh_in(), Some(Duration::ZERO));
     /// cache.get(Duration::from_secs(15)).await?;
     /// // The token lives for an hour.
-    /// assert!(cache.next_refresh_in() > Duration::from_secs(50 * 60));
+    /// assert!(cache.next_refresh_in() > Some(Duration::from_secs(50 * 60)));
     /// # Ok(()) }) }
     /// ```
-    pub fn next_refresh_in(&self) -> Duration {
+    pub fn next_refresh_in(&self) -> Option<Duration> {
         self.0.next_refresh_in()
     }
 
@@ -218,9 +218,11 @@ impl TokenCache {
     /// Spawns a task that refreshes the token as soon as that is due, even while no caller needs one.
     ///
     /// The first caller after a quiet night then does not wait. The task ends when the last handle of this cache is dropped.
+    /// There is one at most. If its runtime ends, the next caller that waits for a token spawns another.
     ///
     /// # Errors
-    /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) outside of a Tokio runtime.
+    /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) outside of a Tokio runtime; the first caller that waits for a token then
+    /// spawns it.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs"));
@@ -231,7 +233,7 @@ impl TokenCache {
     /// # Ok(()) }) }
     /// ```
     pub fn background_refresh(&self) -> Result<(), Error> {
-        background::spawn(&self.0)
+        background::start(&self.0)
     }
 
     #[cfg(test)]

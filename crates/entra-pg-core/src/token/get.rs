@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     access_token::Token,
+    background,
     policy::{Freshness, is_retried},
     refresh::{Joined, Refresher},
     rejections::Rejected,
@@ -23,7 +24,7 @@ pub(super) async fn get(refresher: &Arc<Refresher>, limit: Duration) -> Result<T
     if let Some((token, Freshness::Fresh)) = refresher.snapshot(limit) {
         return Ok(token);
     }
-    if let Err(no_runtime) = request::runtime() {
+    if let Err(no_runtime) = request::runtime().and_then(|_| background::resume(refresher)) {
         return refresher.valid_token().ok_or(no_runtime);
     }
     let mut caller = Caller::new(refresher, limit);
@@ -48,7 +49,7 @@ pub(super) async fn refresh_rejected(
     let mut caller = Caller::new(refresher, limit);
     let waiting =
         async { while newer().is_none() && caller.fetch(Some(rejected)).await.is_none() {} };
-    if newer().is_none() {
+    if newer().is_none() && request::runtime().is_ok() {
         let _ = timeout(limit, waiting).await;
     }
     newer()

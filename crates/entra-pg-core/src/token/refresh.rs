@@ -158,18 +158,18 @@ impl Refresher {
         Ok(Joined::Pending(pending))
     }
 
-    /// How long until a request is due and allowed, unless something changes before.
-    pub(super) fn next_refresh_in(&self) -> Duration {
+    /// How long until a request is due and allowed, unless something changes before; `None` while one is pending.
+    pub(super) fn next_refresh_in(&self) -> Option<Duration> {
         let now = self.clock.now();
         let remaining = self.remaining_at(now);
         let current = self.current.get();
         let margin = current.map_or(Duration::ZERO, |token| token.validity().refresh_margin());
         let state = self.state();
         if state.pending().is_some() {
-            return Duration::MAX;
+            return None;
         }
         let until_due = remaining.saturating_sub(margin);
-        until_due.max(state.pause_left(&self.policy, remaining, now))
+        Some(until_due.max(state.pause_left(&self.policy, remaining, now)))
     }
 
     pub(super) fn status(&self) -> Status {
@@ -182,6 +182,16 @@ impl Refresher {
     /// Notes that a server has accepted a token from this login.
     pub(super) fn accepted(&self, login: &str) {
         self.state().accepted(login);
+    }
+
+    /// From now on there is to be a task that refreshes while nobody calls.
+    pub(super) fn want_background(&self) {
+        self.state().want_background();
+    }
+
+    /// What such a task has to own, if one is wanted and none runs.
+    pub(super) fn claim_background(&self) -> Option<Arc<()>> {
+        self.state().claim_background()
     }
 
     fn state(&self) -> MutexGuard<'_, RefreshState> {

@@ -1,6 +1,9 @@
 //! What a cache knows of its requests: the one that is pending, how the latest ended, and when the next may be sent.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, SystemTime},
+};
 
 use super::{
     access_token::Token,
@@ -25,6 +28,10 @@ pub(super) struct RefreshState {
     /// The rejection that has forced the pending request.
     forced_by: Option<Rejected>,
     rejections: Rejections,
+    /// Whether there is to be a task that refreshes while nobody calls.
+    background_wanted: bool,
+    /// What that task owns. Its runtime may drop it.
+    background_task: Weak<()>,
 }
 
 /// The latest request that ended. When the next may be sent follows from it and from what the token has left *then*.
@@ -71,6 +78,8 @@ impl RefreshState {
             last_refresh: None,
             forced_by: None,
             rejections: Rejections::default(),
+            background_wanted: false,
+            background_task: Weak::new(),
         }
     }
 
@@ -142,6 +151,20 @@ impl RefreshState {
     /// Notes that a server has accepted a token from this login.
     pub(super) fn accepted(&mut self, login: &str) {
         self.rejections.accepted(login);
+    }
+
+    pub(super) fn want_background(&mut self) {
+        self.background_wanted = true;
+    }
+
+    /// What a background task has to own, if one is wanted and none runs.
+    pub(super) fn claim_background(&mut self) -> Option<Arc<()>> {
+        if !self.background_wanted || self.background_task.strong_count() > 0 {
+            return None;
+        }
+        let task = Arc::new(());
+        self.background_task = Arc::downgrade(&task);
+        Some(task)
     }
 
     /// The number of the next request.

@@ -36,7 +36,7 @@ pub fn a_hanging_request_and_the_last_handle() {
     assert!(world.requests() <= 1);
 }
 
-/// A task that keeps the token warm notices every landing and ends with the last handle.
+/// The background task notices the end of every request, and ends with the last handle.
 pub fn background_refresh() {
     let world = execute(&[], NEVER, async |cache, _| {
         time::limit(2);

@@ -18,15 +18,36 @@ async fn a_background_refresh_needs_no_caller_and_ends_with_the_last_handle() {
         "{}",
         script.requests()
     );
-    let tasks = || {
-        tokio::runtime::Handle::current()
-            .metrics()
-            .num_alive_tasks()
-    };
-    assert_eq!(tasks(), 1);
+    cache.background_refresh().expect("in a runtime");
+    assert_eq!(tasks(), 1, "not one for each call");
     drop(cache);
     settle().await;
     assert_eq!(tasks(), 0);
+}
+
+fn tasks() -> usize {
+    tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks()
+}
+
+#[test]
+fn a_background_refresh_survives_the_lack_of_a_runtime_and_the_end_of_one() {
+    let script = Script::new([], Answer::Token(HOUR));
+    let cache = script.cache();
+    assert!(cache.background_refresh().is_err(), "no runtime yet");
+    for lifetime in 0..2 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            script.thaw_after(HOUR * 2 * lifetime);
+            cache.get(TIMEOUT).await.expect("a token");
+            settle().await;
+            assert_eq!(tasks(), 1, "in runtime {lifetime}");
+        });
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,21 +88,17 @@ async fn a_timer_has_nothing_to_do_until_a_request_may_be_sent() {
         Answer::Token(HOUR),
     );
     let cache = script.cache();
-    assert_eq!(cache.next_refresh_in(), Duration::ZERO, "no token");
+    assert_eq!(cache.next_refresh_in(), Some(Duration::ZERO), "no token");
     cache.cached();
-    assert_eq!(
-        cache.next_refresh_in(),
-        Duration::MAX,
-        "a request is under way"
-    );
+    assert_eq!(cache.next_refresh_in(), None, "a request is under way");
     cache.get(TIMEOUT).await.expect("a token");
-    let idle = cache.next_refresh_in();
+    let idle = cache.next_refresh_in().expect("by time");
     let due = s(3_300)..=s(3_360);
     assert!(due.contains(&idle), "{idle:?}");
     advance(idle).await;
     cache.cached();
     settle().await;
-    let pause = cache.next_refresh_in();
+    let pause = cache.next_refresh_in().expect("by time");
     // A tenth of the 240 s to 300 s that remain, ± 10 %.
     let interval = s(21)..=s(33);
     assert!(interval.contains(&pause), "after a failure: {pause:?}");

@@ -79,3 +79,16 @@ fn a_call_outside_of_a_runtime_does_not_panic() {
     let error = cache.get(TIMEOUT).now_or_never().expect("does not wait");
     assert_eq!(error.expect_err("no runtime").kind(), ErrorKind::Runtime);
 }
+
+#[test]
+fn a_rejection_outside_of_a_runtime_does_not_panic() {
+    let script = Script::new([], Answer::Token(HOUR));
+    let cache = script.cache();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let token = runtime.expect("a runtime").block_on(cache.get(TIMEOUT));
+    let token = token.expect("a token");
+    let newer = cache.refresh_rejected(&token, TIMEOUT).now_or_never();
+    assert!(newer.expect("does not wait").is_none());
+}
