@@ -122,7 +122,7 @@ impl FaultScenario {
             }
             Self::ServerGone => "pools heal with the token they have; no token request",
             Self::Stall => {
-                "the connect deadline holds, the pool is not wedged, the error names the phase"
+                "the connect deadline holds, the pool is not wedged, the error names the step"
             }
             Self::Lifecycle => "no task, connection, socket or file is left; no hang; no panic",
             Self::EveryConnectFails => "the user sees the cause, not only \"timed out\"",

@@ -122,8 +122,8 @@ async fn each_adapter_succeeds_and_fails(emulator: &Emulator, events: &EventCapt
             let error = fails(adapter, entra, url).await;
             // A driver's task that was given up keeps the span for as long as it takes to end.
             let logged = async || {
-                expected.iter().any(|(phase, outcome)| {
-                    let values = [("adapter", label), ("phase", phase), ("outcome", outcome)];
+                expected.iter().any(|(step, outcome)| {
+                    let values = [("adapter", label), ("step", step), ("outcome", outcome)];
                     let status = ("otel.status_code", "ERROR");
                     let span = [values[0], values[1], values[2], status];
                     events.has("connect.failed", &values) && events.has("connect", &span)
@@ -225,8 +225,8 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, events: &Even
         .await;
     assert_eq!(answer, None, "a cancel request gets no response");
     Raw::begin(nowhere.address(), "nobody").await.error().await;
-    for (phase, outcome) in [("ready", "ready"), ("tcp", "connect")] {
-        let values = [("adapter", "proxy"), ("phase", phase), ("outcome", outcome)];
+    for (step, outcome) in [("ready", "ready"), ("tcp", "connect")] {
+        let values = [("adapter", "proxy"), ("step", step), ("outcome", outcome)];
         eventually(outcome, async || events.has("connect", &values)).await;
     }
 }
@@ -371,13 +371,13 @@ fn what_is_said_and_counted_is_what_the_guide_lists() {
     assert_eq!(meters.rows, listed_metrics());
     for (adapter, _) in one_of_each_crate() {
         let adapter = ("adapter", adapter);
-        for (phase, outcome) in [
+        for (step, outcome) in [
             ("ready", "ready"),
             ("token", "token-request"),
             ("authentication", "rejected"),
             ("tls", "tls"),
         ] {
-            let labels = [adapter, ("phase", phase), ("outcome", outcome)];
+            let labels = [adapter, ("step", step), ("outcome", outcome)];
             assert!(
                 meters.sum("entra_pg_connects_total", &labels) >= 1.0,
                 "{labels:?}"

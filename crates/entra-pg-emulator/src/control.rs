@@ -21,7 +21,7 @@ use crate::{Error, Fault, TokenSpec, entra::Tenant, postgres::Cluster, settings:
 /// let control = emulator.control();
 /// control.set_fault(Some(Fault::ServiceUnavailable));
 /// control.revoke("app")?;
-/// let expired = control.mint(TokenSpec::new("app").expired());
+/// let expired = control.mint(TokenSpec::new("app").expired())?;
 /// control.restart_postgres().await?;
 /// assert_eq!(control.logins().accepted, 0);
 /// # Ok(()) }
@@ -136,15 +136,15 @@ impl Control {
     }
 
     /// Makes any token, good or deliberately bad, without a request to an endpoint.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "reads best with a spec built in place"
     )]
-    pub fn mint(&self, spec: TokenSpec) -> String {
-        self.tenant.mint(&spec).unwrap_or_else(|error| {
-            tracing::error!(target: "entra_pg_emulator", "{error}");
-            String::new()
-        })
+    pub fn mint(&self, spec: TokenSpec) -> Result<String, Error> {
+        self.tenant.mint(&spec)
     }
 
     /// Restarts PostgreSQL on the same port; open connections end, data survives.

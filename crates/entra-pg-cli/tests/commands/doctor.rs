@@ -160,7 +160,7 @@ async fn a_database_that_does_not_exist() {
 
 #[tokio::test]
 async fn tokens_that_the_server_does_not_take() {
-    let mint = |spec| shared().control().mint(spec);
+    let mint = |spec| shared().control().mint(spec).expect("a token");
     for (what, token, expected) in [
         (
             "another service's",
@@ -217,7 +217,7 @@ async fn a_group_that_one_is_no_member_of() {
         .start()
         .await
         .expect("starts");
-    let az = fixtures::az(&emulator.control().mint(TokenSpec::new(PERSON)));
+    let az = fixtures::az(&emulator.control().mint(TokenSpec::new(PERSON)).expect("a token"));
     let url = emulator.url_for("developers");
     let command = signed_in(&emulator, &az, &["doctor", &url]);
     let expected = found(

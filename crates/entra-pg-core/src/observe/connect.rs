@@ -21,7 +21,7 @@ impl Connect {
         let (host, port) = (first_host(target), target.hosts()[0].port());
         let span = tracing::debug_span!(
             target: "entra_pg::connect", "connect",
-            adapter, host, port, phase = Empty, outcome = Empty, otel.status_code = Empty
+            adapter, host, port, step = Empty, outcome = Empty, otel.status_code = Empty
         );
         Self {
             adapter,
@@ -69,37 +69,37 @@ impl Connect {
         self.ended("ready", "ready");
     }
 
-    /// It failed in this phase.
-    pub(crate) fn failed(&self, phase: &'static str, error: &Error) {
+    /// It failed in this step.
+    pub(crate) fn failed(&self, step: &'static str, error: &Error) {
         let (adapter, host) = (self.adapter, &self.host);
         let outcome = error.code();
         let took_s = self.begin.elapsed().as_secs_f64();
         tracing::warn!(
             name: "connect.failed", target: "entra_pg::connect", parent: &self.span,
-            adapter, host, phase, outcome, %error, took_s, "connect failed"
+            adapter, host, step, outcome, %error, took_s, "connect failed"
         );
         self.span.record(STATUS_CODE, STATUS_ERROR);
-        self.ended(phase, outcome);
+        self.ended(step, outcome);
     }
 
-    /// It was cancelled in this phase.
-    pub(crate) fn cancelled(&self, phase: &'static str) {
+    /// It was cancelled in this step.
+    pub(crate) fn cancelled(&self, step: &'static str) {
         let (adapter, host) = (self.adapter, &self.host);
         let took_s = self.begin.elapsed().as_secs_f64();
         tracing::debug!(
             name: "connect.cancelled", target: "entra_pg::connect", parent: &self.span,
-            adapter, host, phase, took_s, "connect cancelled"
+            adapter, host, step, took_s, "connect cancelled"
         );
-        self.ended(phase, "cancelled");
+        self.ended(step, "cancelled");
     }
 
-    fn ended(&self, phase: &'static str, outcome: &'static str) {
-        self.span.record("phase", phase).record("outcome", outcome);
+    fn ended(&self, step: &'static str, outcome: &'static str) {
+        self.span.record("step", step).record("outcome", outcome);
         let (adapter, host) = (&self.adapter, &self.host);
         let labels: metrics::Labels<'_> = &[
             ("adapter", adapter),
             ("host", host),
-            ("phase", &phase),
+            ("step", &step),
             ("outcome", &outcome),
         ];
         metrics::count(metrics::CONNECTS, labels);

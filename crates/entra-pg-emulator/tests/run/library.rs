@@ -164,7 +164,7 @@ async fn connections_can_be_counted_and_terminated_and_data_survives_a_restart()
         .await
         .unwrap();
     let control = emulator.control();
-    let password = || control.mint(TokenSpec::new("alice@contoso.com"));
+    let password = || control.mint(TokenSpec::new("alice@contoso.com")).expect("a token");
     let client = connect(&emulator, &password()).await.unwrap();
     client
         .batch_execute(
@@ -212,7 +212,7 @@ async fn connections_can_be_counted_and_terminated_and_data_survives_a_restart()
         TokenSpec::new("alice@contoso.com").valid_after(60),
         TokenSpec::new("stranger"),
     ] {
-        assert!(connect(&emulator, &control.mint(bad)).await.is_err());
+        assert!(connect(&emulator, &control.mint(bad).expect("a token")).await.is_err());
     }
     assert_eq!(
         (control.logins().accepted, control.logins().rejected),
@@ -237,7 +237,7 @@ async fn neither_logs_nor_debug_output_show_a_token_or_a_secret() {
     let emulator = Emulator::builder().without_tls().start().await.unwrap();
     let (token, _) = token(&emulator);
     connect(&emulator, &token).await.unwrap();
-    let bad = emulator.control().mint(TokenSpec::new("app").expired());
+    let bad = emulator.control().mint(TokenSpec::new("app").expired()).expect("a token");
     connect(&emulator, &bad).await.unwrap_err();
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(
