@@ -377,7 +377,10 @@ async fn an_endpoint_may_say_in_its_own_way_when_a_token_expires(#[case] expiry:
     let seconds = since_1970.expect("after 1970").as_secs().to_string();
     let date = humantime::format_rfc3339_seconds(in_an_hour()).to_string();
     let expiry = expiry.replace("SECONDS", &seconds).replace("DATE", &date);
-    let token = emulator.control().mint(TokenSpec::new("app")).expect("a token");
+    let token = emulator
+        .control()
+        .mint(TokenSpec::new("app"))
+        .expect("a token");
     let address = endpoint(format!(r#"{{"access_token":"{token}",{expiry}}}"#)).await;
     let own = [("IDENTITY_ENDPOINT".to_owned(), address)];
     let variables: Vec<_> = emulator

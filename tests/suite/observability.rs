@@ -22,7 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::{
     adapters::{Adapter, named},
     fixtures::{credential, eventually, target, url},
-    proxy::raw::Raw,
+    proxy::{raw::Raw, servers::quoting_server},
     telemetry::{EventCapture, Meters},
 };
 
@@ -149,10 +149,10 @@ async fn a_token_is_refused_and_replaced_or_repeated(emulator: &Emulator) {
         let connector = connector.expect("a connector");
         drop(connector.connect_and_spawn().await.expect("connects"));
         control.revoke("app").expect("a role");
-        control.repeat_tokens(repeat);
+        control.set_repeat_tokens(repeat);
         assert_eq!(connector.connect_and_spawn().await.is_err(), repeat);
     }
-    control.repeat_tokens(false);
+    control.set_repeat_tokens(false);
     control.set_token_lifetime(Duration::from_secs(3600));
 }
 
@@ -215,6 +215,15 @@ async fn a_proxy_tells_whom_it_does_not_serve(emulator: &Emulator, events: &Even
     let mut silent = Raw::connect(small.address()).await.expect("connects");
     let _next = Raw::connect(small.address()).await.expect("connects");
     assert_eq!(silent.message().await, None, "it makes room");
+    let port = quoting_server(b'S', false).await;
+    let quoting = Target::parse(&format!("postgres://app@localhost:{port}/postgres"))
+        .and_then(Target::dangerously_without_tls)
+        .and_then(|target| entra.login_provider(target));
+    let quoting = Proxy::builder(quoting.expect("a target")).bind_private();
+    let quoting = quoting.expect("listens");
+    let mut session = Raw::begin(quoting.address(), "app").await;
+    while session.message().await.is_some() {}
+    eventually("quoted", async || events.has("proxy.token_quoted", &[])).await;
     let nowhere = format!("postgres://nobody@localhost:{}/db", closed_port().await);
     let nowhere = Proxy::builder(entra.login_provider(nowhere.as_str()).expect("a target"));
     let nowhere = nowhere.bind_private().expect("listens");

@@ -303,7 +303,7 @@ async fn a_revoked_token_and_a_server_without_tls_print_no_secret() {
     let revoked = start().await;
     let control = revoked.control();
     let source = CredentialSource::ManagedIdentity;
-    control.repeat_tokens(true);
+    control.set_repeat_tokens(true);
     search(&revoked, source, &[], "before it is revoked").await;
     control.revoke("app").expect("a role");
     let output = search(&revoked, source, &[HURRY], "a revoked token").await;

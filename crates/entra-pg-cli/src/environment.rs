@@ -24,9 +24,6 @@ pub(crate) const CONFLICTING_VARIABLES: [&str; 6] = [
     "PGGSSENCMODE",
 ];
 
-/// That of the default [`Keepalive`].
-const DEFAULT_USER_TIMEOUT: Option<Duration> = Some(Duration::from_secs(90));
-
 /// Role and password of a login.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials<'a> {
@@ -118,7 +115,7 @@ fn url(target: &Target, login: Credentials, roots: Option<&str>) -> String {
 /// Returns what the user has set, since not every program knows these parameters. No variable stands for them.
 fn keepalive(target: &Target) -> Vec<(&'static str, Option<String>)> {
     let (keepalive, user_timeout) = (target.keepalive(), target.tcp_user_timeout());
-    if (keepalive, user_timeout) == (Some(Keepalive::default()), DEFAULT_USER_TIMEOUT) {
+    if (keepalive, user_timeout) == (Some(Keepalive::default()), Keepalive::default().duration()) {
         return Vec::new();
     }
     let milliseconds = user_timeout.unwrap_or_default().as_millis();

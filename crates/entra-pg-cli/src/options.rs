@@ -139,10 +139,7 @@ impl Server {
     pub(crate) fn scope(&self, target: Option<&Target>) -> Result<Scope, Error> {
         Ok(match target {
             Some(target) => target.scope().clone(),
-            None => self
-                .identity
-                .scope()?
-                .unwrap_or_else(|| Scope::for_host("")),
+            None => self.identity.scope()?.unwrap_or_default(),
         })
     }
 

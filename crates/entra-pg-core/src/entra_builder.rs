@@ -55,15 +55,27 @@ impl Entra {
 
     /// Selects the credential that the environment names. The choice, and the reason for it, is logged at `info`.
     ///
-    /// In this order: `AZURE_TOKEN_CREDENTIALS`, if set, decides by name (`ManagedIdentityCredential`,
-    /// `WorkloadIdentityCredential`, `EnvironmentCredential`, `AzureCliCredential`, `AzureDeveloperCliCredential`, `prod`,
-    /// `dev`). Else workload identity (`AZURE_FEDERATED_TOKEN_FILE`), a client secret (`AZURE_CLIENT_SECRET`), a client
-    /// certificate (`AZURE_CLIENT_CERTIFICATE_PATH`), the job of Azure Pipelines (`AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`) or
-    /// GitHub Actions (`ACTIONS_ID_TOKEN_REQUEST_URL`, with `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`), the managed identity of App Service and Container Apps
-    /// (`IDENTITY_ENDPOINT`), the Azure CLI if `az` is on the `PATH`, the Azure
-    /// Developer CLI if `azd` is. `AZURE_CLIENT_ID` names a user-assigned identity. Nothing is probed over the network;
-    /// on a virtual machine, select the managed identity by name. (`AZURE_POD_IDENTITY_AUTHORITY_HOST` replaces the address
-    /// of its metadata service, as in the other Azure SDKs.)
+    /// `AZURE_TOKEN_CREDENTIALS`, if set, decides by name: `ManagedIdentityCredential`, `WorkloadIdentityCredential`,
+    /// `EnvironmentCredential`, `AzurePipelinesCredential`, `GitHubActionsCredential`, `AzureCliCredential`,
+    /// `AzureDeveloperCliCredential`, `prod` or `dev`. Else the first of these that is set, in this order:
+    ///
+    /// 1. workload identity: `AZURE_FEDERATED_TOKEN_FILE`
+    /// 2. a client secret: `AZURE_CLIENT_SECRET`
+    /// 3. a client certificate: `AZURE_CLIENT_CERTIFICATE_PATH`
+    /// 4. Service Connector's client secret: `AZURE_POSTGRESQL_CLIENTSECRET`
+    /// 5. the job of Azure Pipelines: `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`
+    /// 6. the job of GitHub Actions: `ACTIONS_ID_TOKEN_REQUEST_URL`, with `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`
+    /// 7. the managed identity of App Service and Container Apps: `IDENTITY_ENDPOINT`
+    /// 8. the Azure CLI, if `az` is on the `PATH`
+    /// 9. the Azure Developer CLI, if `azd` is
+    ///
+    /// `AZURE_CLIENT_ID` or Service Connector's `AZURE_POSTGRESQL_CLIENTID` names a user-assigned identity. Where one is set and
+    /// none of 1 to 7, that is an error: a person's `az login` is another identity. Nothing is probed over the network; on a
+    /// virtual machine, select the managed identity by name. (`AZURE_POD_IDENTITY_AUTHORITY_HOST` replaces the address of its
+    /// metadata service, as in the other Azure SDKs.)
+    ///
+    /// Blocks while it reads files, such as root certificates: for milliseconds, or for 5 s each where a mount is dead. In async code
+    /// call it once, at the start.
     ///
     /// # Errors
     /// [`ErrorKind::NoCredential`](crate::ErrorKind::NoCredential) when the environment names none, or names one incompletely.
@@ -170,16 +182,15 @@ impl EntraBuilder {
     /// # Errors
     /// As [`Entra::from_env`]. A credential that the application provides is never refused.
     pub fn build(mut self) -> Result<Entra, Error> {
-        let read =
-            |environment: Option<Environment>| environment.unwrap_or_else(Environment::of_process);
-        let environment = read(self.environment.take());
+        let environment = self.environment.take();
+        let environment = environment.unwrap_or_else(Environment::of_process);
         let (kind, reason) = match std::mem::take(&mut self.choice) {
             Choice::Provided(credential) => return Ok(self.provided(credential)),
             Choice::Environment => select(&environment)?,
-            Choice::Named(name) => (
-                select_by_name(&environment, &name)?,
-                format!("{name} was selected"),
-            ),
+            Choice::Named(name) => {
+                let reason = format!("{name} was selected");
+                (select_by_name(&environment, &name, &reason)?, reason)
+            }
             Choice::ManagedIdentity(identity) => (
                 Box::new(ManagedIdentityKind::new(identity, &environment)?) as _,
                 "selected in code".to_owned(),

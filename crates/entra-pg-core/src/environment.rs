@@ -6,6 +6,8 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
+use crate::file;
+
 /// Environment variables. Deliberately without `Debug`: they hold secrets.
 #[derive(Clone)]
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);
@@ -56,7 +58,7 @@ impl Environment {
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns `true` if a program of that name is on the `PATH`.
+    /// Returns `true` if a program of that name is on the `PATH`. A folder that does not answer in time has none.
     pub(crate) fn has_program(&self, name: &str) -> bool {
         let path = self.0.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         let suffixes: &[&str] = if cfg!(windows) {
@@ -64,11 +66,15 @@ impl Environment {
         } else {
             &[""]
         };
-        env::split_paths(&path).any(|folder| {
-            suffixes
-                .iter()
-                .any(|suffix| folder.join(format!("{name}{suffix}")).is_file())
-        })
+        let names: Vec<_> = suffixes
+            .iter()
+            .map(|suffix| format!("{name}{suffix}"))
+            .collect();
+        let found = move || {
+            env::split_paths(&path)
+                .any(|folder| names.iter().any(|name| folder.join(name).is_file()))
+        };
+        file::within(file::READ_TIMEOUT, found).unwrap_or_default()
     }
 }
 

@@ -58,14 +58,14 @@ impl Error {
 
     /// Sets what to do about it.
     #[must_use]
-    pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        let hint = with_reference(&redact(&hint.into()), self.kind());
+    pub fn with_hint(self, hint: impl AsRef<str>) -> Self {
+        let hint = with_reference(&redact(hint.as_ref()), self.kind());
         self.map(|details| details.hint = hint)
     }
 
     /// Sets whether the same call may succeed later.
     #[must_use]
-    pub fn transient(self, transient: bool) -> Self {
+    pub fn with_transient(self, transient: bool) -> Self {
         self.map(|details| details.transient = transient)
     }
 
@@ -191,7 +191,7 @@ mod tests {
     fn a_shared_error_keeps_its_driver_error_when_it_is_changed() {
         let driver_error = std::io::Error::other("inner");
         let error = Error::new(ErrorKind::Connect, "inner").with_driver_error(driver_error);
-        let changed = error.clone().with_hint("look").transient(true);
+        let changed = error.clone().with_hint("look").with_transient(true);
         for error in [error, changed] {
             let driver_error = error.driver_error().expect("it is kept");
             assert!(driver_error.is::<std::io::Error>());

@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 /// All public root certificates together have a quarter of a MiB, a token some thousand bytes.
 const LONGEST: u64 = 4 << 20;
 /// For a caller that cannot wait as a task does. A disk responds in milliseconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A file's content, which may be a secret.
 pub(crate) type Content = Arc<Zeroizing<Vec<u8>>>;
@@ -27,7 +27,7 @@ type Outcome = Result<Content, Unreadable>;
 
 /// Reads a file, for a caller that has no task to wait in. Blocks for seconds at most.
 pub(crate) fn read(path: &Path) -> Outcome {
-    read_within(path, PATIENCE)
+    read_within(path, READ_TIMEOUT)
 }
 
 /// Reads a file, and waits for no longer than this.
@@ -192,19 +192,23 @@ impl SharedFile {
 
     /// Reads it. Waits as long as that takes: the caller has a deadline.
     pub(crate) async fn read(&self) -> Outcome {
-        self.reading()?
-            .await
-            .unwrap_or_else(|_| Err(Unreadable::panicked()))
+        let outcome = self.reading()?.await;
+        // It may be a secret, which is cleared with its last reader.
+        self.lock().take_if(|reading| !is_pending(reading));
+        outcome.unwrap_or_else(|_| Err(Unreadable::panicked()))
     }
 
     /// Returns `true` while a read has not returned.
     pub(crate) fn is_being_read(&self) -> bool {
-        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        reading.as_ref().is_some_and(is_pending)
+        self.lock().as_ref().is_some_and(is_pending)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Reading>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reading(&self) -> Result<Reading, Unreadable> {
-        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reading = self.lock();
         if let Some(pending) = reading.clone().filter(is_pending) {
             return Ok(pending);
         }

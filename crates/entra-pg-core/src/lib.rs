@@ -15,6 +15,7 @@ mod error_kind;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod jwt;
 mod live_tokens;
 mod observe;
 mod sync;

@@ -38,10 +38,15 @@ static BASE64: GeneralPurpose = GeneralPurpose::new(
 
 #[derive(Default)]
 struct LiveTokens {
-    key: RandomState,
     tokens: Vec<Known>,
-    /// The digests of all tokens, in order.
-    digests: Vec<u64>,
+    digests: Digests,
+}
+
+/// The digests of all tokens, in order, and their key.
+#[derive(Clone, Default)]
+struct Digests {
+    key: RandomState,
+    sorted: Arc<[u64]>,
 }
 
 struct Known {
@@ -62,8 +67,9 @@ pub(crate) fn note<T: Send + Sync + 'static>(
 
 /// Where in a text such tokens stand, or pieces of 16 letters and digits of one: also in base64 and hexadecimal.
 pub(crate) fn find(text: &[u8]) -> Vec<Range<usize>> {
-    let live = lock();
-    if live.digests.is_empty() {
+    // A search takes its time, and publishing a token takes the lock.
+    let live = lock().digests.clone();
+    if live.sorted.is_empty() {
         return Vec::new();
     }
     let mut found = live.find(text);
@@ -87,7 +93,7 @@ impl LiveTokens {
             .into_iter()
             .flat_map(|last| (0..last).step_by(STRIDE).chain([last]));
         let digests = starts
-            .map(|start| self.key.hash_one(&letters[start..start + PIECE]))
+            .map(|start| self.digests.key.hash_one(&letters[start..start + PIECE]))
             .collect();
         self.forget();
         self.tokens.push(Known {
@@ -96,9 +102,10 @@ impl LiveTokens {
             digests,
         });
         let all = self.tokens.iter().flat_map(|known| &known.digests);
-        self.digests = all.copied().collect();
-        self.digests.sort_unstable();
-        self.digests.dedup();
+        let mut all: Vec<_> = all.copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        self.digests.sorted = all.into();
     }
 
     /// Drops what is held no more: the oldest, and the expired.
@@ -114,14 +121,16 @@ impl LiveTokens {
             is_kept
         });
     }
+}
 
+impl Digests {
     fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let (letters, places) = letters(text);
         let pieces = letters.windows(PIECE).zip(places.windows(PIECE));
         pieces
             .filter(|(piece, _)| {
                 let digest = self.key.hash_one(piece);
-                self.digests.binary_search(&digest).is_ok()
+                self.sorted.binary_search(&digest).is_ok()
             })
             .map(|(_, places)| places[0]..places[PIECE - 1] + 1)
             .collect()
@@ -274,7 +283,7 @@ mod tests {
         for seed in 12..40 {
             drop(add(seed, 0));
         }
-        let knows = |seed| !live.find(secret(seed).as_bytes()).is_empty();
+        let knows = |seed| !live.digests.find(secret(seed).as_bytes()).is_empty();
         assert!(knows(10), "it is held");
         assert!(!knows(11), "it has expired");
         assert!(!knows(12) && knows(39), "the oldest goes first");

@@ -68,7 +68,7 @@ impl Control {
 
     /// Makes an endpoint return the token it issued before for the same identity and audience,
     /// while it lives and even when revoked, as Azure's caches do. Off at the start.
-    pub fn repeat_tokens(&self, repeat: bool) {
+    pub fn set_repeat_tokens(&self, repeat: bool) {
         self.change(|settings| settings.repeat_tokens = repeat);
     }
 

@@ -13,6 +13,7 @@ pub enum Error {
          Alpine: apk add postgresql; macOS: brew install postgresql@17), \
          or name their directory in ENTRA_PG_EMULATOR_PGBIN"
     )]
+    #[non_exhaustive]
     PostgresNotFound {
         /// The places that were searched, in order.
         looked_in: String,
@@ -24,6 +25,7 @@ pub enum Error {
          Use your distribution's own packages, or name another directory in ENTRA_PG_EMULATOR_PGBIN",
         directory.display()
     )]
+    #[non_exhaustive]
     PostgresWithoutLdap {
         /// Where its programs are.
         directory: PathBuf,
@@ -31,6 +33,7 @@ pub enum Error {
 
     /// PostgreSQL did not start.
     #[error("PostgreSQL did not start: {reason}. The end of its log:\n{log}")]
+    #[non_exhaustive]
     PostgresStart {
         /// What failed.
         reason: String,
@@ -44,6 +47,7 @@ pub enum Error {
 
     /// No identity has this role.
     #[error("there is no role `{role}`; known are {known}")]
+    #[non_exhaustive]
     UnknownRole {
         /// The role that was named.
         role: String,
@@ -53,6 +57,7 @@ pub enum Error {
 
     /// An operation of the operating system failed.
     #[error("could not {what}: {cause}")]
+    #[non_exhaustive]
     Io {
         /// What was attempted.
         what: String,
@@ -62,6 +67,7 @@ pub enum Error {
 
     /// A key or a certificate could not be created.
     #[error("could not {what}: {cause}")]
+    #[non_exhaustive]
     Crypto {
         /// What was attempted.
         what: &'static str,

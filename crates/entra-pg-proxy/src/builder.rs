@@ -80,7 +80,8 @@ impl ProxyBuilder {
         self
     }
 
-    /// Limits how many clients log in at the same time; 64 by default. Further ones wait for their turn.
+    /// Limits how many clients log in at the same time; 64 by default, and at least one. Further ones wait for their
+    /// turn.
     pub fn max_concurrent_logins(mut self, logins: usize) -> Self {
         self.max_concurrent_logins = logins.clamp(1, Semaphore::MAX_PERMITS);
         self

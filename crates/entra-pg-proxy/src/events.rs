@@ -58,6 +58,15 @@ pub(crate) fn accept_recovered(target: &Target, failures: u64, lasted: Duration)
     );
 }
 
+/// The server sent the token back before the client's first request, and the session was ended.
+pub(crate) fn token_quoted(target: &Target) {
+    let host = target.hosts()[0].name();
+    tracing::warn!(
+        name: "proxy.token_quoted", target: "entra_pg::proxy",
+        host, "the server sent the token back; the session was ended before its client got it"
+    );
+}
+
 /// A request to cancel a query did not reach the server. PostgreSQL's protocol has no response that would report it.
 pub(crate) fn cancel_lost(target: &Target, error: &Error) {
     let host = target.hosts()[0].name();

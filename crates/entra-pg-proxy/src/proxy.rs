@@ -1,9 +1,9 @@
 //! The handle of a running proxy.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use entra_pg_core::Error;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -82,13 +82,15 @@ impl Proxy {
         self.shared.upstream.provider.last_error()
     }
 
-    /// Waits until the latest connect to the server has failed, and returns its error. A client that gives up knows that
-    /// before the proxy does.
+    /// Waits until a connect to the server has failed, and returns its error. If the latest one has failed already, that is
+    /// at once. Cancel safe.
+    ///
+    /// A driver that reports only a timeout may do so a moment before the connect behind it fails.
     pub async fn next_error(&self) -> Error {
         self.shared.upstream.provider.next_error().await
     }
 
-    /// Stops listening, and waits for open connections to end. If the future is dropped, they continue.
+    /// Stops listening, and waits for open connections to end, however long that takes. If the future is dropped, they continue.
     pub async fn shutdown(self) {
         let Self {
             clients,
@@ -104,13 +106,32 @@ impl Proxy {
         clients.wait().await;
     }
 
+    /// Stops listening, waits for open connections to end, and closes those that are left after `grace`. If the future is
+    /// dropped, they continue.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn example(proxy: entra_pg_proxy::Proxy) {
+    /// // Kubernetes kills what has not ended 30 s after SIGTERM.
+    /// proxy.shutdown_within(Duration::from_secs(25)).await;
+    /// # }
+    /// ```
+    pub async fn shutdown_within(self, grace: Duration) {
+        let closing = self.shared.closing.clone();
+        let mut shutdown = pin!(self.shutdown());
+        if timeout(grace, &mut shutdown).await.is_err() {
+            closing.cancel();
+            shutdown.await;
+        }
+    }
+
     /// Stops listening, and closes open connections, within about a second.
     pub async fn close(self) {
         self.shared.closing.cancel();
         self.shutdown().await;
     }
 
-    /// Serves until `stop` completes, then [shuts down](Self::shutdown).
+    /// Serves until `stop` completes, then [shuts down](Self::shutdown), which takes as long as the last connection is open.
     pub async fn serve_until(self, stop: impl Future<Output = ()>) {
         stop.await;
         self.shutdown().await;

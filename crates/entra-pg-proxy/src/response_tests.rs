@@ -81,7 +81,7 @@ fn a_client_can_tell_what_may_pass_from_what_will_not(
     #[case] transient: bool,
     #[case] expected: &str,
 ) {
-    let error = Error::new(kind, "").transient(transient);
+    let error = Error::new(kind, "").with_transient(transient);
     assert_eq!(sqlstate(&error), expected);
 }
 

@@ -107,7 +107,7 @@ fn not_ready_in_time(hint: &str) -> Failure {
         "the connection was not ready in time",
     )
     .with_hint(hint)
-    .transient(true)
+    .with_transient(true)
     .into()
 }
 

@@ -81,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_cause_is_not_hidden_in_the_drivers_error() {
-        let cause = Error::new(ErrorKind::NoUser, "no user").transient(true);
+        let cause = Error::new(ErrorKind::NoUser, "no user").with_transient(true);
         let error = fail(cause.clone()).await.err().expect("it fails");
         let mut causes = successors(error.source(), |&error| error.source());
         let found = causes.find_map(|error| error.downcast_ref::<Error>());

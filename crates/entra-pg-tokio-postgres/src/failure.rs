@@ -45,7 +45,7 @@ fn had_an_error() -> Failure {
     let what = "the server responded to the request for TLS with an error";
     let hint = "it mostly has too few resources, such as processes or memory: try again, and look at its log";
     let error = EntraError::new(ErrorKind::Connect, what).with_hint(hint);
-    error.transient(true).into()
+    error.with_transient(true).into()
 }
 
 /// What the server requests in place of a password, if the driver says no more than that it cannot do it.

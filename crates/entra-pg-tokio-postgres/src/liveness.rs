@@ -58,7 +58,7 @@ impl Liveness {
 fn lost(message: &str) -> Error {
     Error::new(ErrorKind::Connect, message)
         .with_hint("an idle connection was lost; the pool opens another")
-        .transient(true)
+        .with_transient(true)
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ async fn a_faulty_credential_is_harmless_while_a_token_lives(#[case] mood: Mood)
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_token_again_makes_no_hot_loop_and_the_next_one_is_taken_up() {
     let emulator = start(LIFETIME).await;
-    emulator.control().repeat_tokens(true);
+    emulator.control().set_repeat_tokens(true);
     let fixtures = open_all(&emulator, &ALL).await;
     let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
         let end = fixture.expiry() - RESERVE;
@@ -192,7 +192,7 @@ async fn the_same_token_again_makes_no_hot_loop_and_the_next_one_is_taken_up() {
         fixture
     })
     .await;
-    emulator.control().repeat_tokens(false);
+    emulator.control().set_repeat_tokens(false);
     let fixtures = each(fixtures, async |mut fixture: AdapterFixture| {
         let generation = |s: &AdapterFixture| s.tokens().cached().map(|token| token.generation());
         let before = generation(&fixture);

@@ -145,7 +145,7 @@ async fn a_role_that_does_not_exist_takes_no_token_from_the_others() {
 async fn the_same_token_back_ends_it_with_the_servers_error() {
     let emulator = start(LIFETIME).await;
     let control = emulator.control();
-    control.repeat_tokens(true);
+    control.set_repeat_tokens(true);
     for adapter in per_connection() {
         let mut fixture = AdapterFixture::new(&emulator, adapter);
         let name = fixture.name;

@@ -102,6 +102,16 @@ async fn a_close_ends_clients_and_their_sessions_on_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_does_not_wait_longer_than_it_may_for_a_client_that_stays() {
+    let proxy = proxy_to(shared()).bind_private().expect("listens");
+    let mut idle = Raw::ready(proxy.address()).await;
+    let stopped = proxy.shutdown_within(Duration::from_millis(200));
+    let stopped = tokio::time::timeout(Duration::from_secs(60), stopped).await;
+    stopped.expect("it ends");
+    assert_eq!(idle.message().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn serve_until_ends_with_its_signal() {
     let proxy = proxy_to(shared()).bind_tcp(loopback(0)).expect("listens");
     let address = proxy.address().clone();

@@ -4,7 +4,7 @@ mod clients;
 mod lifecycle;
 mod pools;
 pub mod raw;
-mod servers;
+pub mod servers;
 mod strangers;
 
 use entra_pg_emulator::Emulator;

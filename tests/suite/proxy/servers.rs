@@ -242,7 +242,7 @@ async fn a_server_that_quotes_the_token_does_not_show_it_to_the_client() {
 }
 
 /// Sends back what it was sent as a password, within a message of this tag, `before` or behind `ReadyForQuery`.
-async fn quoting_server(tag: u8, before: bool) -> u16 {
+pub async fn quoting_server(tag: u8, before: bool) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {

@@ -8,7 +8,13 @@ use tokio::process::Command;
 use crate::fixtures::{az_script, outcome, shared, signed_in};
 
 fn script(lines: &str) -> TempDir {
-    az_script(&shared().control().mint(TokenSpec::new("app")).expect("a token"), lines)
+    az_script(
+        &shared()
+            .control()
+            .mint(TokenSpec::new("app"))
+            .expect("a token"),
+        lines,
+    )
 }
 
 /// Logs in to the server, with `connect_timeout` of one second.

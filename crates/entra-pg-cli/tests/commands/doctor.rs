@@ -129,7 +129,7 @@ async fn clocks_that_disagree() {
 async fn a_revoked_identity() {
     let emulator = Emulator::builder().start().await.expect("starts");
     let url = emulator.url();
-    emulator.control().repeat_tokens(true);
+    emulator.control().set_repeat_tokens(true);
     let healthy = outcome(doctor(&emulator, &url)).await;
     assert_eq!(healthy.status, 0, "{}", healthy.stdout);
     emulator.control().revoke("app").expect("a role");
@@ -217,7 +217,12 @@ async fn a_group_that_one_is_no_member_of() {
         .start()
         .await
         .expect("starts");
-    let az = fixtures::az(&emulator.control().mint(TokenSpec::new(PERSON)).expect("a token"));
+    let az = fixtures::az(
+        &emulator
+            .control()
+            .mint(TokenSpec::new(PERSON))
+            .expect("a token"),
+    );
     let url = emulator.url_for("developers");
     let command = signed_in(&emulator, &az, &["doctor", &url]);
     let expected = found(

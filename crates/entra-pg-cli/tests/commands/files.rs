@@ -267,7 +267,10 @@ async fn ctrl_c_ends_a_command_and_the_az_that_hangs() {
 async fn azd_is_asked_for_the_tenant_of_the_server() {
     const TENANT: &str = "8509643c-604d-545d-8cb9-658d06571c7f";
     let folder = TempDir::new().expect("a folder");
-    let token = shared().control().mint(TokenSpec::new("app")).expect("a token");
+    let token = shared()
+        .control()
+        .mint(TokenSpec::new("app"))
+        .expect("a token");
     let script = format!(
         r#"#!/bin/sh
 case "$*" in *"--tenant-id {TENANT}"*) echo '{{"token":"{token}","expiresOn":"2099-01-01T00:00:00Z"}}';; *) exit 1;; esac

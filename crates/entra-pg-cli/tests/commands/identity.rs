@@ -107,7 +107,10 @@ async fn whoami_tells_everything_but_the_token() {
 
 #[tokio::test]
 async fn a_credential_asked_for_is_used_though_the_environment_names_another() {
-    let az = az(&shared().control().mint(TokenSpec::new("app")).expect("a token"));
+    let az = az(&shared()
+        .control()
+        .mint(TokenSpec::new("app"))
+        .expect("a token"));
     let mut command = signed_in(
         shared(),
         &az,
@@ -159,7 +162,10 @@ async fn the_role_is_made_for_whoever_the_token_is_for() {
         .start()
         .await
         .expect("starts");
-    let az = az(&emulator.control().mint(TokenSpec::new(PERSON)).expect("a token"));
+    let az = az(&emulator
+        .control()
+        .mint(TokenSpec::new(PERSON))
+        .expect("a token"));
     let mut command = signed_in(&emulator, &az, &["role-sql", "--mfa"]);
     command.env_remove("DATABASE_URL").env_remove("PGUSER");
     let user = outcome(command).await;

@@ -13,7 +13,10 @@ async fn nothing_is_said_at_the_highest_level() {
         .into_iter()
         .find_map(|(name, value)| (name == "IDENTITY_HEADER").then_some(value))
         .expect("it is set");
-    let az = az(&shared().control().mint(TokenSpec::new("app").expired()).expect("a token"));
+    let az = az(&shared()
+        .control()
+        .mint(TokenSpec::new("app").expired())
+        .expect("a token"));
     let nobody = shared().url_for("nobody");
     let doctor = ["doctor"];
     for mut command in [

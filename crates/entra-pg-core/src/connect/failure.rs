@@ -293,7 +293,7 @@ fn hung_up() -> Error {
     .with_hint(
         "check that the host and the port are a PostgreSQL server's; if so, look at its log, and at any firewall or proxy in between",
     )
-    .transient(true)
+    .with_transient(true)
 }
 
 fn no_tls() -> Error {
@@ -323,7 +323,7 @@ pub(crate) fn refused(user: &str, sqlstate: &str, message: &str) -> Error {
         "the message is the server's own; its log may hold more",
         |known| known.hint,
     ))
-    .transient(known.is_some_and(|known| known.transient))
+    .with_transient(known.is_some_and(|known| known.transient))
 }
 
 fn not_entra(user: &str, requested: &str) -> Error {
@@ -343,7 +343,7 @@ fn rejected(rejection: Rejection, user: &str, message: &str) -> Error {
         format!("the server refused the login of \"{user}\": {message}"),
     )
     .with_hint(rejection.hint(user))
-    .transient(rejection == Rejection::NotYetValid)
+    .with_transient(rejection == Rejection::NotYetValid)
 }
 
 fn broken(step: Step, reason: &str, of_tls: bool) -> Error {
@@ -358,7 +358,7 @@ fn broken(step: Step, reason: &str, of_tls: bool) -> Error {
         )
         .with_hint(BROKEN),
     }
-    .transient(!of_tls)
+    .with_transient(!of_tls)
 }
 
 fn timed_out(step: Step, limit: Duration, token_took: Duration) -> Error {
@@ -384,7 +384,7 @@ fn stopped(step: Step, after: Duration, token_took: Duration, by_caller: bool) -
     };
     Error::new(kind, message)
         .with_hint(step.timeout_hint())
-        .transient(true)
+        .with_transient(true)
 }
 
 #[cfg(test)]

@@ -249,7 +249,7 @@ fn no_addresses(name: &str) -> Error {
         format!("the name {name} has no addresses"),
     )
     .with_hint(NAME_HINT)
-    .transient(true)
+    .with_transient(true)
 }
 
 fn lookup_timed_out(name: &str, part: &Attempt) -> Error {
@@ -259,7 +259,7 @@ fn lookup_timed_out(name: &str, part: &Attempt) -> Error {
         format!("the lookup of {name} timed out after {seconds:.1} s"),
     )
     .with_hint(NAME_HINT)
-    .transient(true)
+    .with_transient(true)
 }
 
 const NAME_HINT: &str = "check the host's name, and the name servers of this machine; with private access a name resolves only inside \

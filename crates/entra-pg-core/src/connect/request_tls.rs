@@ -91,7 +91,7 @@ fn too_busy(words: &str) -> Error {
         format!("the server responded to the request for TLS with an error{words}"),
     )
     .with_hint("it mostly has too few resources, such as processes or memory: try again, and look at its log")
-    .transient(true)
+    .with_transient(true)
 }
 
 /// The text of an error: of the protocol's version 3, whose fields follow a short length, or 2, as a server sends it that cannot

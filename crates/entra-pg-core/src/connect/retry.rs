@@ -73,7 +73,12 @@ impl LoginProvider {
         if attempt.remaining().is_zero() {
             return Err(error);
         }
-        let Some(newer) = self.relogin(&login, rejection, attempt.remaining()).await else {
+        // A caller that gives up meanwhile has waited for the token endpoint, not for the server.
+        let refused_at = attempt.step();
+        attempt.set_step(Step::Token);
+        let newer = self.relogin(&login, rejection, attempt.remaining()).await;
+        attempt.set_step(refused_at);
+        let Some(newer) = newer else {
             return Err(error);
         };
         attempt.report().retried(&error, newer.token().generation());

@@ -78,7 +78,7 @@ impl Attempt {
         .with_hint(format!(
             "target_session_attrs={wanted} is set: name such a server among the hosts; during a failover wait until there is one"
         ))
-        .transient(true);
+        .with_transient(true);
         Err(Failure::unsuitable(error))
     }
 }

@@ -69,7 +69,7 @@ fn none_usable(errors: &[(String, Error)], left: usize) -> Error {
             format!("no server could be used: {list}"),
         ),
     }
-    .transient(told.clone().all(Error::is_transient));
+    .with_transient(told.clone().all(Error::is_transient));
     match telling.or_else(|| told.clone().next_back()) {
         Some(telling) => error.with_cure_of(telling),
         None => error,

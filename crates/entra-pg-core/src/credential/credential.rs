@@ -41,7 +41,7 @@ impl Credential {
         let transport = kind.transport(environment)?;
         kind.check()?;
         let credential = Self(Arc::new(Inner { kind, transport }));
-        credential.build(&Scope::for_host("")).map_err(|error| {
+        credential.build(&Scope::default()).map_err(|error| {
             Error::new(
                 ErrorKind::NoCredential,
                 format!("{credential} cannot be used: {}", chain(&error)),

@@ -1,8 +1,9 @@
 //! When a token expires, in the forms in which endpoints and tools say so.
 
 use azure_core::time::{parse_rfc3339, parse_rfc7231};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde_json::Value;
+
+use crate::jwt::payload;
 
 /// The year 5138 in seconds; milliseconds of this century are larger.
 const LARGEST: f64 = 1e11;
@@ -40,9 +41,7 @@ pub(super) fn seconds(value: &Value) -> Option<i64> {
 
 /// What a token itself says, if it is a JSON Web Token.
 pub(super) fn of_token(token: &str) -> Option<i64> {
-    let claims = BASE64.decode(token.split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    timestamp(&claims["exp"])
+    timestamp(payload(token)?.get("exp")?)
 }
 
 /// `09/14/2026 01:02:03 PM +00:00`, as App Service wrote it at first, and dates without a `T` or a zone, which are in UTC.
@@ -77,6 +76,7 @@ fn rfc3339(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
     use rstest::rstest;
     use serde_json::json;
 

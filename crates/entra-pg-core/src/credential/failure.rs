@@ -47,7 +47,7 @@ pub(super) fn explain(
     let cause = Cause::of(error, response.as_ref());
     Error::new(ErrorKind::TokenRequest, message)
         .with_hint(cause.hint().unwrap_or(hint))
-        .transient(matches!(cause, Cause::Endpoint | Cause::Unreachable))
+        .with_transient(matches!(cause, Cause::Endpoint | Cause::Unreachable))
         .with_retry_after(response.and_then(|response| response.retry_after))
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long the selection of a credential, which is no task, may be held up.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct ProofFile {
@@ -39,7 +39,7 @@ impl ProofFile {
         &self,
         parse: impl FnOnce(&str, &[u8]) -> Result<T, Error>,
     ) -> Result<(), Error> {
-        match read_within(Path::new(&self.path), PATIENCE) {
+        match read_within(Path::new(&self.path), CHECK_TIMEOUT) {
             Ok(content) => parse(&self.path, &content).map(drop),
             Err(Unreadable::Late(_)) => Ok(()),
             Err(unreadable) => Err(self.cannot_read(&unreadable)),

@@ -30,14 +30,14 @@ pub(crate) fn select(from: &Environment) -> Result<(Box<dyn Kind>, String), Erro
     match value(from, "AZURE_TOKEN_CREDENTIALS") {
         Some(name) => {
             let reason = format!("AZURE_TOKEN_CREDENTIALS is {name}");
-            Ok((select_by_name(from, name)?, reason))
+            Ok((select_by_name(from, name, &reason)?, reason))
         }
         None => by_environment(from),
     }
 }
 
-/// Selects the credential of this name, as `AZURE_TOKEN_CREDENTIALS` gives it.
-pub(crate) fn select_by_name(from: &Environment, name: &str) -> Selected {
+/// Selects the credential of this name, as `AZURE_TOKEN_CREDENTIALS` gives it. The reason says where the name is from.
+pub(crate) fn select_by_name(from: &Environment, name: &str, reason: &str) -> Selected {
     refuse_unreadable(from)?;
     match name.to_ascii_lowercase().as_str() {
         "managedidentitycredential" => managed_identity(from),
@@ -55,15 +55,13 @@ pub(crate) fn select_by_name(from: &Environment, name: &str) -> Selected {
         },
         "dev" => match developer_tool(from) {
             Some((_, select)) => select(from),
-            None => Err(none(
-                "AZURE_TOKEN_CREDENTIALS is dev, but neither az nor azd is on the PATH",
-            )
-            .with_hint("install the Azure CLI and run az login")),
+            None => Err(
+                none(&format!("{reason}, but neither az nor azd is on the PATH"))
+                    .with_hint("install the Azure CLI and run az login"),
+            ),
         },
-        _ => Err(none(&format!(
-            "AZURE_TOKEN_CREDENTIALS is {name}, which is not known here"
-        ))
-        .with_hint(format!("use one of: {KNOWN_NAMES}"))),
+        _ => Err(none(&format!("{reason}, which is not known here"))
+            .with_hint(format!("use one of: {KNOWN_NAMES}"))),
     }
 }
 

@@ -220,12 +220,34 @@ fn a_variable_that_cannot_be_read_never_leads_to_somebody_elses_login(#[case] va
     let (_, directory) = environment(&[], &["az"]);
     let path = ("PATH".into(), directory.path().into());
     let from = Environment::collect([(variable.into(), value), path].into_iter());
-    for error in [select(&from).err(), select_by_name(&from, "dev").err()] {
+    for error in [
+        select(&from).err(),
+        select_by_name(&from, "dev", "dev was selected").err(),
+    ] {
         let error = error.expect("refused");
         let expected = format!("{variable} is not valid UTF-8");
         assert_eq!(
             (error.kind(), error.message()),
             (ErrorKind::NoCredential, &*expected)
         );
+    }
+}
+
+#[test]
+fn the_documentation_of_from_env_names_what_it_reads() {
+    let documented = include_str!("../entra_builder.rs");
+    let variables = [
+        WorkloadIdentity::VARIABLE,
+        ClientSecret::VARIABLE,
+        ClientCertificate::VARIABLE,
+        ClientSecret::SERVICE_CONNECTOR,
+        AzurePipelines::VARIABLE,
+        GitHubActions::VARIABLE,
+        Endpoint::VARIABLE,
+        AzureCli::PROGRAM,
+        AzureDeveloperCli::PROGRAM,
+    ];
+    for name in KNOWN_NAMES.split(", ").chain(variables) {
+        assert!(documented.contains(&format!("`{name}`")), "{name}");
     }
 }

@@ -1,5 +1,5 @@
 //! Logs, traces and metrics: every event, span and metric of this crate and of the adapters is emitted here, so that all
-//! adapters report alike. `docs/observability.md` lists them; a test compares. (The proxy emits its own three events.)
+//! adapters report alike. `docs/observability.md` lists them; a test compares. (The proxy has events of its own.)
 //!
 //! Nothing here is given a token. Nothing here runs while a token is fresh.
 

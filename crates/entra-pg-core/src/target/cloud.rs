@@ -163,6 +163,13 @@ fn is_citus_node(name: &str) -> bool {
     is_node && !cluster.contains('.')
 }
 
+/// That of the public cloud.
+impl Default for Scope {
+    fn default() -> Self {
+        Self::for_host("")
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -56,8 +56,9 @@ impl Keepalive {
         }))
     }
 
-    /// With a shorter `TCP_USER_TIMEOUT` than this, Linux would not send all probes; with a longer one, it would send more.
-    fn duration(&self) -> Option<Duration> {
+    /// Returns after how long a silent connection is given up: 90 s by default; `None` where the system decides. With a shorter
+    /// `TCP_USER_TIMEOUT` than this, Linux would not send all probes; with a longer one, it would send more.
+    pub fn duration(&self) -> Option<Duration> {
         Some(self.idle? + self.interval? * self.count?)
     }
 }

@@ -141,7 +141,7 @@ fn scope(hosts: &[Host]) -> Result<Scope, Error> {
         )
         .with_hint("use one target, and one pool, for each cloud"));
     }
-    Ok(scope.unwrap_or_else(|| Scope::for_host("")))
+    Ok(scope.unwrap_or_default())
 }
 
 /// A server that receives the token can use it for up to a day, so nothing below `verify-full` is done.

@@ -52,7 +52,7 @@ mod native {
         let file = environment.get("SSL_CERT_FILE").map(PathBuf::from);
         let folders = environment.get("SSL_CERT_DIR").map(env::split_paths);
         let folders: Vec<_> = folders.into_iter().flatten().collect();
-        let found = file::within(file::PATIENCE, || match (file, folders) {
+        let found = file::within(file::READ_TIMEOUT, || match (file, folders) {
             (None, folders) if folders.is_empty() => Found {
                 certificates: copies(&rustls_native_certs::load_native_certs().certs),
                 problem: None,

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::jwt;
 
 /// The claims that identify who logs in, and show why a server might refuse a token.
 ///
@@ -43,7 +44,7 @@ pub struct Claims {
 
 impl Claims {
     pub(crate) fn read(token: &str) -> Self {
-        let Some(payload) = decode(token) else {
+        let Some(payload) = jwt::payload(token) else {
             return Self::default();
         };
         let claim = |name| text(payload.get(name));
@@ -135,12 +136,6 @@ fn is_name_of_guest(name: &str) -> bool {
     name.to_ascii_uppercase().contains("#EXT#@")
 }
 
-fn decode(token: &str) -> Option<Map<String, Value>> {
-    let payload = token.split('.').nth(1)?;
-    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    serde_json::from_slice(&json).ok()
-}
-
 fn text(claim: Option<&Value>) -> Option<String> {
     let text = claim?.as_str()?;
     (!text.is_empty()).then(|| text.to_owned())
@@ -154,12 +149,13 @@ fn time(claim: Option<&Value>) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
     use rstest::rstest;
 
     const MANAGED: &str = "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/orders-app";
 
     fn claims(json: &str) -> Claims {
-        Claims::read(&format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(json)))
+        Claims::read(&format!("e30.{}.signature", BASE64.encode(json)))
     }
 
     #[rstest]

@@ -175,7 +175,7 @@ fn timeout_error(refresher: &Refresher, limit: Duration) -> Error {
         format!("{credential} returned no token within {seconds} s: {so_far}"),
     )
     .with_hint(credential.timeout_hint())
-    .transient(true)
+    .with_transient(true)
 }
 
 fn cancelled_repeatedly() -> Error {
@@ -184,5 +184,5 @@ fn cancelled_repeatedly() -> Error {
         "the token request was cancelled repeatedly, as when a Tokio runtime shuts down",
     )
     .with_hint("call again from a runtime that keeps running")
-    .transient(true)
+    .with_transient(true)
 }

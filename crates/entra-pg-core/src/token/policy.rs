@@ -191,9 +191,7 @@ impl RejectionBudget {
 
     /// Whether another may be forced now.
     pub(crate) fn has_left(&mut self, now: Moment, interval: Duration) -> bool {
-        let passed = now
-            .monotonic
-            .saturating_duration_since(self.refilled.monotonic);
+        let passed = now.since(self.refilled);
         let earned = passed.as_nanos() / interval.as_nanos().max(1);
         if earned > 0 {
             let earned = u32::try_from(earned).unwrap_or(u32::MAX);

@@ -102,7 +102,7 @@ fn expired(credential: &dyn Display, ago: Duration) -> Error {
         ),
     )
     .with_hint("the clocks of this machine and of the token endpoint disagree: set this machine's clock (NTP)")
-    .transient(true)
+    .with_transient(true)
 }
 
 #[cfg(test)]

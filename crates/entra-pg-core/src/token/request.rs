@@ -215,7 +215,7 @@ fn timed_out(credential: &Credential, limit: Duration) -> Error {
         format!("{credential} did not answer within {seconds} s{last_answer}"),
     )
     .with_hint(credential.timeout_hint())
-    .transient(true)
+    .with_transient(true)
 }
 
 /// The runtime that a request is spawned on, and that drives its waiters' timers.

@@ -17,7 +17,7 @@ use crate::{Control, Error, TokenSpec, settings::Settings};
 pub(super) fn routes(control: Control) -> Router {
     Router::new()
         .route("/status", get(status))
-        .route("/settings", patch(settings).put(settings))
+        .route("/settings", patch(settings))
         .route("/revoke", post(revoke))
         .route("/rotate-keys", post(rotate_keys))
         .route("/restart-postgres", post(restart_postgres))

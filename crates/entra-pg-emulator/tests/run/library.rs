@@ -139,10 +139,10 @@ async fn settings_change_the_tokens() {
     let (first, expires_on) = token(&emulator);
     assert!(lives(expires_on, 600));
     assert_ne!(token(&emulator).0, first, "every token is distinct");
-    control.repeat_tokens(true);
+    control.set_repeat_tokens(true);
     assert_eq!(token(&emulator), token(&emulator));
     assert_eq!(control.tokens_issued(), 2);
-    control.repeat_tokens(false);
+    control.set_repeat_tokens(false);
     control.set_token_lifetime(Duration::from_secs(5));
     assert!(lives(token(&emulator).1, 5));
     control.set_clock_skew(-100);
@@ -164,7 +164,11 @@ async fn connections_can_be_counted_and_terminated_and_data_survives_a_restart()
         .await
         .unwrap();
     let control = emulator.control();
-    let password = || control.mint(TokenSpec::new("alice@contoso.com")).expect("a token");
+    let password = || {
+        control
+            .mint(TokenSpec::new("alice@contoso.com"))
+            .expect("a token")
+    };
     let client = connect(&emulator, &password()).await.unwrap();
     client
         .batch_execute(
@@ -212,7 +216,11 @@ async fn connections_can_be_counted_and_terminated_and_data_survives_a_restart()
         TokenSpec::new("alice@contoso.com").valid_after(60),
         TokenSpec::new("stranger"),
     ] {
-        assert!(connect(&emulator, &control.mint(bad).expect("a token")).await.is_err());
+        assert!(
+            connect(&emulator, &control.mint(bad).expect("a token"))
+                .await
+                .is_err()
+        );
     }
     assert_eq!(
         (control.logins().accepted, control.logins().rejected),
@@ -237,7 +245,10 @@ async fn neither_logs_nor_debug_output_show_a_token_or_a_secret() {
     let emulator = Emulator::builder().without_tls().start().await.unwrap();
     let (token, _) = token(&emulator);
     connect(&emulator, &token).await.unwrap();
-    let bad = emulator.control().mint(TokenSpec::new("app").expired()).expect("a token");
+    let bad = emulator
+        .control()
+        .mint(TokenSpec::new("app").expired())
+        .expect("a token");
     connect(&emulator, &bad).await.unwrap_err();
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(

@@ -29,10 +29,11 @@ async fn forward(packet: &[u8], upstream: &Upstream, attempt: &Attempt) -> Resul
     };
     let sent = async {
         server.write_all(packet).await?;
-        server.flush().await?;
-        // The server closes the connection, without a response, once it has forwarded the request.
-        server.read_u8().await.map(drop)
+        server.flush().await
     };
-    let _ = attempt.timeout(Step::Preparation, sent).await?;
+    let sent = attempt.timeout(Step::Preparation, sent).await?;
+    sent.map_err(|error| Failure::broken(&error))?;
+    // The server closes the connection, without a response, once it has forwarded the request.
+    let _ = attempt.timeout(Step::Preparation, server.read_u8()).await;
     Ok(())
 }

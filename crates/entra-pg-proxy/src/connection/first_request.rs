@@ -1,8 +1,6 @@
 //! From `ReadyForQuery` to the client's first request. A server has little to say then, and all of it is searched: one that quotes
 //! the token there would hand it to the client.
 
-use std::io;
-
 use entra_pg_core::connect::quotes_token;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -10,16 +8,17 @@ const BUFFER: usize = 8 * 1_024;
 /// How much of what was sent is searched again with what follows: a piece of a token, in hexadecimal.
 const TAIL: usize = 64;
 
-/// Copies in both directions until the client's first request has been sent, or one side has ended. `sent` is what the client has
-/// got so far.
-///
-/// # Errors
-/// The server has quoted a token. A part of it of at most 15 letters and digits may have been sent.
+/// The server has sent the token back. A part of it of at most 15 letters and digits may have reached the client.
+#[derive(Debug)]
+pub(crate) struct TokenQuoted;
+
+/// Copies in both directions until the client's first request has been sent, or one side has ended, which the relay finds, too.
+/// `sent` is what the client has got so far.
 pub(crate) async fn until_first_request<C, S>(
     client: &mut C,
     server: &mut S,
     sent: &[u8],
-) -> io::Result<()>
+) -> Result<(), TokenQuoted>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
@@ -31,21 +30,24 @@ where
             // What has come with `ReadyForQuery` is there already.
             biased;
             read = server.read(&mut of_server) => {
-                let new = &of_server[..read?];
+                let Ok(read @ 1..) = read else {
+                    return Ok(());
+                };
+                let new = &of_server[..read];
                 searched.extend_from_slice(new);
                 if quotes_token(&searched) {
-                    return Err(quoted());
+                    return Err(TokenQuoted);
                 }
-                client.write_all(new).await?;
-                client.flush().await?;
-                if new.is_empty() {
+                if send(client, new).await.is_err() {
                     return Ok(());
                 }
                 searched = tail(&searched).to_vec();
             }
             read = client.read(&mut of_client) => {
-                server.write_all(&of_client[..read?]).await?;
-                return server.flush().await;
+                if let Ok(read) = read {
+                    let _ = send(server, &of_client[..read]).await;
+                }
+                return Ok(());
             }
         }
     }
@@ -55,10 +57,9 @@ fn tail(bytes: &[u8]) -> &[u8] {
     &bytes[bytes.len().saturating_sub(TAIL)..]
 }
 
-fn quoted() -> io::Error {
-    io::Error::other(
-        "the server sent the token back, and the session was ended before its client got it",
-    )
+async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
 }
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     /// The client's side and the server's, of which what came last is returned with what the client has got.
-    async fn relayed(parts: &[&[u8]], sent: &[u8]) -> (io::Result<()>, Vec<u8>) {
+    async fn relayed(parts: &[&[u8]], sent: &[u8]) -> (Result<(), TokenQuoted>, Vec<u8>) {
         let (mut to_client, mut client) = duplex(64 * 1_024);
         let (mut to_server, mut server) = duplex(64 * 1_024);
         let parts = parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>();

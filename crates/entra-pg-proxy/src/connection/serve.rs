@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cancel::cancel,
-    connect::{ADAPTER, Session, connect},
+    connect::{Session, connect},
     dial::{Server, Upstream},
     first_packet::FirstPacket,
-    first_request::until_first_request,
+    first_request::{TokenQuoted, until_first_request},
     relay::relay,
     sessions::Running,
     startup::Startup,
@@ -62,10 +62,7 @@ pub(crate) async fn serve(
     let relayed = async {
         match until_first_request(&mut client, &mut server, &startup_response).await {
             Ok(()) => relay(&mut client, &mut server).await,
-            Err(error) => shared
-                .upstream
-                .provider
-                .report_connection_lost(ADAPTER, &error),
+            Err(TokenQuoted) => events::token_quoted(shared.upstream.target()),
         }
     };
     if shared.closing.run_until_cancelled(relayed).await.is_none() {
@@ -79,7 +76,7 @@ async fn start(
     admitted: Result<(), Refusal>,
     place: &mut Place,
     shared: &Shared,
-) -> Option<(Server, Bytes, Running)> {
+) -> Option<(Server, Bytes, Option<Running>)> {
     let packet = tokio::select! {
         // What has arrived is read before the client has to leave.
         biased;
@@ -93,7 +90,7 @@ async fn start(
     match packet {
         FirstPacket::Startup(startup) => start_session(client, &startup, shared).await,
         FirstPacket::Cancel(packet) => {
-            let _login = shared.logins.acquire().await;
+            // Not behind logins, which may hang. The waiting room bounds how many there are.
             cancel(&packet, &shared.upstream).await;
             None
         }
@@ -128,7 +125,7 @@ async fn start_session(
     client: &mut Client,
     startup: &Startup,
     shared: &Shared,
-) -> Option<(Server, Bytes, Running)> {
+) -> Option<(Server, Bytes, Option<Running>)> {
     let mut early = BytesMut::new();
     // Dropped when the client goes first; the core then keeps that as the last error.
     let connecting = async {

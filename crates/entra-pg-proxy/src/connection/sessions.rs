@@ -14,12 +14,12 @@ use super::startup_response::backend_key;
 pub(crate) struct Sessions(Arc<Mutex<HashMap<Vec<u8>, ServerAddress>>>);
 
 impl Sessions {
-    /// Keeps the server until the result is dropped.
-    pub(crate) fn add(&self, startup_response: &[u8], server: ServerAddress) -> Running {
-        let key = backend_key(startup_response).unwrap_or_default().to_owned();
+    /// Keeps the server until the result is dropped. `None` for a session without a key, which nothing can cancel.
+    pub(crate) fn add(&self, startup_response: &[u8], server: ServerAddress) -> Option<Running> {
+        let key = backend_key(startup_response)?.to_owned();
         self.lock().insert(key.clone(), server);
         let sessions = self.clone();
-        Running { sessions, key }
+        Some(Running { sessions, key })
     }
 
     pub(crate) fn server(&self, key: &[u8]) -> Option<ServerAddress> {

@@ -4,7 +4,7 @@
 //! a killed process has left, is replaced if it belongs to this user and no process listens on it.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata, Permissions},
+    fs::{self, DirBuilder, File, Metadata, Permissions, TryLockError},
     io,
     os::unix::{
         fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
@@ -126,12 +126,13 @@ pub(crate) fn bind_in(
     check_directory(directory, user)?;
     // One process at a time looks for a stale socket, so that none removes what another has just created.
     let lock = File::open(directory).map_err(|error| cannot_use(directory, &error))?;
-    lock.try_lock().map_err(|_| {
-        listen_error(&format!(
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => listen_error(&format!(
             "another process is creating a socket in {}",
             directory.display()
         ))
-        .with_hint("try again, or choose another directory")
+        .with_hint("try again, or choose another directory"),
+        TryLockError::Error(error) => cannot_use(directory, &error),
     })?;
     remove_stale(&path, user)?;
     bind(path, created)
