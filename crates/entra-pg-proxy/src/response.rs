@@ -5,7 +5,7 @@
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use entra_pg_core::{Error, ErrorKind, connect::redact};
+use entra_pg_core::{Error, connect::redact};
 use postgres_protocol::message::backend::ERROR_RESPONSE_TAG;
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
@@ -125,16 +125,12 @@ impl Refusal {
     }
 }
 
-/// Class 08 means that the connection could not be made, class 28 that trying again is no use.
+/// Pools and drivers try again after an error of class 08, and not after one of class 28.
 fn sqlstate(error: &Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::TokenRequest | ErrorKind::UnusableToken | ErrorKind::TokenTimeout
-            if error.is_transient() =>
-        {
-            UNABLE_TO_CONNECT
-        }
-        ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls => UNABLE_TO_CONNECT,
-        _ => INVALID_AUTHORIZATION,
+    if error.is_transient() {
+        UNABLE_TO_CONNECT
+    } else {
+        INVALID_AUTHORIZATION
     }
 }
 

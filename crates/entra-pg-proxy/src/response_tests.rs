@@ -1,4 +1,4 @@
-use entra_pg_core::{Entra, ManagedIdentity, Rejection, connect::Failure};
+use entra_pg_core::{Entra, ErrorKind, ManagedIdentity, Rejection, connect::Failure};
 use postgres_protocol::message::backend::Message;
 use rstest::rstest;
 
@@ -74,7 +74,9 @@ fn refused(fields: Fields) -> (Error, Bytes) {
 #[case(ErrorKind::TokenTimeout, true, "08001")]
 #[case(ErrorKind::NoUser, false, "28000")]
 #[case(ErrorKind::Connect, true, "08001")]
-#[case(ErrorKind::Tls, false, "08001")]
+#[case(ErrorKind::Connect, false, "28000")]
+#[case(ErrorKind::Tls, false, "28000")]
+#[case(ErrorKind::Tls, true, "08001")]
 #[case(ErrorKind::Rejected(Rejection::NotEntra), false, "28000")]
 fn a_client_can_tell_what_may_pass_from_what_will_not(
     #[case] kind: ErrorKind,
