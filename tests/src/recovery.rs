@@ -91,7 +91,14 @@ fn illnesses() -> Vec<Illness> {
 pub async fn measure(emulator: &Emulator) -> Result<Vec<Recovery>, Error> {
     let mut measured = Vec::new();
     for illness in illnesses() {
-        let runs = (0..RUNS).map(|_| run(emulator, &illness));
+        let apps: Result<Vec<_>, _> = (0..RUNS).map(|_| App::new(emulator)).collect();
+        let apps = apps?;
+        if illness.refused {
+            try_join_all(apps.iter().map(App::log_in)).await?;
+            let revoked = emulator.control().revoke("app");
+            revoked.map_err(|error| Error::new(ErrorKind::TokenRequest, error.to_string()))?;
+        }
+        let runs = apps.iter().map(|app| app.recover(&illness));
         let runs = try_join_all(runs).await?;
         measured.push(Recovery {
             illness: illness.name,
@@ -102,33 +109,48 @@ pub async fn measure(emulator: &Emulator) -> Result<Vec<Recovery>, Error> {
     Ok(measured)
 }
 
-async fn run(emulator: &Emulator, illness: &Illness) -> Result<(Duration, Duration), Error> {
-    let endpoint = TokenEndpoint::misbehaving(emulator, []);
-    let entra = endpoint.entra(emulator, CredentialSource::ManagedIdentity);
-    let connector = Connector::new(target(emulator, &unique("recovery")), &entra)?;
-    if illness.refused {
-        drop(connector.connect_and_spawn().await?);
-        let revoked = emulator.control().revoke("app");
-        revoked.map_err(|error| Error::new(ErrorKind::TokenRequest, error.to_string()))?;
+/// An application, and the endpoint that it gets its tokens from.
+struct App {
+    endpoint: TokenEndpoint,
+    connector: Connector,
+}
+
+impl App {
+    fn new(emulator: &Emulator) -> Result<Self, Error> {
+        let endpoint = TokenEndpoint::misbehaving(emulator, []);
+        let entra = endpoint.entra(emulator, CredentialSource::ManagedIdentity);
+        let connector = Connector::new(target(emulator, &unique("recovery")), &entra)?;
+        Ok(Self {
+            endpoint,
+            connector,
+        })
     }
-    if illness.once {
-        endpoint.misbehave_once(illness.what.clone());
-    } else {
-        endpoint.misbehave(Some(illness.what.clone()));
+
+    async fn log_in(&self) -> Result<(), Error> {
+        self.connector.connect_and_spawn().await.map(drop)
     }
-    let mut callers = JoinSet::new();
-    for _ in 0..CALLERS {
-        callers.spawn(connected(connector.clone()));
+
+    /// How long callers wait, and a newcomer, once the endpoint is well.
+    async fn recover(&self, illness: &Illness) -> Result<(Duration, Duration), Error> {
+        if illness.once {
+            self.endpoint.misbehave_once(illness.what.clone());
+        } else {
+            self.endpoint.misbehave(Some(illness.what.clone()));
+        }
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            callers.spawn(connected(self.connector.clone()));
+        }
+        if !illness.once {
+            sleep(ILL).await;
+            self.endpoint.misbehave(None);
+        }
+        let well = Instant::now();
+        let newcomer = connected(self.connector.clone()).await?;
+        let waiting = callers.join_next().await;
+        let waiting = waiting.and_then(Result::ok).unwrap_or(Ok(well))?;
+        Ok((waiting.saturating_duration_since(well), newcomer - well))
     }
-    if !illness.once {
-        sleep(ILL).await;
-        endpoint.misbehave(None);
-    }
-    let well = Instant::now();
-    let newcomer = connected(connector).await?;
-    let waiting = callers.join_next().await;
-    let waiting = waiting.and_then(Result::ok).unwrap_or(Ok(well))?;
-    Ok((waiting.saturating_duration_since(well), newcomer - well))
 }
 
 /// Connects until it succeeds, as an application does.
