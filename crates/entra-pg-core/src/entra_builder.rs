@@ -171,7 +171,8 @@ impl EntraBuilder {
         self
     }
 
-    /// Reads the wall clock through this function. For tests of clocks that jump.
+    /// Reads the wall clock through this function. For tests of clocks that jump. It must not panic, nor use what it is the clock
+    /// of.
     pub fn wall_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(clock);
         self

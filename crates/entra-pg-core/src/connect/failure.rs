@@ -213,6 +213,9 @@ impl Attempt {
     ///
     /// # Errors
     /// [`Failure::timed_out`]. `work` is then dropped, as it is when the returned future is.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with time enabled.
     pub async fn timeout<T>(
         &self,
         step: Step,

@@ -73,7 +73,7 @@ impl LoginProvider {
         self.login_from(token)
     }
 
-    /// Returns the same login with this token.
+    /// Returns a login with this token in place of the cache's.
     ///
     /// # Errors
     /// As [`login`](Self::login), but for the token.

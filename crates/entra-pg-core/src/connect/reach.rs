@@ -36,6 +36,9 @@ impl LoginProvider {
     /// # Errors
     /// What `open` returned for the only address, or where another address cannot help: a refused login, a server that is not
     /// verified. Else what each address did.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with time enabled.
     pub async fn reach<T, F>(
         &self,
         attempt: &Attempt,

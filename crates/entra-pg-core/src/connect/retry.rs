@@ -23,6 +23,9 @@ impl LoginProvider {
     /// # Errors
     /// As [`login`](Self::login), and what `open` returns, with cause and cure. The first refusal stands if the second try
     /// only runs out of time.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with time enabled, if a token is cached; without one that is an error.
     pub async fn connect<T, F>(
         &self,
         adapter: &'static str,

@@ -20,6 +20,9 @@ impl Attempt {
     /// caller's deadline still fires, and it goes on without the task. That needs another thread of the runtime: on a
     /// `current_thread` runtime such a read stops everything. Returns `None` if the runtime shuts down first; dropping what is
     /// returned ends the task when that next yields.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime. Awaiting the result resumes a panic of `work`.
     pub fn spawn<T, F>(&self, work: F) -> impl Future<Output = Option<T>> + Send + Unpin + use<T, F>
     where
         T: Send + 'static,

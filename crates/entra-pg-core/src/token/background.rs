@@ -32,17 +32,17 @@ pub(super) fn resume(refresher: &Arc<Refresher>) -> Result<(), Error> {
     };
     let (weak, mut ended) = (Arc::downgrade(refresher), refresher.subscribe());
     runtime.spawn(async move {
-        let _running = running;
         while let Some(refresher) = weak.upgrade() {
             refresher.refresh_if_due();
             let next = refresher.next_refresh_in().unwrap_or(LONGEST_SLEEP);
             drop(refresher);
             tokio::select! {
                 biased;
-                alive = ended.changed() => if alive.is_err() { return },
+                alive = ended.changed() => if alive.is_err() { break },
                 () = sleep(next.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)) => {}
             }
         }
+        drop(running);
     });
     Ok(())
 }

@@ -179,8 +179,10 @@ proptest::proptest! {
 #[case::default(s(3), s(3))]
 #[case::never(Duration::MAX, Duration::MAX)]
 fn no_second_request_comes_at_once(#[case] hedge_after: Duration, #[case] expected: Duration) {
-    let mut policy = RefreshPolicy::default();
-    policy.hedge_after = hedge_after;
+    let policy = RefreshPolicy {
+        hedge_after,
+        ..Default::default()
+    };
     let of_credential = Limits {
         hedge_after: Duration::ZERO,
         timeout: Duration::MAX,
