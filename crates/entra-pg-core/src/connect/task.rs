@@ -4,21 +4,31 @@ use std::{
     future::Future,
     panic,
     pin::Pin,
+    sync::mpsc::{self, RecvTimeoutError},
     task::{Context, Poll, ready},
+    thread,
+    time::Duration,
 };
 
-use tokio::task::JoinHandle;
+use tokio::{runtime::Handle, task::JoinHandle};
 use tracing::{Instrument, instrument::WithSubscriber};
 
 use super::Attempt;
 
-/// Dropping it ends the task when that next yields.
-struct Task<T>(JoinHandle<T>);
+/// How often another worker is woken while the work goes on. If the one that it takes up has driven the runtime's timers, nobody
+/// does until another one runs: <https://github.com/tokio-rs/tokio/issues/4730>.
+const WAKE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Dropping it ends the task when that next yields, and the thread beside it.
+struct Task<T> {
+    handle: JoinHandle<T>,
+    _alive: mpsc::Sender<()>,
+}
 
 impl Attempt {
     /// Does work of a driver in a task of its own: if a read of the driver does not yield, as under a flood of messages, the
-    /// caller's deadline still fires, and it goes on without the task. That needs another thread of the runtime: on a
-    /// `current_thread` runtime such a read stops everything. Returns `None` if the runtime shuts down first; dropping what is
+    /// caller's deadline still fires, and it goes on without the task. That needs another worker of the runtime, which a thread
+    /// beside it wakes: on a runtime with one worker, or a `current_thread` one, such a read stops everything. Returns `None` if the runtime shuts down first; dropping what is
     /// returned ends the task when that next yields.
     ///
     /// # Panics
@@ -28,9 +38,11 @@ impl Attempt {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        Task(tokio::spawn(
-            work.in_current_span().with_current_subscriber(),
-        ))
+        let work = work.in_current_span().with_current_subscriber();
+        Task {
+            handle: tokio::spawn(work),
+            _alive: keep_workers_awake(Handle::current()),
+        }
     }
 }
 
@@ -38,7 +50,7 @@ impl<T> Future for Task<T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.0).poll(context)) {
+        Poll::Ready(match ready!(Pin::new(&mut self.handle).poll(context)) {
             Ok(done) => Some(done),
             Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
             Err(_) => None,
@@ -48,6 +60,20 @@ impl<T> Future for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        self.handle.abort();
     }
+}
+
+/// Wakes a worker again and again, from a thread of its own, until what is returned is dropped.
+fn keep_workers_awake(runtime: Handle) -> mpsc::Sender<()> {
+    let (alive, ended) = mpsc::channel();
+    let watch = move || {
+        while ended.recv_timeout(WAKE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            runtime.spawn(async {});
+        }
+    };
+    let thread = thread::Builder::new().name("entra-pg-watch".to_owned());
+    // Without the thread the work is done, too.
+    let _ = thread.spawn(watch);
+    alive
 }
