@@ -21,6 +21,7 @@ mod observe;
 mod sync;
 mod target;
 mod token;
+mod workers;
 
 pub use azure_core;
 

@@ -4,25 +4,19 @@ use std::{
     future::Future,
     panic,
     pin::Pin,
-    sync::mpsc::{self, RecvTimeoutError},
     task::{Context, Poll, ready},
-    thread,
-    time::Duration,
 };
 
-use tokio::{runtime::Handle, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tracing::{Instrument, instrument::WithSubscriber};
 
 use super::Attempt;
-
-/// How often another worker is woken while the work goes on. If the one that it takes up has driven the runtime's timers, nobody
-/// does until another one runs: <https://github.com/tokio-rs/tokio/issues/4730>.
-const WAKE_INTERVAL: Duration = Duration::from_millis(250);
+use crate::workers::{Awake, keep_awake};
 
 /// Dropping it ends the task when that next yields, and the thread beside it.
 struct Task<T> {
     handle: JoinHandle<T>,
-    _alive: mpsc::Sender<()>,
+    _awake: Awake,
 }
 
 impl Attempt {
@@ -41,7 +35,7 @@ impl Attempt {
         let work = work.in_current_span().with_current_subscriber();
         Task {
             handle: tokio::spawn(work),
-            _alive: keep_workers_awake(Handle::current()),
+            _awake: keep_awake(),
         }
     }
 }
@@ -62,18 +56,4 @@ impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         self.handle.abort();
     }
-}
-
-/// Wakes a worker again and again, from a thread of its own, until what is returned is dropped.
-fn keep_workers_awake(runtime: Handle) -> mpsc::Sender<()> {
-    let (alive, ended) = mpsc::channel();
-    let watch = move || {
-        while ended.recv_timeout(WAKE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-            runtime.spawn(async {});
-        }
-    };
-    let thread = thread::Builder::new().name("entra-pg-watch".to_owned());
-    // Without the thread the work is done, too.
-    let _ = thread.spawn(watch);
-    alive
 }

@@ -25,7 +25,10 @@ use super::{
     token_response,
     variables::authority_host,
 };
-use crate::{Error, ErrorKind, RootCertificates, Scope, connect::chain, environment::Environment};
+use crate::{
+    Error, ErrorKind, RootCertificates, Scope, connect::chain, environment::Environment,
+    workers::keep_awake,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -140,6 +143,8 @@ impl Client {
     }
 
     async fn send(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        // Preliminary answers without end are read without a pause.
+        let _awake = keep_awake();
         let mut address = request.url().clone();
         address.set_query(None);
         let result = self.http.execute_request(request).await;
