@@ -125,6 +125,11 @@ fn effects(parameter: &str, emulator: &Emulator, silent: u16) -> Vec<Effect> {
             vec![
                 answer(both.clone(), timeout, "4321ms"),
                 answer(both, path, "pg_catalog"),
+                answer(
+                    with("options=-c%20search_path%3Dpg_catalog,%5C%20public"),
+                    path,
+                    "pg_catalog, public",
+                ),
             ]
         }
         "port" => {

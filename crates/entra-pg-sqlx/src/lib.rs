@@ -11,6 +11,7 @@ mod per_connection;
 mod pool;
 mod pool_tokens;
 mod rotate;
+mod version;
 
 pub use entra_pg_core::{self, Entra, Error, ErrorKind};
 pub use sqlx;

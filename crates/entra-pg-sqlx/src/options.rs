@@ -5,6 +5,8 @@ use entra_pg_core::{
 };
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
+use crate::version::setting;
+
 /// Returns connect options for a target, without user and password. Password files are not read.
 ///
 /// ```
@@ -24,7 +26,7 @@ pub fn connect_options(target: &Target) -> PgConnectOptions {
             target
                 .session_settings()
                 .iter()
-                .map(|(name, value)| (name, value)),
+                .map(|(name, value)| (setting(name), setting(value))),
         );
     if let Some(database) = target.database() {
         options = options.database(database);
