@@ -179,6 +179,24 @@ async fn every_check_of_diesels_has_a_limit() {
     }
 }
 
+/// bb8 keeps a connection whose check was still running when the pool's own timeout ended it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_shorter_than_the_check_does_not_keep_a_dead_connection_in_bb8() {
+    let (relay, entra) = (relay().await, entra(shared()));
+    let connector = Connector::new(url(&relay, &unique("brief"), ""), &entra).expect("a target");
+    let pool = entra_pg_tokio_postgres::bb8::Pool::builder()
+        .max_size(1)
+        .connection_timeout(Duration::from_secs(3))
+        .build(connector);
+    let pool = pool.await.expect("a pool");
+    drop(pool.get().await.expect("a connection"));
+    relay.forget().await;
+    assert!(pool.get().await.is_err(), "the first check is abandoned");
+    let client = pool.get().await.expect("another connection");
+    let answer = client.batch_execute("SELECT 'in'").await;
+    answer.expect("it works");
+}
+
 /// deadpool-postgres would wait for its check as long as the system does.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_check_of_deadpool_postgres_has_a_limit() {

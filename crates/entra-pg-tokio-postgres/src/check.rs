@@ -13,6 +13,8 @@ impl Connector {
     /// [`liveness_timeout`](crate::ConnectorBuilder::liveness_timeout): a server that vanished does not refuse, it is silent.
     /// For an adapter on top of this one that checks a pool's connections.
     ///
+    /// Cancelling counts as silence once a tenth of that time has passed. The connection cannot be used again then, either.
+    ///
     /// # Errors
     /// There was no response in that time. The connection cannot be used again.
     ///

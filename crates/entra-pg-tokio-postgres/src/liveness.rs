@@ -7,7 +7,7 @@ use std::{
 };
 
 use entra_pg_core::{Error, ErrorKind};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Far more than a round trip takes, and less than pools let their users wait.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,11 +29,13 @@ impl Liveness {
 
     pub(crate) async fn check<T>(&self, check: impl Future<Output = T>) -> Result<T, Error> {
         let limit = if self.silent.load(Ordering::Relaxed) {
-            self.timeout / PART_WHEN_SILENT
+            self.limit_when_silent()
         } else {
             self.timeout
         };
+        let waiting = self.silent_unless_ended();
         let checked = timeout(limit, check).await;
+        waiting.ended();
         self.silent.store(checked.is_err(), Ordering::Relaxed);
         checked.map_err(|_| {
             let seconds = limit.as_secs_f32();
@@ -41,6 +43,19 @@ impl Liveness {
                 "an idle connection did not respond within {seconds} s"
             ))
         })
+    }
+
+    fn limit_when_silent(&self) -> Duration {
+        self.timeout / PART_WHEN_SILENT
+    }
+
+    /// Counts a check that is dropped as silence: a pool whose own timeout comes first gives the connection back unchecked, and
+    /// must not wait for it as long again.
+    fn silent_unless_ended(&self) -> Waiting<'_> {
+        Waiting {
+            liveness: Some(self),
+            since: Instant::now(),
+        }
     }
 
     /// Checks with the least that a server responds to. PgBouncer forwards it as well.
@@ -55,6 +70,27 @@ impl Liveness {
     }
 }
 
+struct Waiting<'a> {
+    liveness: Option<&'a Liveness>,
+    since: Instant,
+}
+
+impl Waiting<'_> {
+    fn ended(mut self) {
+        self.liveness = None;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(liveness) = self.liveness
+            && self.since.elapsed() >= liveness.limit_when_silent()
+        {
+            liveness.silent.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 fn lost(message: &str) -> Error {
     Error::new(ErrorKind::Connect, message)
         .with_hint("an idle connection was lost; the pool opens another")
@@ -64,8 +100,6 @@ fn lost(message: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
-
-    use tokio::time::Instant;
 
     use super::*;
 
@@ -85,5 +119,19 @@ mod tests {
         }
         liveness.check(ready(())).await.expect("a response");
         assert!(silence(&liveness).await >= DEFAULT_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_that_gives_up_before_the_check_does_not_wait_as_long_again() {
+        let liveness = Liveness::new(DEFAULT_TIMEOUT);
+        let brief = DEFAULT_TIMEOUT / 20;
+        drop(timeout(brief, liveness.check(pending::<()>())).await);
+        assert!(
+            silence(&liveness).await >= DEFAULT_TIMEOUT,
+            "a busy server is not a silent one"
+        );
+        liveness.check(ready(())).await.expect("a response");
+        drop(timeout(DEFAULT_TIMEOUT / 5, liveness.check(pending::<()>())).await);
+        assert!(silence(&liveness).await < DEFAULT_TIMEOUT / 9);
     }
 }
