@@ -15,8 +15,9 @@ pub enum Strategy {
     /// A background task gives the pool each new token.
     #[default]
     Rotate,
-    /// Each connection passes through a proxy in this process, which fetches a token for it.
-    #[cfg(feature = "per-connection")]
+    /// Each connection passes through a proxy in this process, which fetches a token for it. On Unix, since the proxy's
+    /// socket is one that only this process reaches.
+    #[cfg(all(unix, feature = "per-connection"))]
     PerConnection,
 }
 

@@ -6,7 +6,7 @@ mod connect;
 mod entra_options;
 mod failure;
 mod options;
-#[cfg(feature = "per-connection")]
+#[cfg(all(unix, feature = "per-connection"))]
 mod per_connection;
 mod pool;
 mod pool_tokens;

@@ -12,11 +12,6 @@ use tokio::time::timeout;
 
 use crate::options::check_destination;
 
-#[cfg(not(unix))]
-compile_error!(
-    "the feature per-connection is for Unix, since its socket is one that only this process reaches: use Strategy::Rotation"
-);
-
 const NOTICE: Duration = Duration::from_millis(500);
 
 /// Starts a proxy to where the options lead, and points them to the proxy. Everything else in them stays as it is.

@@ -6,11 +6,11 @@ use entra_pg_core::{
     Error, Login, LoginProvider,
     connect::{Attempt, Failure},
 };
-#[cfg(feature = "per-connection")]
+#[cfg(all(unix, feature = "per-connection"))]
 use entra_pg_proxy::Proxy;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
-#[cfg(feature = "per-connection")]
+#[cfg(all(unix, feature = "per-connection"))]
 use crate::per_connection;
 use crate::{Strategy, failure::diagnose, options::apply_login, rotate};
 
@@ -25,7 +25,7 @@ enum Source {
         provider: LoginProvider,
         login: Login,
     },
-    #[cfg(feature = "per-connection")]
+    #[cfg(all(unix, feature = "per-connection"))]
     Proxy(Proxy),
 }
 
@@ -42,7 +42,7 @@ impl PoolTokens {
                 options: apply_login(options, &provider, &login)?,
                 source: Source::Rotation { provider, login },
             }),
-            #[cfg(feature = "per-connection")]
+            #[cfg(all(unix, feature = "per-connection"))]
             Strategy::PerConnection => {
                 let (options, proxy) = per_connection::start(options, provider, &login)?;
                 let source = Source::Proxy(proxy);
@@ -60,7 +60,7 @@ impl PoolTokens {
     pub(crate) fn attach(self, pool: &PgPool) {
         match self.source {
             Source::Rotation { provider, login } => rotate(pool, &provider, &login).detach(),
-            #[cfg(feature = "per-connection")]
+            #[cfg(all(unix, feature = "per-connection"))]
             Source::Proxy(proxy) => per_connection::attach(proxy, pool),
         }
     }
@@ -72,7 +72,7 @@ impl PoolTokens {
 
     /// Why the pool could not open its first connection.
     pub(crate) async fn failure(&self, error: &Arc<sqlx::Error>, attempt: &Attempt) -> Failure {
-        #[cfg(feature = "per-connection")]
+        #[cfg(all(unix, feature = "per-connection"))]
         if let Source::Proxy(proxy) = &self.source
             && let Some(cause) = per_connection::cause(proxy, error).await
         {
