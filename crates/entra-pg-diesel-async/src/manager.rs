@@ -50,8 +50,11 @@ pub fn manager(
 /// let entra = Entra::from_env()?;
 /// let connector = Connector::new("postgres://app@myserver.postgres.database.azure.com/orders", &entra)?;
 /// let pool = Pool::builder().build(manager_with(connector.clone(), RecyclingMethod::Fast)).await?;
-/// if pool.get().await.is_err() {
-///     eprintln!("{:?}", connector.last_error());
+/// if let Err(error) = pool.get().await {
+///     match connector.last_error() {
+///         Some(cause) => eprintln!("{cause}"),
+///         None => eprintln!("{error}"), // all connections are in use
+///     }
 /// }
 /// # Ok(())
 /// # }

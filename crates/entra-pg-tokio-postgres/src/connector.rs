@@ -153,7 +153,9 @@ impl Connector {
         Ok((client, task))
     }
 
-    /// Returns why the latest connect failed; `None` once one has succeeded. For pools that only report a timeout.
+    /// Returns why the latest connect failed. For pools that only report a timeout.
+    ///
+    /// `None` once a connect has succeeded: a pool whose connections are all in use times out as well.
     pub fn last_error(&self) -> Option<Error> {
         self.0.provider.last_error()
     }

@@ -37,7 +37,10 @@ impl Connector {
     ///         let statement = client.prepare_cached("SELECT $1::int4").await?;
     ///         client.query_one(&statement, &[&1]).await?;
     ///     }
-    ///     Err(_) => eprintln!("{:?}", connector.last_error()),
+    ///     Err(error) => match connector.last_error() {
+    ///         Some(cause) => eprintln!("{cause}"),
+    ///         None => eprintln!("{error}"), // all connections are in use
+    ///     },
     /// }
     /// # Ok(())
     /// # }
