@@ -237,11 +237,10 @@ async fn verification_cannot_be_switched_off_by_a_closure() {
 async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
     let emulator = shared();
     let connector = Connector::builder(target(emulator, "config"), &entra(emulator))
-        .configure(|mut config| {
+        .configure(|config| {
             config
                 .options("-c lock_timeout=1234ms")
                 .ssl_mode(SslMode::Disable);
-            config
         })
         .build()
         .expect("a connector");
@@ -255,17 +254,19 @@ async fn a_tokio_postgres_configuration_survives_and_cannot_lead_elsewhere() {
         ("1234ms", true)
     );
 
-    let added: fn(Config) -> Config = |mut config| config.host("evil.example").clone();
-    let replaced: fn(Config) -> Config = |_| "host=evil.example".parse().expect("a configuration");
-    let by_address: fn(Config) -> Config = |mut config| {
-        let address = "192.0.2.1".parse().expect("an address");
-        config.hostaddr(address).clone()
+    let added: fn(&mut Config) = |config| {
+        config.host("evil.example");
     };
-    let by_address_alone: fn(Config) -> Config = |_| {
-        let address = "192.0.2.1".parse().expect("an address");
-        Config::new().hostaddr(address).clone()
+    let replaced: fn(&mut Config) =
+        |config| *config = "host=evil.example".parse().expect("a configuration");
+    let by_address: fn(&mut Config) = |config| {
+        config.hostaddr("192.0.2.1".parse().expect("an address"));
     };
-    let nowhere: fn(Config) -> Config = |_| Config::new();
+    let by_address_alone: fn(&mut Config) = |config| {
+        *config = Config::new();
+        config.hostaddr("192.0.2.1".parse().expect("an address"));
+    };
+    let nowhere: fn(&mut Config) = |config| *config = Config::new();
     for change in [added, replaced, by_address, by_address_alone, nowhere] {
         let elsewhere = Connector::builder(target(emulator, "config"), &entra(emulator))
             .configure(change)

@@ -31,8 +31,11 @@ impl Connector {
 }
 
 impl ConnectorBuilder {
-    /// Changes each connection's configuration, for example further startup settings. It begins with what the URL says. User,
-    /// password and TLS mode are set afterwards; the closure must not change the host.
+    /// Changes each connection's configuration, for example its application name. It begins with what the URL says. User,
+    /// password and TLS mode are set afterwards; the closure must not change the host. It runs for each address that is tried.
+    ///
+    /// [`Config::options`] replaces the URL's `options`: write further session settings into the URL. [`Config::host`] and
+    /// [`Config::port`] add to the URL's.
     ///
     /// ```
     /// use entra_pg_tokio_postgres::{Connector, Entra, Error};
@@ -40,17 +43,13 @@ impl ConnectorBuilder {
     /// # fn connector(entra: &Entra) -> Result<Connector, Error> {
     /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
     /// Connector::builder(url, entra)
-    ///     .configure(|mut config| {
-    ///         config.options("-c statement_timeout=5s");
-    ///         config
+    ///     .configure(|config| {
+    ///         config.application_name(format!("orders-{}", std::process::id()));
     ///     })
     ///     .build()
     /// # }
     /// ```
-    pub fn configure(
-        mut self,
-        configure: impl Fn(Config) -> Config + Send + Sync + 'static,
-    ) -> Self {
+    pub fn configure(mut self, configure: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         self.configure = Some(Box::new(configure));
         self
     }

@@ -20,7 +20,7 @@ use crate::{liveness::Liveness, tls::TlsStream};
 pub type Connection = tokio_postgres::Connection<Socket, TlsStream>;
 
 /// A user's changes to a connection's configuration.
-pub(crate) type Configure = dyn Fn(Config) -> Config + Send + Sync;
+pub(crate) type Configure = dyn Fn(&mut Config) + Send + Sync;
 
 /// The name of this crate's connects in logs and metrics.
 pub(crate) const ADAPTER: &str = "tokio-postgres";

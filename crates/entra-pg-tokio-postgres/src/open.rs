@@ -29,7 +29,7 @@ impl Inner {
         } = self;
         let mut config = base_config(provider.target(), server.host());
         if let Some(configure) = configure {
-            config = configure(config);
+            configure(&mut config);
         }
         check_destination(provider, &config)?;
         lead_to(&mut config, server);

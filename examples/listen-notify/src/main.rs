@@ -26,11 +26,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let entra = Entra::from_env()?;
     // Sooner than by default: a connection that only listens does not notice otherwise that its server is gone.
     let connector = Connector::builder(url, &entra)
-        .configure(|mut config| {
+        .configure(|config| {
             config
                 .keepalives_idle(Duration::from_secs(30))
                 .tcp_user_timeout(Duration::from_secs(30));
-            config
         })
         .build()?;
 
