@@ -7,7 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::version::setting;
 
-/// Returns connect options for a target, without user and password. Password files are not read.
+/// Returns connect options for a target, without user and password. Password files are not read, and of the process's variables
+/// only those that sqlx reads in any case: `PGOPTIONS`, `PGSSLCERT`, `PGSSLKEY`.
 ///
 /// ```
 /// # fn main() -> Result<(), entra_pg_sqlx::Error> {
@@ -19,7 +20,7 @@ use crate::version::setting;
 /// # }
 /// ```
 pub fn connect_options(target: &Target) -> PgConnectOptions {
-    let mut options = PgConnectOptions::new_without_pgpass()
+    let options = PgConnectOptions::new_without_pgpass()
         .host(first_host(target).name())
         .port(first_host(target).port())
         .options(
@@ -28,11 +29,22 @@ pub fn connect_options(target: &Target) -> PgConnectOptions {
                 .iter()
                 .map(|(name, value)| (setting(name), setting(value))),
         );
-    if let Some(database) = target.database() {
-        options = options.database(database);
+    replace_variables(options, target)
+}
+
+/// sqlx has read the process's variables. The target may have been given others, or none.
+fn replace_variables(options: PgConnectOptions, target: &Target) -> PgConnectOptions {
+    let mut options = options
+        .username("")
+        .password("")
+        .ssl_root_cert_from_pem(Vec::new());
+    let (database, name) = (target.database(), target.application_name());
+    if database.is_some() || options.get_database().is_some() {
+        // For an empty name, too, the server takes the role's.
+        options = options.database(database.unwrap_or_default());
     }
-    if let Some(name) = target.application_name() {
-        options = options.application_name(name);
+    if name.is_some() || options.get_application_name().is_some() {
+        options = options.application_name(name.unwrap_or_default());
     }
     options
 }
@@ -78,6 +90,7 @@ pub fn apply_login(
 }
 
 /// An empty `sslrootcert` or `PGSSLROOTCERT`, which is none. sqlx reads the name of a file in it, and has no other way to ask.
+/// Only SeaORM's options and a user's own can hold it: those of [`connect_options`] do not.
 fn names_no_file(options: &PgConnectOptions) -> bool {
     format!("{options:?}").contains(r#"ssl_root_cert: Some(File(""))"#)
 }
@@ -123,4 +136,39 @@ pub(crate) fn check_destination(
         .with_hint("do not set a socket; give the server's name as the host"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        env::{current_exe, var_os},
+        process::Command,
+    };
+
+    use super::*;
+
+    const READ_BY_SQLX: [&str; 5] = [
+        "PGUSER",
+        "PGPASSWORD",
+        "PGDATABASE",
+        "PGAPPNAME",
+        "PGSSLROOTCERT",
+    ];
+
+    /// Calls itself, since a process cannot set its own variables safely.
+    #[test]
+    fn variables_that_the_target_was_not_given_do_not_reach_the_options() {
+        if var_os("PGAPPNAME").is_none_or(|name| name != "of-the-process") {
+            let name =
+                "options::tests::variables_that_the_target_was_not_given_do_not_reach_the_options";
+            let variables = READ_BY_SQLX.map(|name| (name, "of-the-process"));
+            let mut command = Command::new(current_exe().expect("a path"));
+            let status = command.args(["--exact", name]).envs(variables).status();
+            assert!(status.expect("it runs").success());
+            return;
+        }
+        let target = Target::parse_with_vars("postgres://db.example", [("PGUSER", "app")]);
+        let debug = format!("{:?}", connect_options(&target.expect("a target")));
+        assert!(!debug.contains("of-the-process"), "{debug}");
+    }
 }
