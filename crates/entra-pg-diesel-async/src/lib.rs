@@ -12,6 +12,6 @@ pub use entra_pg_tokio_postgres::{
     Connector, ConnectorBuilder, Entra, Error, ErrorKind, entra_pg_core,
 };
 
-pub use self::manager::connect;
+pub use self::manager::{connect, connect_with};
 #[cfg(any(feature = "bb8", feature = "deadpool"))]
 pub use self::manager::{manager, manager_with};

@@ -69,7 +69,7 @@ pub fn manager_with(
     config.custom_setup = Box::new(move |_url| {
         let connector = connector.clone();
         Box::pin(async move {
-            establish(&connector)
+            connect_with(&connector)
                 .await
                 // A setup error is only a string to diesel; ours holds the whole chain.
                 .map_err(|error| ConnectionError::BadConnection(error.to_string()))
@@ -94,11 +94,31 @@ pub fn manager_with(
 /// # }
 /// ```
 pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<AsyncPgConnection, Error> {
-    establish(&Connector::new(target, entra)?).await
+    connect_with(&Connector::new(target, entra)?).await
 }
 
-/// diesel sends queries of its own before it calls a connection ready, so they belong to the connect.
-async fn establish(connector: &Connector) -> Result<AsyncPgConnection, Error> {
+/// Opens one connection as [`connect`] does, with this connector: with the settings of the pool that `manager_with` makes of it.
+///
+/// # Errors
+/// The token endpoint's own error, or why the connection failed.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_diesel_async::{Connector, Entra, connect_with};
+///
+/// let entra = Entra::from_env()?;
+/// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+/// let connector = Connector::builder(url, &entra)
+///     .configure(|config| {
+///         config.application_name("migrations");
+///     })
+///     .build()?;
+/// let connection = connect_with(&connector).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect_with(connector: &Connector) -> Result<AsyncPgConnection, Error> {
+    // diesel sends queries of its own before it calls a connection ready, so they belong to the connect.
     connector
         .connect_with("diesel-async", |client, connection| async move {
             AsyncPgConnection::try_from_client_and_connection(client, connection)

@@ -9,7 +9,8 @@ use diesel_async::{
     pooled_connection::{RecyclingMethod, bb8::Pool},
 };
 use entra_pg_diesel_async::{
-    Connector, Entra, ErrorKind, diesel, diesel_async, entra_pg_core::Target, manager, manager_with,
+    Connector, Entra, ErrorKind, connect_with, diesel, diesel_async, entra_pg_core::Target,
+    manager, manager_with,
 };
 use entra_pg_emulator::{CredentialSource, Emulator};
 
@@ -36,6 +37,9 @@ async fn a_pool_logs_in_and_a_refused_one_says_why() -> Result<(), Box<dyn Error
     assert!(pool.get().await.is_err());
     let cause = connector.last_error().ok_or("the cause is lost")?;
     assert!(matches!(cause.kind(), ErrorKind::Rejected(_)), "{cause}");
+
+    let refused = connect_with(&connector).await.map(drop).unwrap_err();
+    assert_eq!(refused.kind(), cause.kind(), "{refused}");
     emulator.stop().await?;
     Ok(())
 }

@@ -9,10 +9,11 @@ use std::{error::Error, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use diesel_async::{
-    AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection, pooled_connection::bb8,
+    AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection,
+    pooled_connection::{RecyclingMethod, bb8},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use entra_pg_diesel_async::Entra;
+use entra_pg_diesel_async::{Connector, Entra, connect_with, manager_with};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::AppError;
@@ -34,11 +35,12 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .map_err(|_| "set DATABASE_URL to postgres://ROLE@HOST/DATABASE, without a password")?;
     let entra = Entra::from_env()?;
 
-    migrate(entra_pg_diesel_async::connect(url.as_str(), &entra).await?).await?;
+    let connector = Connector::new(url, &entra)?;
+    migrate(connect_with(&connector).await?).await?;
     let pool: Pool = Pool::builder()
         .max_size(10)
         .connection_timeout(Duration::from_secs(20))
-        .build(entra_pg_diesel_async::manager(url, &entra)?)
+        .build(manager_with(connector, RecyclingMethod::default()))
         .await?;
 
     let app = Router::new()
