@@ -364,6 +364,11 @@ async fn a_token_does_not_follow_options_to_another_host() {
             ErrorKind::InvalidTarget
         );
     }
+    let tokens = entra.token_cache(target(emulator, "elsewhere").scope());
+    assert!(
+        tokens.cached().is_none(),
+        "a token is requested for options that are refused"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

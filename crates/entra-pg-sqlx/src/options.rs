@@ -63,9 +63,8 @@ pub fn apply_login(
     provider: &LoginProvider,
     login: &Login,
 ) -> Result<PgConnectOptions, Error> {
-    check_destination(&options, provider)?;
+    check_for_rotation(&options, provider)?;
     let target = provider.target();
-    check_for_sqlx(target)?;
     let mode = if target.uses_tls() {
         PgSslMode::VerifyFull
     } else {
@@ -122,7 +121,16 @@ fn first_host(target: &Target) -> &Host {
     &target.hosts()[0]
 }
 
-/// Checks options that a user may have changed.
+/// Checks options that a user may have changed, for a pool that connects to the server itself.
+pub(crate) fn check_for_rotation(
+    options: &PgConnectOptions,
+    provider: &LoginProvider,
+) -> Result<(), Error> {
+    check_destination(options, provider)?;
+    check_for_sqlx(provider.target())
+}
+
+/// Checks where options lead that a user may have changed.
 pub(crate) fn check_destination(
     options: &PgConnectOptions,
     provider: &LoginProvider,

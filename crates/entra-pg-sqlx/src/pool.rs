@@ -61,6 +61,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<(T, PgPool), OpenError>> + Send + 'static,
 {
+    PoolTokens::check(strategy, &provider, &options)?;
     let (open, options, of) = (&open, &options, &provider);
     let connecting = |login: Login, attempt: Attempt| async move {
         attempt.set_step(Step::Connecting);

@@ -10,9 +10,14 @@ use entra_pg_core::{
 use entra_pg_proxy::Proxy;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
+use crate::{
+    Strategy,
+    failure::diagnose,
+    options::{apply_login, check_for_rotation},
+    rotate,
+};
 #[cfg(all(unix, feature = "per-connection"))]
-use crate::per_connection;
-use crate::{Strategy, failure::diagnose, options::apply_login, rotate};
+use crate::{options::check_destination, per_connection};
 
 /// Connect options for a pool, and what has to go with the pool.
 pub(crate) struct PoolTokens {
@@ -30,6 +35,19 @@ enum Source {
 }
 
 impl PoolTokens {
+    /// Checks what is wrong with the options, whatever the token is: before one is requested.
+    pub(crate) fn check(
+        strategy: Strategy,
+        provider: &LoginProvider,
+        options: &PgConnectOptions,
+    ) -> Result<(), Error> {
+        match strategy {
+            Strategy::Rotate => check_for_rotation(options, provider),
+            #[cfg(all(unix, feature = "per-connection"))]
+            Strategy::PerConnection => check_destination(options, provider),
+        }
+    }
+
     pub(crate) fn prepare(
         strategy: Strategy,
         provider: &LoginProvider,
