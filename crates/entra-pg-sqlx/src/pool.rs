@@ -69,7 +69,7 @@ where
         let opening = attempt.spawn(open(tokens.options().clone()));
         match within_deadline(opening, &tokens, &attempt).await? {
             Ok((opened, pool)) => {
-                tokens.attach(&pool);
+                tokens.attach(&pool)?;
                 Ok(opened)
             }
             Err(OpenError::Driver(error)) => Err(tokens.failure(&error, &attempt).await),

@@ -75,12 +75,16 @@ impl PoolTokens {
     }
 
     /// Goes on for as long as the pool is open. Rotation keeps it open until it is closed; a proxy does not.
-    pub(crate) fn attach(self, pool: &PgPool) {
+    ///
+    /// # Errors
+    /// What opened the pool has given it options that lead elsewhere.
+    pub(crate) fn attach(self, pool: &PgPool) -> Result<(), Error> {
         match self.source {
-            Source::Rotation { provider, login } => rotate(pool, &provider, &login).detach(),
+            Source::Rotation { provider, login } => rotate(pool, &provider, &login)?.detach(),
             #[cfg(all(unix, feature = "per-connection"))]
             Source::Proxy(proxy) => per_connection::attach(proxy, pool),
         }
+        Ok(())
     }
 
     /// Whether another connection can be opened to find the cause of a failure. The proxy knows it without.

@@ -7,11 +7,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use entra_pg_core::{Login, LoginProvider, Token};
+use entra_pg_core::{Error, Login, LoginProvider, Token};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::options::{apply_login, check_destination};
+use crate::options::apply_login;
 
 /// The longest time between two looks at the wall clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -39,26 +39,43 @@ impl Drop for Rotation {
     }
 }
 
-/// Gives `pool`, which was connected with `login`, each new token of `provider`.
+/// Gives `pool` this login now, and later each new token of `provider`.
 ///
 /// Options that are set on the pool meanwhile ([`PgPool::set_connect_options`]) are given the current token within a second,
 /// and are changed as by [`apply_login`]. If they lead elsewhere, a token in them is removed within a second, and a warning is
 /// logged. The pool uses them as they are until then: start from the pool's own options, and leave the host as it is.
 ///
+/// # Errors
+/// As [`apply_login`]. A token in options that lead elsewhere is removed.
+///
 /// # Panics
 /// Outside of a Tokio runtime, where the pool could not have been made.
-pub fn rotate(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Rotation {
-    let mut state = PoolState {
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_sqlx::{Entra, connect_options, rotate, sqlx::postgres::PgPoolOptions};
+///
+/// let entra = Entra::from_env()?;
+/// let provider = entra.login_provider("postgres://app@myserver.postgres.database.azure.com/orders")?;
+/// let login = provider.login().await?;
+/// let pool = PgPoolOptions::new().connect_lazy_with(connect_options(provider.target()));
+/// let rotation = rotate(&pool, &provider, &login)?;
+/// // … use the pool, for as long as the guard lives.
+/// # drop(rotation);
+/// # Ok(())
+/// # }
+/// ```
+pub fn rotate(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Result<Rotation, Error> {
+    let found = pool.connect_options();
+    let options = apply_login(found.as_ref().clone(), provider, login)
+        .inspect_err(|_| take_token(pool, &found))?;
+    pool.set_connect_options(options);
+    let state = PoolState {
         generation: login.token().generation(),
         options: pool.connect_options(),
     };
-    if let Err(error) = check_destination(&state.options, provider) {
-        take_token(pool, &state.options);
-        provider.report_pool_not_rotated(&error);
-        state.options = pool.connect_options();
-    }
     let task = tokio::spawn(run(pool.clone(), provider.clone(), state));
-    Rotation { task: Some(task) }
+    Ok(Rotation { task: Some(task) })
 }
 
 /// Options that lead elsewhere may be a copy of the pool's own, with a token.

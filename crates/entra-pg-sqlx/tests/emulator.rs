@@ -6,8 +6,9 @@ use std::{error::Error, time::Duration};
 
 use entra_pg_emulator::{CredentialSource, Emulator};
 use entra_pg_sqlx::{
-    Entra, ErrorKind, connect,
+    Entra, ErrorKind, connect, connect_options,
     entra_pg_core::Target,
+    rotate,
     sqlx::{self, postgres::PgPoolOptions},
 };
 
@@ -50,6 +51,31 @@ async fn a_pool_outlives_its_token_and_a_refused_one_says_why() -> Result<(), Bo
     );
     let driver_error = refused.driver_error().ok_or("no driver error")?;
     assert!(driver_error.is::<sqlx::Error>());
+    emulator.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_was_made_without_a_token_gets_one() -> Result<(), Box<dyn Error>> {
+    let emulator = Emulator::builder().role("app").start().await?;
+    let environment = emulator.environment(CredentialSource::ManagedIdentity);
+    let entra = Entra::from_vars(environment.clone())?;
+    let target = Target::parse_with_vars(&emulator.url(), environment)?;
+    let provider = entra.login_provider(&target)?;
+    let login = provider.login().await?;
+
+    let pool = PgPoolOptions::new().connect_lazy_with(connect_options(&target));
+    let rotation = rotate(&pool, &provider, &login)?;
+    let user = sqlx::query_scalar("SELECT current_user::text");
+    let user: String = user.fetch_one(&pool).await?;
+    assert_eq!(user, "app");
+    drop(rotation);
+
+    let options = pool.connect_options().as_ref().clone();
+    pool.set_connect_options(options.host("evil.example"));
+    let refused = rotate(&pool, &provider, &login).map(drop).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidTarget, "{refused}");
+    assert!(!format!("{:?}", pool.connect_options()).contains(login.token().secret()));
     emulator.stop().await?;
     Ok(())
 }

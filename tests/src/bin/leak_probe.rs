@@ -198,7 +198,10 @@ macro_rules! sqlx {
                         if let Ok(database) = entra.login_provider(target)
                             && let Ok(login) = database.login().await
                         {
-                            print("Rotation", &rotate(&pool, &database, &login));
+                            match rotate(&pool, &database, &login) {
+                                Ok(rotation) => print("Rotation", &rotation),
+                                Err(error) => print_error("rotate", &error),
+                            }
                         }
                         pool.close().await;
                     }
