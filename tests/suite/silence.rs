@@ -216,7 +216,10 @@ async fn every_check_of_deadpool_postgres_has_a_limit() {
         let config = deadpool_postgres::ManagerConfig {
             recycling_method: method,
         };
-        let pool = connector.pool_builder(config).max_size(1).build();
+        let pool = connector
+            .deadpool_postgres_builder(config)
+            .max_size(1)
+            .build();
         let pool = pool.expect("a pool");
         for _ in 0..2 {
             // The second time it is checked, and the check lets it pass.

@@ -16,16 +16,16 @@ use entra_pg_core::{Error, Target};
 /// use entra_pg_tokio_postgres::{
 ///     Connector, Entra,
 ///     deadpool_postgres::{Config, Pool},
-///     target_from_config,
+///     target_from_deadpool_config,
 /// };
 ///
 /// fn pool(config: &Config) -> Result<Pool, Box<dyn std::error::Error>> {
-///     let connector = Connector::new(target_from_config(config)?, &Entra::from_env()?)?;
-///     let pool = connector.pool_builder(config.get_manager_config());
+///     let connector = Connector::new(target_from_deadpool_config(config)?, &Entra::from_env()?)?;
+///     let pool = connector.deadpool_postgres_builder(config.get_manager_config());
 ///     Ok(pool.config(config.get_pool_config()).build()?)
 /// }
 /// ```
-pub fn target_from_config(config: &Config) -> Result<Target, Error> {
+pub fn target_from_deadpool_config(config: &Config) -> Result<Target, Error> {
     let url = config.url.as_deref().unwrap_or("postgres://");
     let parameters = parameters(config).into_iter();
     Target::parse_with_parameters(
@@ -119,7 +119,7 @@ mod tests {
         config.target_session_attrs = Some(TargetSessionAttrs::ReadWrite);
         config.channel_binding = Some(ChannelBinding::Prefer);
         config.load_balance_hosts = Some(LoadBalanceHosts::Random);
-        let found = target_from_config(&config).expect("a target");
+        let found = target_from_deadpool_config(&config).expect("a target");
         let url = "postgres://app@a.example:1,b.example:2/orders?options=-c%20a%3D1&application_name=shop&connect_timeout=3\
                    &keepalives=1&keepalives_idle=7&target_session_attrs=read-write&load_balance_hosts=random";
         let expected = Target::parse(url).expect("a target");
@@ -155,7 +155,7 @@ mod tests {
             let mut config = Config::new();
             config.host = Some("a.example".into());
             change(&mut config);
-            let error = target_from_config(&config).expect_err("refused");
+            let error = target_from_deadpool_config(&config).expect_err("refused");
             assert_eq!(error.kind(), kind, "{error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }

@@ -30,7 +30,7 @@ impl Connector {
     /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
     /// let connector = Connector::new(url, &Entra::from_env()?)?;
     /// let verified = ManagerConfig { recycling_method: RecyclingMethod::Verified };
-    /// let pool = connector.pool_builder(verified).max_size(16).build()?;
+    /// let pool = connector.deadpool_postgres_builder(verified).max_size(16).build()?;
     ///
     /// match pool.get().await {
     ///     Ok(client) => {
@@ -45,7 +45,7 @@ impl Connector {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn pool_builder(&self, mut config: ManagerConfig) -> PoolBuilder {
+    pub fn deadpool_postgres_builder(&self, mut config: ManagerConfig) -> PoolBuilder {
         // The hook asks, since the manager would without a limit.
         let method = mem::replace(&mut config.recycling_method, RecyclingMethod::Fast);
         let manager = Manager::from_connect(Config::new(), Opens(self.clone()), config);

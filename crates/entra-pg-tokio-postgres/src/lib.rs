@@ -33,7 +33,7 @@ pub use entra_pg_core::{self, Entra, Error, ErrorKind};
 pub use tokio_postgres;
 
 #[cfg(feature = "deadpool-postgres")]
-pub use self::deadpool_postgres_config::target_from_config;
+pub use self::deadpool_postgres_config::target_from_deadpool_config;
 pub use self::{
     builder::ConnectorBuilder,
     connector::{Connection, Connector, connect},

@@ -24,7 +24,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = ManagerConfig {
         recycling_method: RecyclingMethod::Verified,
     };
-    let pool = connector.pool_builder(config).max_size(10).build()?;
+    let pool = connector
+        .deadpool_postgres_builder(config)
+        .max_size(10)
+        .build()?;
 
     let client = pool.get().await?;
     client.batch_execute(TABLE).await?;

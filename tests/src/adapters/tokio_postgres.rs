@@ -152,7 +152,12 @@ impl Adapter for TokioPostgresDeadpoolPostgres {
         let verified = ManagerConfig {
             recycling_method: RecyclingMethod::Verified,
         };
-        adapter::deadpool(connector.pool_builder(verified), size, &connector).await
+        adapter::deadpool(
+            connector.deadpool_postgres_builder(verified),
+            size,
+            &connector,
+        )
+        .await
     }
 }
 

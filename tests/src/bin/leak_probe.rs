@@ -275,7 +275,7 @@ async fn tokio_postgres_pools(target: &Target, entra: &Entra) {
         Ok(_connection) => print("bb8", &bb8),
         Err(error) => print_error("bb8", &error),
     }
-    let pool = connector.pool_builder(ManagerConfig::default());
+    let pool = connector.deadpool_postgres_builder(ManagerConfig::default());
     match pool.build() {
         Ok(pool) => match pool.get().await {
             Ok(connection) => {
