@@ -41,7 +41,7 @@ async fn log_in_from_here(emulator: &Emulator, source: CredentialSource) -> Stri
     let variables = emulator.environment(source);
     let entra = Entra::from_vars(variables.clone()).expect("a credential");
     let target = Target::parse_with_vars(&emulator.url(), variables).expect("a target");
-    let client = entra_pg_tokio_postgres::connect(target, &entra)
+    let client = entra_pg_tokio_postgres::connect_and_spawn(target, &entra)
         .await
         .expect("connects");
     let row = client.query_one("SELECT current_user::text", &[]).await;
@@ -390,7 +390,7 @@ async fn an_endpoint_may_say_in_its_own_way_when_a_token_expires(#[case] expiry:
         .collect();
     let entra = Entra::from_vars(variables.clone()).expect("a credential");
     let target = Target::parse_with_vars(&emulator.url(), variables).expect("a target");
-    let connected = entra_pg_tokio_postgres::connect(target, &entra).await;
+    let connected = entra_pg_tokio_postgres::connect_and_spawn(target, &entra).await;
     connected.expect("it connects");
     let expires_on = entra.status()[0].expires_on.expect("a token");
     let difference = in_an_hour().duration_since(expires_on).unwrap_or_default();
@@ -422,7 +422,7 @@ async fn service_connectors_variables_are_enough() {
     let variables: Vec<_> = kept.chain(own).collect();
     let entra = Entra::from_vars(variables.clone()).expect("a credential");
     let target = Target::parse_with_vars("postgres://", variables).expect("a target");
-    let client = entra_pg_tokio_postgres::connect(target, &entra)
+    let client = entra_pg_tokio_postgres::connect_and_spawn(target, &entra)
         .await
         .expect("connects");
     let row = client.query_one("SELECT current_user::text", &[]).await;

@@ -177,7 +177,7 @@ async fn a_server_that_waits_for_a_request_is_named() {
         .expect("a URL")
         .with_root_certificates(roots);
     let entra = entra(shared());
-    let connected = entra_pg_tokio_postgres::connect(target.clone(), &entra).await;
+    let connected = entra_pg_tokio_postgres::connect_and_spawn(target.clone(), &entra).await;
     let errors = [
         connected.map(|_| ()).expect_err("the server waits"),
         through_proxy(target, shared())

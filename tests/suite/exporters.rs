@@ -1,7 +1,7 @@
 //! What Prometheus and OpenTelemetry show, by their real exporters: the names of `docs/observability.md`, and failed spans as failed.
 
 use entra_pg_core::Entra;
-use entra_pg_tokio_postgres::connect;
+use entra_pg_tokio_postgres::connect_and_spawn;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use opentelemetry::trace::{Status, TracerProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
@@ -94,9 +94,13 @@ async fn opentelemetry_shows_a_failed_connect_as_an_error_and_a_good_one_not() {
     let subscriber = tracing::subscriber::set_default(subscriber);
     let (emulator, entra) = (shared(), entra(shared()));
     let good = url(emulator, "traced");
-    connect(good.as_str(), &entra).await.expect("connects");
+    connect_and_spawn(good.as_str(), &entra)
+        .await
+        .expect("connects");
     let nobody = good.replace("app@", "nobody@");
-    connect(nobody, &entra).await.expect_err("no such role");
+    connect_and_spawn(nobody, &entra)
+        .await
+        .expect_err("no such role");
     drop(subscriber);
 
     let finished = exporter.get_finished_spans().expect("spans");

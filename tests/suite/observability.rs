@@ -170,7 +170,8 @@ async fn a_pool_is_rotated_and_connections_are_lost(emulator: &Emulator, events:
     eventually("rotated", async || events.has("pool.rotated", &[])).await;
     pool.close().await;
     control.set_token_lifetime(Duration::from_secs(3600));
-    let client = entra_pg_tokio_postgres::connect(target, &Entra::new(credential(emulator))).await;
+    let client =
+        entra_pg_tokio_postgres::connect_and_spawn(target, &Entra::new(credential(emulator))).await;
     control.terminate_connections().await.expect("drops");
     eventually("lost", async || events.has("connection.lost", &[])).await;
     drop(client);
@@ -245,7 +246,7 @@ async fn a_connect_is_cancelled(emulator: &Emulator) {
     let port = silent.local_addr().expect("an address").port();
     let entra = Entra::new(credential(emulator));
     let url = format!("postgres://app@localhost:{port}/postgres");
-    let connect = entra_pg_tokio_postgres::connect(url, &entra);
+    let connect = entra_pg_tokio_postgres::connect_and_spawn(url, &entra);
     tokio::select! {
         _ = connect => panic!("a silent server accepts no login"),
         dialled = silent.accept() => drop(dialled.expect("it is dialled")),

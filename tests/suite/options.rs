@@ -315,7 +315,7 @@ async fn no_entry_point_takes_a_url_with_a_password() {
         entra_pg_sea_orm::connect_with(ConnectOptions::new(url), &entra, with_target)
             .await
             .map(drop),
-        entra_pg_tokio_postgres::connect(url, &entra)
+        entra_pg_tokio_postgres::connect_and_spawn(url, &entra)
             .await
             .map(drop),
         Connector::new(url, &entra).map(drop),

@@ -120,7 +120,7 @@ pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<AsyncPgCo
 pub async fn connect_with(connector: &Connector) -> Result<AsyncPgConnection, Error> {
     // diesel sends queries of its own before it calls a connection ready, so they belong to the connect.
     connector
-        .connect_with("diesel-async", |client, connection| async move {
+        .connect_as("diesel-async", |client, connection| async move {
             AsyncPgConnection::try_from_client_and_connection(client, connection)
                 .await
                 .map_err(|error| setup_failed(error).into())

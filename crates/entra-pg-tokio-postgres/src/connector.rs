@@ -54,15 +54,16 @@ pub(crate) struct Inner {
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use entra_pg_tokio_postgres::{Entra, connect};
+/// use entra_pg_tokio_postgres::{Entra, connect_and_spawn};
 ///
 /// let entra = Entra::from_env()?;
-/// let client = connect("postgres://app@myserver.postgres.database.azure.com/orders", &entra).await?;
+/// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+/// let client = connect_and_spawn(url, &entra).await?;
 /// client.simple_query("SELECT 1").await?;
 /// # Ok(())
 /// # }
 /// ```
-pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<Client, Error> {
+pub async fn connect_and_spawn(target: impl IntoTarget, entra: &Entra) -> Result<Client, Error> {
     Connector::new(target, entra)?.connect_and_spawn().await
 }
 
@@ -101,7 +102,7 @@ impl Connector {
     /// The token endpoint's own error, or why the connection failed. The last one is kept for
     /// [`last_error`](Self::last_error), and logged as a warning, since pools tend to hide it.
     pub async fn connect(&self) -> Result<(Client, Connection), Error> {
-        self.connect_with(ADAPTER, |client, connection| {
+        self.connect_as(ADAPTER, |client, connection| {
             ready(Ok((client, connection)))
         })
         .await
@@ -113,7 +114,7 @@ impl Connector {
     ///
     /// # Errors
     /// As [`connect`](Self::connect), and those of `prepare`.
-    pub async fn connect_with<T, F>(
+    pub async fn connect_as<T, F>(
         &self,
         adapter: &'static str,
         prepare: impl Fn(Client, Connection) -> F,

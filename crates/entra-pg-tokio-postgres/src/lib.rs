@@ -36,6 +36,6 @@ pub use tokio_postgres;
 pub use self::deadpool_postgres_config::target_from_deadpool_config;
 pub use self::{
     builder::ConnectorBuilder,
-    connector::{Connection, Connector, connect},
+    connector::{Connection, Connector, connect_and_spawn},
     tls::TlsStream,
 };

@@ -18,7 +18,7 @@ async fn a_connection_logs_in_and_a_refused_one_says_why() -> Result<(), Box<dyn
     let entra = Entra::from_vars(environment.clone())?;
     let target = Target::parse_with_vars(&emulator.url(), environment)?;
 
-    let client = entra_pg_tokio_postgres::connect(&target, &entra).await?;
+    let client = entra_pg_tokio_postgres::connect_and_spawn(&target, &entra).await?;
     let row = client.query_one("SELECT current_user::text", &[]).await?;
     assert_eq!(row.get::<_, &str>(0), "app");
 

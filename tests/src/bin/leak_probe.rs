@@ -158,7 +158,7 @@ impl TokenCredential for Panicking {
 
 async fn panics(target: &Target) {
     let entra = Entra::new(Arc::new(Panicking));
-    match entra_pg_tokio_postgres::connect(target, &entra).await {
+    match entra_pg_tokio_postgres::connect_and_spawn(target, &entra).await {
         Ok(_) => println!("a panicking credential connects"),
         Err(error) => print_error("panicking credential", &error),
     }

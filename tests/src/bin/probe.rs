@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use entra_pg_tokio_postgres::{
-    connect,
+    connect_and_spawn,
     entra_pg_core::{Entra, Error, ManagedIdentity},
 };
 
@@ -32,7 +32,7 @@ async fn run() -> Result<(), Error> {
         _ => Entra::from_env()?,
     };
     let url = std::env::var("DATABASE_URL").unwrap_or_default();
-    let client = connect(url, &entra).await?;
+    let client = connect_and_spawn(url, &entra).await?;
     let user = match client.query_one("SELECT current_user::text", &[]).await {
         Ok(row) => row.get::<_, String>(0),
         Err(error) => error.to_string(),

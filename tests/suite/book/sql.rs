@@ -1,7 +1,7 @@
 //! The guides' SQL, run on PostgreSQL. What exists on Azure only has a stand-in with the signature that Microsoft documents.
 
 use entra_pg_emulator::Emulator;
-use entra_pg_tokio_postgres::connect;
+use entra_pg_tokio_postgres::connect_and_spawn;
 
 use super::page::page;
 use crate::fixtures;
@@ -60,7 +60,7 @@ async fn the_roles_guide_can_be_followed_to_its_end() {
 /// Logs in by token and creates a table. Returns the session's role and the table's owner.
 async fn makes_a_table(emulator: &Emulator, parameters: &str, table: &str) -> (String, String) {
     let url = fixtures::url(emulator, "moving").replace("/postgres?", "/orders?") + parameters;
-    let client = connect(url, &fixtures::entra(emulator)).await;
+    let client = connect_and_spawn(url, &fixtures::entra(emulator)).await;
     let client = client.expect("a login by token");
     let create = format!("CREATE TABLE {table} (id serial)");
     let created = client.batch_execute(&create).await;

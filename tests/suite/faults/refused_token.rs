@@ -128,7 +128,8 @@ async fn a_role_that_does_not_exist_takes_no_token_from_the_others() {
     let nobody = emulator.url().replace("app@", "nobody@");
     let nobody = format!("{nobody}?sslrootcert={}", emulator.ca_file().display());
     for _ in 0..5 {
-        let refused = entra_pg_tokio_postgres::connect(nobody.as_str(), &fixture.entra).await;
+        let refused =
+            entra_pg_tokio_postgres::connect_and_spawn(nobody.as_str(), &fixture.entra).await;
         refused.map(drop).expect_err("there is no such role");
     }
     fixture.begin();

@@ -149,7 +149,7 @@ async fn a_server_that_was_too_busy_for_a_moment_is_not_said_to_lack_tls() {
         &format!("127.0.0.1:{port}"),
     );
     let entra = entra(shared());
-    let connecting = entra_pg_tokio_postgres::connect(&*url, &entra).await;
+    let connecting = entra_pg_tokio_postgres::connect_and_spawn(&*url, &entra).await;
     let error = connecting.map(drop).expect_err("it is busy");
     assert!(error.message().contains("for TLS with an error"), "{error}");
     assert!(error.is_transient(), "{error}");

@@ -2,7 +2,7 @@
 
 use entra_pg_core::{Entra, Target, Token};
 use entra_pg_tokio_postgres::{
-    connect,
+    connect_and_spawn,
     tokio_postgres::{self, Client, error::SqlState},
 };
 
@@ -12,7 +12,7 @@ use super::{
 };
 
 pub(super) async fn log_in(target: &Target, entra: &Entra, token: &Token) -> CheckResult<Client> {
-    match connect(target, entra).await {
+    match connect_and_spawn(target, entra).await {
         Ok(client) => Ok((client, Outcome::passed("the server accepted the token"))),
         Err(error) => {
             let driver = error
