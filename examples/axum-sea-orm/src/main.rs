@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(10)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(Duration::from_secs(20))
         .sqlx_logging(false);
     let db = entra_pg_sea_orm::connect(options, &entra).await?;
     Migrator::up(&db, None).await?;

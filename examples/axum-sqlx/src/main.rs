@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let options = PgPoolOptions::new()
         .max_connections(10)
-        .acquire_timeout(Duration::from_secs(10));
+        .acquire_timeout(Duration::from_secs(20));
     let pool = entra_pg_sqlx::connect(options, url, &entra).await?;
     sqlx::migrate!().run(&pool).await?;
 

@@ -1,11 +1,14 @@
 //! Snippets, as far as they can be tried without Azure.
 
 use std::{
+    fs,
     io::Write,
     process::{Command, Stdio},
 };
 
-use super::page::{Page, book, everything, page};
+use entra_pg_core::Target;
+
+use super::page::{Page, book, everything, file, page};
 use crate::probe::emulator_command;
 
 const SHELL: [&str; 2] = ["sh", "bash"];
@@ -63,6 +66,40 @@ fn no_rust_snippet_escapes_the_compiler() {
             );
         }
     }
+}
+
+/// The seconds that a pool waits for a connection, wherever this text sets them.
+fn pool_timeouts(text: &str) -> Vec<u64> {
+    let calls = text
+        .split("_timeout(Duration::from_secs(")
+        .collect::<Vec<_>>();
+    let pairs = calls.windows(2);
+    let of_pools =
+        pairs.filter(|pair| pair[0].ends_with(".acquire") || pair[0].ends_with(".connection"));
+    let seconds = of_pools.filter_map(|pair| pair[1].split(')').next()?.parse().ok());
+    seconds.collect()
+}
+
+#[test]
+fn no_pool_that_we_show_gives_up_before_the_cause_is_known() {
+    let connect_timeout = Target::parse("postgres://app@db.example").expect("a target");
+    let connect_timeout = connect_timeout.connect_timeout().as_secs();
+    let programs = fs::read_dir(file("examples")).expect("examples").flatten();
+    let programs = programs.filter_map(|example| {
+        let path = example.path().join("src/main.rs");
+        Some((path.display().to_string(), fs::read_to_string(path).ok()?))
+    });
+    let pages = everything()
+        .into_iter()
+        .map(|page| (page.name(), page.text));
+    let mut count = 0;
+    for (name, text) in programs.chain(pages) {
+        for seconds in pool_timeouts(&text) {
+            assert!(seconds > connect_timeout, "{name}: {seconds} s");
+            count += 1;
+        }
+    }
+    assert!(count > 3, "the timeouts are written in another way");
 }
 
 #[test]
