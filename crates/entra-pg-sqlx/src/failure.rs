@@ -81,6 +81,7 @@ fn failure(error: &Arc<sqlx::Error>) -> Failure {
         sqlx::Error::Tls(cause) if cause.to_string().contains("does not support TLS") => {
             Failure::no_tls()
         }
+        sqlx::Error::Tls(cause) if lacks_tls(&cause.to_string()) => without_tls().into(),
         sqlx::Error::Tls(_) => Failure::unverified(driver_error),
         sqlx::Error::Io(_) => Failure::broken(driver_error),
         sqlx::Error::Protocol(text) => requested(text)
@@ -99,6 +100,19 @@ fn requested(text: &str) -> Option<Failure> {
     let (_, code) = text.split_once("unknown authentication method: ")?;
     let code = code.split(|c: char| !c.is_ascii_digit()).next()?;
     unsupported_authentication(code.parse().ok()?).map(Failure::not_entra)
+}
+
+/// sqlx's own words.
+fn lacks_tls(text: &str) -> bool {
+    text.contains("without TLS support")
+}
+
+fn without_tls() -> Error {
+    Error::new(
+        ErrorKind::Tls,
+        "sqlx was compiled without TLS; the token was not sent",
+    )
+    .with_hint("enable the feature native-roots or webpki-roots of the adapter")
 }
 
 fn not_ready_in_time(hint: &str) -> Failure {
@@ -128,6 +142,8 @@ mod tests {
         assert!(kind(sqlx::Error::Tls("no".into())).contains("Unverified"));
         let no_tls = sqlx::Error::Tls("server does not support TLS".into());
         assert!(kind(no_tls).contains("NoTls"));
+        let compiled = "TLS upgrade required by connect options but SQLx was built without TLS support enabled";
+        assert!(kind(sqlx::Error::Tls(compiled.into())).contains("compiled without TLS"));
         assert!(kind(sqlx::Error::PoolTimedOut).contains("not ready in time"));
         let kerberos =
             "Postgres protocol error: unknown authentication method: 7 (sqlx_postgres::message:84)";
