@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::dependencies::ROOT;
 
-/// A crate, its sibling, and the dependencies in which they differ.
+/// A crate, its sibling, and the dependencies in which they differ. The first is the ORM.
 const SIBLINGS: [(&str, &str, &[&str]); 2] = [
     ("entra-pg-sqlx", "entra-pg-sqlx-08", &["sqlx"]),
     (
@@ -67,6 +67,11 @@ fn no_sibling_has_features_or_dependencies_that_its_crate_has_not() {
             dependencies
         };
         assert_eq!(shared(&own), shared(&other), "{sibling}");
+        let orm = &workspace["workspace"]["dependencies"][driver[0]];
+        assert_eq!(
+            orm["features"], other["dependencies"][driver[0]]["features"],
+            "{sibling}"
+        );
         for dependency in other["dependencies"].as_table().expect("some").values() {
             // It cannot be inherited under another name.
             if let Some(package) = dependency.get("package").and_then(Value::as_str) {
