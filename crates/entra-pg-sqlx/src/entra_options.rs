@@ -1,6 +1,6 @@
 //! How a pool's connections get their tokens, and a user's changes to the connect options.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -30,10 +30,10 @@ type Configure = dyn Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync;
 ///
 /// let options = EntraOptions::new().configure(|options| options.statement_cache_capacity(20));
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct EntraOptions {
     pub(crate) strategy: Strategy,
-    pub(crate) configure: Option<Box<Configure>>,
+    pub(crate) configure: Option<Arc<Configure>>,
 }
 
 impl EntraOptions {
@@ -50,13 +50,13 @@ impl EntraOptions {
     }
 
     /// Changes the connect options: statement cache, logging, further settings. User, password and `ssl_mode` are set
-    /// afterwards; the closure must not change the host.
+    /// afterwards; the closure must not change the host, nor set a socket. It runs once for each pool.
     #[must_use]
     pub fn configure(
         mut self,
         configure: impl Fn(PgConnectOptions) -> PgConnectOptions + Send + Sync + 'static,
     ) -> Self {
-        self.configure = Some(Box::new(configure));
+        self.configure = Some(Arc::new(configure));
         self
     }
 }
