@@ -5,7 +5,7 @@
 //! user's closure applied, is what ours goes on from.
 
 use entra_pg_sqlx::{
-    OpenError, connect_pool,
+    adapter::{OpenFailure, connect_pool},
     entra_pg_core::{Entra, Error, ErrorKind, Host, Target, connect::chain},
 };
 use sea_orm::{
@@ -108,7 +108,7 @@ async fn user_options(options: &ConnectOptions) -> Result<PgConnectOptions, Erro
     Ok(prepared.as_ref().clone())
 }
 
-fn open_error(error: DbErr) -> OpenError {
+fn open_error(error: DbErr) -> OpenFailure {
     match error {
         DbErr::Conn(RuntimeErr::SqlxError(cause)) => cause.into(),
         DbErr::ConnectionAcquire(_) => sqlx::Error::PoolTimedOut.into(),
@@ -127,8 +127,8 @@ mod tests {
     #[allow(clippy::useless_conversion, reason = "SeaORM 2.0 keeps an `Arc`")]
     fn what_sea_orm_reports_is_told_apart() {
         let of_sqlx = DbErr::Conn(RuntimeErr::SqlxError(sqlx::Error::PoolClosed.into()));
-        assert!(matches!(open_error(of_sqlx), OpenError::Driver(_)));
-        let OpenError::Other(error) = open_error(DbErr::Custom("no".into())) else {
+        assert!(matches!(open_error(of_sqlx), OpenFailure::Driver(_)));
+        let OpenFailure::Other(error) = open_error(DbErr::Custom("no".into())) else {
             panic!("it is not the driver's");
         };
         let kept = error.driver_error().expect("it is kept");

@@ -3,7 +3,7 @@
 use entra_pg_core::{Entra, Error, IntoTarget};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use crate::{EntraOptions, connect_pool, options::connect_options};
+use crate::{EntraOptions, adapter::connect_pool, options::connect_options};
 
 /// Connects a pool that logs in with Microsoft Entra tokens. The pool options keep their meaning. The first token is fetched
 /// now; later ones are rotated in until [`PgPool::close`].

@@ -2,6 +2,7 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod adapter;
 mod connect;
 mod entra_options;
 mod failure;
@@ -20,6 +21,5 @@ pub use self::{
     connect::{connect, connect_with},
     entra_options::{EntraOptions, Strategy},
     options::{apply_login, connect_options},
-    pool::{OpenError, connect_pool},
     rotate::{Rotation, rotate},
 };

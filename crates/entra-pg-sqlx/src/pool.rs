@@ -17,26 +17,26 @@ const DIAGNOSIS: Duration = Duration::from_secs(2);
 /// Why a pool was not opened.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum OpenError {
+pub enum OpenFailure {
     /// sqlx could not connect.
     Driver(Arc<sqlx::Error>),
     /// Something else went wrong.
     Other(Error),
 }
 
-impl From<sqlx::Error> for OpenError {
+impl From<sqlx::Error> for OpenFailure {
     fn from(error: sqlx::Error) -> Self {
         Arc::new(error).into()
     }
 }
 
-impl From<Arc<sqlx::Error>> for OpenError {
+impl From<Arc<sqlx::Error>> for OpenFailure {
     fn from(error: Arc<sqlx::Error>) -> Self {
         Self::Driver(error)
     }
 }
 
-impl From<Error> for OpenError {
+impl From<Error> for OpenFailure {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
@@ -59,7 +59,7 @@ pub async fn connect_pool<T, F>(
 ) -> Result<T, Error>
 where
     T: Send + 'static,
-    F: Future<Output = Result<(T, PgPool), OpenError>> + Send + 'static,
+    F: Future<Output = Result<(T, PgPool), OpenFailure>> + Send + 'static,
 {
     PoolTokens::check(strategy, &provider, &options)?;
     let (open, options, of) = (&open, &options, &provider);
@@ -72,8 +72,8 @@ where
                 tokens.attach(&pool)?;
                 Ok(opened)
             }
-            Err(OpenError::Driver(error)) => Err(tokens.failure(&error, &attempt).await),
-            Err(OpenError::Other(error)) => Err(error.into()),
+            Err(OpenFailure::Driver(error)) => Err(tokens.failure(&error, &attempt).await),
+            Err(OpenFailure::Other(error)) => Err(error.into()),
         }
     };
     provider.connect(adapter, connecting).await
@@ -82,10 +82,10 @@ where
 /// Waits for the pool until the deadline. A pool tries again until then, and does not say why; so the cause is looked for
 /// shortly before.
 async fn within_deadline<T>(
-    mut opening: impl Future<Output = Option<Result<T, OpenError>>> + Unpin,
+    mut opening: impl Future<Output = Option<Result<T, OpenFailure>>> + Unpin,
     tokens: &PoolTokens,
     attempt: &Attempt,
-) -> Result<Result<T, OpenError>, Failure> {
+) -> Result<Result<T, OpenFailure>, Failure> {
     let timed_out = Arc::new(sqlx::Error::PoolTimedOut);
     let ended = |opened: Option<_>| opened.unwrap_or_else(|| Err(sqlx::Error::PoolClosed.into()));
     let diagnosis = DIAGNOSIS.min(attempt.remaining() / 3);

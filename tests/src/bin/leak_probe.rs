@@ -18,7 +18,7 @@ use entra_pg_core::{
     connect::{Attempt, Failure, ServerAddress, ServerState, Share},
 };
 use entra_pg_proxy::Proxy;
-use entra_pg_sqlx::{OpenError, Strategy};
+use entra_pg_sqlx::{Strategy, adapter::OpenFailure};
 use entra_pg_tokio_postgres::{Connector, deadpool_postgres::ManagerConfig};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -123,8 +123,8 @@ async fn all_of_a_login(login: Login, attempt: Attempt) {
     print("Attempt", &attempt);
     print("Step", &attempt.step());
     print_error("Error", &failure.into_error("app", &attempt));
-    let opened = OpenError::from(Error::new(ErrorKind::Connect, &quoted));
-    print("OpenError", &opened);
+    let opened = OpenFailure::from(Error::new(ErrorKind::Connect, &quoted));
+    print("OpenFailure", &opened);
     print_error(
         "Error",
         &Error::new(ErrorKind::Connect, &quoted).with_hint(&quoted),

@@ -1,0 +1,1 @@
+../../entra-pg-sqlx/src/adapter.rs
