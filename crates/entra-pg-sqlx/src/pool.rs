@@ -87,28 +87,106 @@ async fn within_deadline<T>(
     attempt: &Attempt,
 ) -> Result<Result<T, OpenFailure>, Failure> {
     let timed_out = Arc::new(sqlx::Error::PoolTimedOut);
-    let ended = |opened: Option<_>| opened.unwrap_or_else(|| Err(sqlx::Error::PoolClosed.into()));
     let diagnosis = DIAGNOSIS.min(attempt.remaining() / 3);
     let early = attempt.remaining().saturating_sub(diagnosis);
     if let Ok(opened) = timeout(early, &mut opening).await {
         return Ok(ended(opened));
     }
     let until_deadline = attempt.remaining();
-    if !tokens.can_diagnose() {
-        if let Ok(opened) = timeout(until_deadline, &mut opening).await {
-            return Ok(ended(opened));
-        }
-        // What it waited for then notices that nobody waits for it.
-        drop(opening);
-        return Err(tokens.failure(&timed_out, attempt).await);
+    if tokens.can_diagnose() {
+        let cause = tokens.failure(&timed_out, attempt);
+        return with_cause(opening, cause, until_deadline).await;
     }
-    let (mut cause, mut found) = (pin!(tokens.failure(&timed_out, attempt)), None);
+    if let Ok(opened) = timeout(until_deadline, &mut opening).await {
+        return Ok(ended(opened));
+    }
+    // What it waited for then notices that nobody waits for it.
+    drop(opening);
+    Err(tokens.failure(&timed_out, attempt).await)
+}
+
+/// Waits for the pool while its cause to wait is looked for. A pool that gives up meanwhile does not end the search, which
+/// would have to begin again.
+async fn with_cause<T>(
+    mut opening: impl Future<Output = Option<Result<T, OpenFailure>>> + Unpin,
+    cause: impl Future<Output = Failure>,
+    until_deadline: Duration,
+) -> Result<Result<T, OpenFailure>, Failure> {
+    let (mut cause, mut found, mut pool_timed_out) = (pin!(cause), None, false);
     let mut deadline = pin!(sleep(until_deadline));
     loop {
         tokio::select! {
-            opened = &mut opening => return Ok(ended(opened)),
-            failure = &mut cause, if found.is_none() => found = Some(failure),
+            opened = &mut opening, if !pool_timed_out => match (ended(opened), found.take()) {
+                (Err(error), Some(cause)) if is_timeout(&error) => return Err(cause),
+                (Err(error), None) if is_timeout(&error) => pool_timed_out = true,
+                (opened, _) => return Ok(opened),
+            },
+            failure = &mut cause, if found.is_none() => {
+                if pool_timed_out {
+                    return Err(failure);
+                }
+                found = Some(failure);
+            }
             () = &mut deadline => return Err(found.unwrap_or_else(Failure::timed_out)),
         }
+    }
+}
+
+/// A task that the runtime has ended opens nothing.
+fn ended<T>(opened: Option<Result<T, OpenFailure>>) -> Result<T, OpenFailure> {
+    opened.unwrap_or_else(|| Err(sqlx::Error::PoolClosed.into()))
+}
+
+fn is_timeout(error: &OpenFailure) -> bool {
+    matches!(error, OpenFailure::Driver(error) if matches!(**error, sqlx::Error::PoolTimedOut))
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_pg_core::ErrorKind;
+
+    use super::*;
+
+    async fn after<T>(seconds: u64, result: T) -> T {
+        sleep(Duration::from_secs(seconds)).await;
+        result
+    }
+
+    /// The pool ends with `opened` after the first time, the search after the second, and the deadline is at 5 s.
+    async fn outcome(
+        (pool, opened): (u64, Result<(), OpenFailure>),
+        cause: u64,
+    ) -> Result<Result<(), OpenFailure>, Failure> {
+        let opening = pin!(after(pool, Some(opened)));
+        let refused = Failure::from(Error::new(ErrorKind::Connect, "it starts up"));
+        with_cause(opening, after(cause, refused), Duration::from_secs(5)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cause_is_neither_thrown_away_nor_looked_for_again() {
+        let timed_out = || Err(sqlx::Error::PoolTimedOut.into());
+        for (pool, cause) in [(3, 1), (1, 3), (9, 1)] {
+            let failure = outcome((pool, timed_out()), cause).await.expect_err("none");
+            assert!(
+                format!("{failure:?}").contains("it starts up"),
+                "{failure:?}"
+            );
+        }
+        let failure = outcome((1, timed_out()), 9).await.expect_err("none");
+        assert!(
+            !format!("{failure:?}").contains("it starts up"),
+            "{failure:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_that_connects_in_time_is_not_refused_for_a_cause_that_was_found() {
+        let opened = outcome((3, Ok(())), 1).await;
+        assert!(matches!(opened, Ok(Ok(()))));
+        let closed = outcome((3, Err(sqlx::Error::PoolClosed.into())), 1).await;
+        assert!(
+            matches!(closed, Ok(Err(_))),
+            "the driver's own error says more"
+        );
     }
 }
