@@ -7,7 +7,7 @@ use entra_pg_core::{
     connect::{Attempt, Failure, Step, chain, request_tls, unsupported_authentication},
 };
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::{net::TcpStream, runtime::Handle, task::spawn_blocking, time::timeout};
+use tokio::{net::TcpStream, runtime::Handle, sync::oneshot, task::spawn_blocking, time::timeout};
 
 const NOT_ADMITTED: &str = "check that the server's firewall admits this machine";
 
@@ -38,12 +38,19 @@ async fn try_again(
     // Not on a thread of the runtime: under a flood of messages the pool's first connection holds one, and this one would
     // hold the next.
     let runtime = Handle::current();
+    // Dropped with this future. The thread goes on, and is to notice that nobody waits for it.
+    let (_waiting, abandoned) = oneshot::channel::<()>();
     let connecting = spawn_blocking(move || {
-        runtime.block_on(timeout(left, PgConnection::connect_with(&options)))
+        runtime.block_on(async {
+            tokio::select! {
+                connected = timeout(left, PgConnection::connect_with(&options)) => connected.ok(),
+                _ = abandoned => None,
+            }
+        })
     });
     match timeout(left, connecting).await {
-        Ok(Ok(Ok(Err(cause)))) => failure(&Arc::new(cause)),
-        Ok(Ok(Ok(Ok(connection)))) => {
+        Ok(Ok(Some(Err(cause)))) => failure(&Arc::new(cause)),
+        Ok(Ok(Some(Ok(connection)))) => {
             // Not closed politely: over TLS sqlx then waits for the server without a deadline.
             drop(connection);
             not_ready_in_time(
@@ -127,9 +134,35 @@ fn not_ready_in_time(hint: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::{io, time::Duration};
+
+    use entra_pg_core::Target;
+    use sqlx::postgres::PgSslMode;
+    use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_search_that_nobody_waits_for_goes_on_with_no_login() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(port)
+            .ssl_mode(PgSslMode::Disable);
+        let target = Target::parse("postgres://app@localhost/db").expect("a target");
+        let (error, attempt) = (
+            Arc::new(sqlx::Error::PoolTimedOut),
+            Attempt::new("sqlx", &target),
+        );
+        let (mut client, _) = tokio::select! {
+            failure = diagnose(&error, &options, &attempt) => panic!("{failure:?}"),
+            accepted = listener.accept() => accepted.expect("a connection"),
+        };
+        let mut sent = Vec::new();
+        let end = timeout(Duration::from_secs(5), client.read_to_end(&mut sent));
+        assert!(end.await.is_ok(), "the connection is still open");
+    }
 
     fn kind(error: sqlx::Error) -> String {
         format!("{:?}", failure(&Arc::new(error)))
