@@ -39,7 +39,10 @@ pub fn manager(
 }
 
 /// Creates a manager that opens connections with this connector and recycles them by this method, within the connector's
-/// `liveness_timeout`. The connector keeps the cause of a failed connect, which a pool does not report.
+/// `liveness_timeout`.
+///
+/// A pool gets the cause of a failed connect only as a text, in [`ConnectionError::BadConnection`], or reports just a timeout. The
+/// connector's `last_error` keeps the [`Error`], with its code.
 ///
 /// ```no_run
 /// # #[cfg(feature = "bb8")]
@@ -79,10 +82,13 @@ pub fn manager_with(
     AsyncDieselConnectionManager::new_with_config(String::new(), config)
 }
 
-/// Opens one connection, for example to run migrations.
+/// Opens one connection, for example to run migrations. Cancelling closes what was opened.
 ///
 /// # Errors
 /// What is wrong with the target, the token endpoint's own error, or why the connection failed.
+///
+/// # Panics
+/// Outside of a Tokio runtime, if a token is cached; if none is, that is an error.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -101,6 +107,9 @@ pub async fn connect(target: impl IntoTarget, entra: &Entra) -> Result<AsyncPgCo
 ///
 /// # Errors
 /// The token endpoint's own error, or why the connection failed.
+///
+/// # Panics
+/// As [`connect`].
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

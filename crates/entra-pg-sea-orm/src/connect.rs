@@ -24,6 +24,9 @@ use crate::{EntraOptions, version::without_pool_hooks};
 /// What is wrong with the URL, the token endpoint's own error, or why the first connection failed. An error of
 /// `after_connect` is the [`driver_error`](Error::driver_error).
 ///
+/// # Panics
+/// Outside of a Tokio runtime, if a token is cached; if none is, that is an error.
+///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use entra_pg_sea_orm::{Entra, connect, sea_orm::ConnectOptions};
@@ -44,6 +47,9 @@ pub async fn connect(options: ConnectOptions, entra: &Entra) -> Result<DatabaseC
 ///
 /// # Errors
 /// As [`connect`]. A target for another host than the URL's is refused.
+///
+/// # Panics
+/// As [`connect`].
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -9,13 +9,16 @@ use crate::{EntraOptions, adapter::connect_pool, options::connect_options};
 /// now; later ones are rotated in until [`PgPool::close`].
 ///
 /// Token and first connection together are waited for at most for the target's `connect_timeout`; the pool's own
-/// `acquire_timeout` may end that sooner. For a pool that only tries again, the cause is looked for within that time. The pool
-/// is opened in a task of its own, so that a read of sqlx that does not yield stops no caller; on a `current_thread` runtime it
-/// does (see the threat model).
-/// Cancelling leaves nothing behind.
+/// `acquire_timeout` may end that sooner. A pool retries a refused connection until its time is up, and does not say why; so 2 s
+/// before the deadline, a second connection is opened to find the cause. The pool is opened in a task of its own, so that a read
+/// of sqlx that does not yield stops no caller; on a `current_thread` runtime it does (see the threat model). Cancelling leaves
+/// nothing behind.
 ///
 /// # Errors
 /// What is wrong with the target, the token endpoint's own error, or why the first connection failed.
+///
+/// # Panics
+/// Outside of a Tokio runtime, if a token is cached; if none is, that is an error.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,6 +41,9 @@ pub async fn connect(
 /// Connects as [`connect`] does, by another [`Strategy`](crate::Strategy), or with changed connect options.
 ///
 /// # Errors
+/// As [`connect`].
+///
+/// # Panics
 /// As [`connect`].
 ///
 /// ```no_run

@@ -58,6 +58,22 @@ fn replace_variables(options: PgConnectOptions, target: &Target) -> PgConnectOpt
 /// # Errors
 /// [`ErrorKind::InvalidTarget`] if the options lead to another host than the target, or to a Unix-domain socket, which has
 /// no certificate to check; if the target needs more than sqlx can do by itself, such as several hosts.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_sqlx::{
+///     Entra, apply_login, connect_options,
+///     sqlx::{Connection, PgConnection},
+/// };
+///
+/// let entra = Entra::from_env()?;
+/// let provider = entra.login_provider("postgres://app@myserver.postgres.database.azure.com/orders")?;
+/// let login = provider.login().await?;
+/// let options = apply_login(connect_options(provider.target()), &provider, &login)?;
+/// let connection = PgConnection::connect_with(&options).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn apply_login(
     options: PgConnectOptions,
     provider: &LoginProvider,

@@ -46,10 +46,32 @@ impl From<Error> for OpenFailure {
 /// used in logs and metrics; others use [`connect`](crate::connect).
 ///
 /// `options` are those of [`connect_options`](crate::connect_options) as the user has changed them. `open` returns what the
-/// adapter gives its users, and the pool in it. It is called again if the server refuses the token and another can help.
+/// adapter gives its users, and the pool in it. It is called again if the server refuses the token and another can help. Its
+/// future runs in a task of its own, so it is `Send` and `'static`; cancelling ends that task.
 ///
 /// # Errors
 /// As [`connect`](crate::connect), and those of `open`.
+///
+/// # Panics
+/// As [`connect`](crate::connect).
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use entra_pg_sqlx::{
+///     Entra, Strategy, adapter::connect_pool, connect_options, sqlx::postgres::PgPoolOptions,
+/// };
+///
+/// let entra = Entra::from_env()?;
+/// let provider = entra.login_provider("postgres://app@myserver.postgres.database.azure.com/orders")?;
+/// let options = connect_options(provider.target());
+/// let open = |options| async {
+///     let pool = PgPoolOptions::new().connect_with(options).await?;
+///     Ok((pool.clone(), pool))
+/// };
+/// let pool = connect_pool("my-orm", provider, Strategy::Rotate, options, open).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn connect_pool<T, F>(
     adapter: &'static str,
     provider: LoginProvider,

@@ -26,6 +26,17 @@ pub struct Rotation {
 
 impl Rotation {
     /// Lets the rotation run until the pool is closed. It keeps the pool alive until then.
+    ///
+    /// ```no_run
+    /// use entra_pg_sqlx::{
+    ///     Error, entra_pg_core::{Login, LoginProvider}, rotate, sqlx::PgPool,
+    /// };
+    ///
+    /// fn keep_fresh(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Result<(), Error> {
+    ///     rotate(pool, provider, login)?.detach();
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn detach(mut self) {
         self.task = None;
     }

@@ -21,6 +21,8 @@ impl Connector {
     /// again; if it has just ended, nothing happens, or the next one on that connection is cancelled: so take no connection out
     /// of a pool for something else in between.
     ///
+    /// Cancelling this call closes its connection; the request may have been sent.
+    ///
     /// # Errors
     /// The server could not be asked. [`last_error`](Self::last_error) does not keep it, since it is not that of a connect.
     ///

@@ -52,6 +52,9 @@ pub(crate) struct Inner {
 /// # Errors
 /// As [`Connector::new`] and [`Connector::connect`].
 ///
+/// # Panics
+/// As [`Connector::connect`].
+///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use entra_pg_tokio_postgres::{Entra, connect_and_spawn};
@@ -101,6 +104,22 @@ impl Connector {
     /// # Errors
     /// The token endpoint's own error, or why the connection failed. The last one is kept for
     /// [`last_error`](Self::last_error), and logged as a warning, since pools tend to hide it.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime, if a token is cached; if none is, that is an error.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use entra_pg_tokio_postgres::{Connector, Entra};
+    ///
+    /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+    /// let connector = Connector::new(url, &Entra::from_env()?)?;
+    /// let (client, connection) = connector.connect().await?;
+    /// tokio::spawn(connection);
+    /// client.simple_query("SELECT 1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(&self) -> Result<(Client, Connection), Error> {
         self.connect_as(ADAPTER, |client, connection| {
             ready(Ok((client, connection)))
@@ -114,6 +133,27 @@ impl Connector {
     ///
     /// # Errors
     /// As [`connect`](Self::connect), and those of `prepare`.
+    ///
+    /// # Panics
+    /// As [`connect`](Self::connect).
+    ///
+    /// ```no_run
+    /// use entra_pg_tokio_postgres::{
+    ///     Connector, Error, entra_pg_core::connect::Failure, tokio_postgres::Client,
+    /// };
+    ///
+    /// async fn in_utc(connector: &Connector) -> Result<Client, Error> {
+    ///     connector
+    ///         .connect_as("my-adapter", |client, connection| async {
+    ///             tokio::spawn(connection);
+    ///             match client.batch_execute("SET timezone = 'UTC'").await {
+    ///                 Ok(()) => Ok(client),
+    ///                 Err(error) => Err(Failure::broken(&error)),
+    ///             }
+    ///         })
+    ///         .await
+    /// }
+    /// ```
     pub async fn connect_as<T, F>(
         &self,
         adapter: &'static str,
@@ -137,6 +177,21 @@ impl Connector {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
+    /// As [`connect`](Self::connect).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use entra_pg_tokio_postgres::{Connector, Entra};
+    ///
+    /// let url = "postgres://app@myserver.postgres.database.azure.com/orders";
+    /// let connector = Connector::new(url, &Entra::from_env()?)?;
+    /// let client = connector.connect_and_spawn().await?;
+    /// client.simple_query("SELECT 1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect_and_spawn(&self) -> Result<Client, Error> {
         let (client, _) = self.connect_and_keep_task().await?;
         Ok(client)
@@ -157,6 +212,17 @@ impl Connector {
     /// Returns why the latest connect failed. For pools that only report a timeout.
     ///
     /// `None` once a connect has succeeded: a pool whose connections are all in use times out as well.
+    ///
+    /// ```
+    /// use entra_pg_tokio_postgres::Connector;
+    ///
+    /// fn explain(connector: &Connector) -> String {
+    ///     match connector.last_error() {
+    ///         Some(cause) => cause.to_string(),
+    ///         None => "all connections are in use".to_owned(),
+    ///     }
+    /// }
+    /// ```
     pub fn last_error(&self) -> Option<Error> {
         self.0.provider.last_error()
     }
