@@ -351,14 +351,13 @@ async fn a_token_does_not_follow_options_to_another_host() {
         &entra,
         entra_pg_sea_orm::EntraOptions::new().target(loopback),
     );
+    let by_target = by_target.await.map(drop);
+    let blamed = by_target.as_ref().expect_err("refused").to_string();
+    assert!(blamed.contains("EntraOptions::target"), "{blamed}");
     let mut options = ConnectOptions::new(url(emulator, "elsewhere"));
     options.map_sqlx_postgres_opts(|options| options.host("evil.example"));
     let by_map = entra_pg_sea_orm::connect(options, &entra);
-    for result in [
-        by_closure,
-        by_target.await.map(drop),
-        by_map.await.map(drop),
-    ] {
+    for result in [by_closure, by_target, by_map.await.map(drop)] {
         assert_eq!(
             result.expect_err("refused").kind(),
             ErrorKind::InvalidTarget

@@ -6,7 +6,7 @@
 
 use entra_pg_sqlx::{
     adapter::{OpenFailure, connect_pool},
-    entra_pg_core::{Entra, Error, ErrorKind, Host, Target, connect::chain},
+    entra_pg_core::{Entra, Error, ErrorKind, Host, LoginProvider, Target, connect::chain},
 };
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
@@ -74,9 +74,10 @@ pub async fn connect_with(
     let EntraOptions { strategy, target } = entra_options;
     // Also if a target is given: a URL with a password, or without TLS, is refused.
     let of_url = Target::parse(options.get_url())?;
-    let target = target.unwrap_or(of_url);
+    let target = target.unwrap_or_else(|| of_url.clone());
     let provider = entra.login_provider(target)?;
     let users = with_one_host(user_options(&options).await?, provider.target());
+    check_target(&provider, &of_url, &users)?;
     let open = |prepared: PgConnectOptions| {
         let mut options = options.clone();
         options.map_sqlx_postgres_opts(move |_| prepared.clone());
@@ -96,6 +97,25 @@ fn with_one_host(options: PgConnectOptions, target: &Target) -> PgConnectOptions
         return options.host(names[0]);
     }
     options
+}
+
+/// Where the options lead as the URL says, another host is the target's fault, not theirs.
+fn check_target(
+    provider: &LoginProvider,
+    of_url: &Target,
+    options: &PgConnectOptions,
+) -> Result<(), Error> {
+    let host = options.get_host();
+    let mut hosts = of_url.hosts().iter();
+    let is_of_url = hosts.any(|known| known.name().eq_ignore_ascii_case(host));
+    if is_of_url && provider.check_destination(host).is_err() {
+        return Err(Error::new(
+            ErrorKind::InvalidTarget,
+            "EntraOptions::target is for another host than the options' URL",
+        )
+        .with_hint("give both the same host"));
+    }
+    Ok(())
 }
 
 /// What SeaORM makes of the options: logging, timeouts, settings, the user's closure.
