@@ -54,7 +54,8 @@ impl Drop for Rotation {
 ///
 /// Options that are set on the pool meanwhile ([`PgPool::set_connect_options`]) are given the current token within a second,
 /// and are changed as by [`apply_login`]. If they lead elsewhere, a token in them is removed within a second, and a warning is
-/// logged. The pool uses them as they are until then: start from the pool's own options, and leave the host as it is.
+/// logged. The pool uses them as they are until then: start from the pool's own options, and leave the host as it is. Options that
+/// are set in the instant of a rotation can be lost: read [`PgPool::connect_options`] back.
 ///
 /// # Errors
 /// As [`apply_login`]. A token in options that lead elsewhere is removed.
@@ -116,7 +117,7 @@ async fn run(pool: PgPool, provider: LoginProvider, mut state: PoolState) {
         if let Some(token) = tokens.cached()
             && state.is_outdated(&token, &pool)
         {
-            state = give(&pool, &provider, token);
+            state = give(&pool, &provider, &token);
         }
         let next = tokens.next_refresh_in().unwrap_or(LONGEST_SLEEP);
         let pause = next.clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
@@ -129,27 +130,31 @@ async fn run(pool: PgPool, provider: LoginProvider, mut state: PoolState) {
     }
 }
 
-fn give(pool: &PgPool, provider: &LoginProvider, token: Token) -> PoolState {
+fn give(pool: &PgPool, provider: &LoginProvider, token: &Token) -> PoolState {
     let generation = token.generation();
-    let found = pool.connect_options();
-    let applied = provider
-        .login_from(token)
-        .and_then(|login| apply_login(found.as_ref().clone(), provider, &login));
-    let options = match applied {
-        Ok(options) => {
-            pool.set_connect_options(options);
-            provider.report_pool_rotated(generation);
+    loop {
+        let found = pool.connect_options();
+        let applied = provider
+            .login_from(token.clone())
+            .and_then(|login| apply_login(found.as_ref().clone(), provider, &login));
+        if !Arc::ptr_eq(&found, &pool.connect_options()) {
+            // They were replaced meanwhile. sqlx cannot compare and set at once, so those that are set from here on are lost.
+            continue;
+        }
+        match applied {
+            Ok(options) => {
+                pool.set_connect_options(options);
+                provider.report_pool_rotated(generation);
+            }
+            Err(error) => {
+                take_token(pool, &found);
+                provider.report_pool_not_rotated(&error);
+            }
+        }
+        return PoolState {
+            generation,
             // The pool makes an `Arc` of them. Options that are set before this line are taken for ours until the next token.
-            pool.connect_options()
-        }
-        Err(error) => {
-            take_token(pool, &found);
-            provider.report_pool_not_rotated(&error);
-            pool.connect_options()
-        }
-    };
-    PoolState {
-        generation,
-        options,
+            options: pool.connect_options(),
+        };
     }
 }
