@@ -9,7 +9,7 @@ use deadpool_postgres::{
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
-use crate::{Connector, driver_error::fail};
+use crate::{Connector, driver_error::driver_error};
 
 impl Connector {
     /// Creates the builder of a `deadpool_postgres::Pool` whose connections this connector opens. Pool, `Client`, statement
@@ -78,13 +78,10 @@ type Opened = Result<(Client, JoinHandle<()>), Error>;
 impl Connect for Opens {
     fn connect(&self, _: &Config) -> Pin<Box<dyn Future<Output = Opened> + Send + '_>> {
         Box::pin(async {
-            let error = match self.0.connect_and_keep_task().await {
-                Ok(opened) => return Ok(opened),
-                Err(error) => error,
-            };
-            let (client, connection) = fail(error).await?;
-            let task = tokio::spawn(async { drop(connection.await) });
-            Ok((client, task))
+            match self.0.connect_and_keep_task().await {
+                Ok(opened) => Ok(opened),
+                Err(error) => Err(driver_error(error).await),
+            }
         })
     }
 }

@@ -9,21 +9,22 @@ use std::{
 
 use entra_pg_core::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::{Client, Config, NoTls, config::SslMode, tls::NoTlsStream};
+use tokio_postgres::{Config, NoTls, config::SslMode};
 
-/// Fails with an error of the driver's whose [`source`](StdError::source) leads to this one. The driver makes its errors itself,
+/// Returns an error of the driver's whose [`source`](StdError::source) leads to this one. The driver makes its errors itself,
 /// of what a stream reports, so it is given a stream that reports this.
-pub(crate) async fn fail(
-    error: Error,
-) -> Result<(Client, tokio_postgres::Connection<Failed, NoTlsStream>), tokio_postgres::Error> {
+pub(crate) async fn driver_error(error: Error) -> tokio_postgres::Error {
     let mut config = Config::new();
     // A name, or the driver would ask the system for one.
     config.user("nobody").ssl_mode(SslMode::Disable);
-    config.connect_raw(Failed(error), NoTls).await
+    match config.connect_raw(Failed(error), NoTls).await {
+        Err(error) => error,
+        Ok(_) => unreachable!("nothing is opened over a stream that fails"),
+    }
 }
 
 /// A stream that has failed.
-pub(crate) struct Failed(Error);
+struct Failed(Error);
 
 impl Failed {
     fn error<T>(&self) -> Poll<io::Result<T>> {
@@ -82,7 +83,7 @@ mod tests {
     #[tokio::test]
     async fn the_cause_is_not_hidden_in_the_drivers_error() {
         let cause = Error::new(ErrorKind::NoUser, "no user").with_transient(true);
-        let error = fail(cause.clone()).await.err().expect("it fails");
+        let error = driver_error(cause.clone()).await;
         let mut causes = successors(error.source(), |&error| error.source());
         let found = causes.find_map(|error| error.downcast_ref::<Error>());
         let found = found.expect("the cause is in the chain");
