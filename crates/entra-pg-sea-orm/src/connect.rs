@@ -73,11 +73,11 @@ pub async fn connect_with(
 ) -> Result<DatabaseConnection, Error> {
     let EntraOptions { strategy, target } = entra_options;
     // Also if a target is given: a URL with a password, or without TLS, is refused.
-    let of_url = Target::parse(options.get_url())?;
-    let target = target.unwrap_or_else(|| of_url.clone());
+    let url_target = Target::parse(options.get_url())?;
+    let target = target.unwrap_or_else(|| url_target.clone());
     let provider = entra.login_provider(target)?;
-    let users = with_one_host(user_options(&options).await?, provider.target());
-    check_target(&provider, &of_url, &users)?;
+    let base = with_one_host(user_options(&options).await?, provider.target());
+    check_target(&provider, &url_target, &base)?;
     let open = |prepared: PgConnectOptions| {
         let mut options = options.clone();
         options.map_sqlx_postgres_opts(move |_| prepared.clone());
@@ -87,7 +87,7 @@ pub async fn connect_with(
             Ok((connection, pool))
         }
     };
-    connect_pool("sea-orm", provider, strategy, users, open).await
+    connect_pool("sea-orm", provider, strategy, base, open).await
 }
 
 /// SeaORM takes a list of hosts for one name.
@@ -102,11 +102,11 @@ fn with_one_host(options: PgConnectOptions, target: &Target) -> PgConnectOptions
 /// Where the options lead as the URL says, another host is the target's fault, not theirs.
 fn check_target(
     provider: &LoginProvider,
-    of_url: &Target,
+    url_target: &Target,
     options: &PgConnectOptions,
 ) -> Result<(), Error> {
     let host = options.get_host();
-    let mut hosts = of_url.hosts().iter();
+    let mut hosts = url_target.hosts().iter();
     let is_of_url = hosts.any(|known| known.name().eq_ignore_ascii_case(host));
     if is_of_url && provider.check_destination(host).is_err() {
         return Err(Error::new(

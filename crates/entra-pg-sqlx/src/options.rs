@@ -112,7 +112,7 @@ fn names_no_file(options: &PgConnectOptions) -> bool {
 
 /// Checks that sqlx, which connects by itself, can do all that the target says.
 fn check_for_sqlx(target: &Target) -> Result<(), Error> {
-    let wish = if target.hosts().len() > 1 {
+    let unsupported = if target.hosts().len() > 1 {
         "several hosts"
     } else if target.target_session_attrs() != TargetSessionAttrs::Any {
         "target_session_attrs"
@@ -125,7 +125,7 @@ fn check_for_sqlx(target: &Target) -> Result<(), Error> {
     };
     Err(Error::new(
         ErrorKind::InvalidTarget,
-        format!("sqlx, which connects by itself, cannot obey {wish}"),
+        format!("sqlx, which connects by itself, cannot obey {unsupported}"),
     )
     .with_hint(
         "use Strategy::PerConnection (feature per-connection), by which entra-pg connects; or leave it out",

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::options::check_destination;
 
-const NOTICE: Duration = Duration::from_millis(500);
+const WAIT_FOR_CAUSE: Duration = Duration::from_millis(500);
 
 /// Starts a proxy to where the options lead, and points them to the proxy. Everything else in them stays as it is.
 pub(crate) fn start(
@@ -46,7 +46,7 @@ pub(crate) fn attach(proxy: Proxy, pool: &PgPool) {
 /// Why the proxy could not connect. It has a moment to notice that the pool gave up first.
 pub(crate) async fn cause(proxy: &Proxy, error: &sqlx::Error) -> Option<Error> {
     match error {
-        sqlx::Error::PoolTimedOut => timeout(NOTICE, proxy.next_error()).await.ok(),
+        sqlx::Error::PoolTimedOut => timeout(WAIT_FOR_CAUSE, proxy.next_error()).await.ok(),
         _ => proxy.last_error(),
     }
 }

@@ -84,10 +84,10 @@ where
     F: Future<Output = Result<(T, PgPool), OpenFailure>> + Send + 'static,
 {
     PoolTokens::check(strategy, &provider, &options)?;
-    let (open, options, of) = (&open, &options, &provider);
+    let (open, options, for_target) = (&open, &options, &provider);
     let connecting = |login: Login, attempt: Attempt| async move {
         attempt.set_step(Step::Connecting);
-        let tokens = PoolTokens::prepare(strategy, of, login, options.clone())?;
+        let tokens = PoolTokens::prepare(strategy, for_target, login, options.clone())?;
         let opening = attempt.spawn(open(tokens.options().clone()));
         match within_deadline(opening, &tokens, &attempt).await? {
             Ok((opened, pool)) => {

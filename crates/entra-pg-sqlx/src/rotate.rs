@@ -80,7 +80,7 @@ impl Drop for Rotation {
 pub fn rotate(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Result<Rotation, Error> {
     let found = pool.connect_options();
     let options = apply_login(found.as_ref().clone(), provider, login)
-        .inspect_err(|_| take_token(pool, &found))?;
+        .inspect_err(|_| remove_token(pool, &found))?;
     pool.set_connect_options(options);
     let state = PoolState {
         generation: login.token().generation(),
@@ -91,7 +91,7 @@ pub fn rotate(pool: &PgPool, provider: &LoginProvider, login: &Login) -> Result<
 }
 
 /// Options that lead elsewhere may be a copy of the pool's own, with a token.
-fn take_token(pool: &PgPool, options: &PgConnectOptions) {
+fn remove_token(pool: &PgPool, options: &PgConnectOptions) {
     pool.set_connect_options(options.clone().password(""));
 }
 
@@ -117,7 +117,7 @@ async fn run(pool: PgPool, provider: LoginProvider, mut state: PoolState) {
         if let Some(token) = tokens.cached()
             && state.is_outdated(&token, &pool)
         {
-            state = give(&pool, &provider, &token);
+            state = update(&pool, &provider, &token);
         }
         let next = tokens.next_refresh_in().unwrap_or(LONGEST_SLEEP);
         let pause = next.clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
@@ -130,7 +130,7 @@ async fn run(pool: PgPool, provider: LoginProvider, mut state: PoolState) {
     }
 }
 
-fn give(pool: &PgPool, provider: &LoginProvider, token: &Token) -> PoolState {
+fn update(pool: &PgPool, provider: &LoginProvider, token: &Token) -> PoolState {
     let generation = token.generation();
     loop {
         let found = pool.connect_options();
@@ -147,7 +147,7 @@ fn give(pool: &PgPool, provider: &LoginProvider, token: &Token) -> PoolState {
                 provider.report_pool_rotated(generation);
             }
             Err(error) => {
-                take_token(pool, &found);
+                remove_token(pool, &found);
                 provider.report_pool_not_rotated(&error);
             }
         }

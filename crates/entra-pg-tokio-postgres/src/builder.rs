@@ -55,7 +55,7 @@ impl ConnectorBuilder {
     }
 
     /// Limits the check of a connection that is taken out of a bb8 or deadpool pool: 5 s by default. A connection that does not
-    /// respond in time is replaced. Once one was silent, the next ones have a tenth of this, until one responds.
+    /// respond in time is replaced. Once one was silent, the next ones have a tenth of this, until one responds. Zero replaces each.
     ///
     /// ```
     /// use std::time::Duration;

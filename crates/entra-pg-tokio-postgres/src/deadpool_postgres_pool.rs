@@ -48,7 +48,8 @@ impl Connector {
     pub fn deadpool_postgres_builder(&self, mut config: ManagerConfig) -> PoolBuilder {
         // The hook asks, since the manager would without a limit.
         let method = mem::replace(&mut config.recycling_method, RecyclingMethod::Fast);
-        let manager = Manager::from_connect(Config::new(), Opens(self.clone()), config);
+        let manager =
+            Manager::from_connect(Config::new(), ConnectByConnector(self.clone()), config);
         let builder = Pool::builder(manager).runtime(Runtime::Tokio1);
         match method.query() {
             Some(sql) => builder.pre_recycle(self.check(sql.into())),
@@ -71,11 +72,11 @@ impl Connector {
 }
 
 /// Where to connect to is the connector's to know, not the configuration's that the manager hands over.
-struct Opens(Connector);
+struct ConnectByConnector(Connector);
 
 type Opened = Result<(Client, JoinHandle<()>), Error>;
 
-impl Connect for Opens {
+impl Connect for ConnectByConnector {
     fn connect(&self, _: &Config) -> Pin<Box<dyn Future<Output = Opened> + Send + '_>> {
         Box::pin(async {
             match self.0.connect_and_keep_task().await {
