@@ -16,6 +16,7 @@ const MEMORY: u64 = 64 * 1024;
 
 /// The code of a process that wanted more than [`DATA_LIMIT`](super::victim::DATA_LIMIT).
 pub(super) const OUT_OF_MEMORY: &str = "out of memory";
+pub(super) const HANGS: &str = "hangs";
 
 /// What `entra-pg-victim` prints.
 #[derive(Debug, Serialize, Deserialize)]
@@ -121,7 +122,7 @@ fn pieces(secret: &str) -> Vec<String> {
 fn report(victim: Victim, ended: &Ended) -> Report {
     let output = format!("{}{}", ended.stdout, ended.stderr);
     let (code, error) = match (ended.status, victim) {
-        (None, _) => ("hangs", output),
+        (None, _) => (HANGS, output),
         (Some(0), Victim::Doctor) => ("ok", String::new()),
         (Some(_), _) if output.contains("memory allocation of ") => (OUT_OF_MEMORY, output),
         (Some(_), Victim::Doctor) => failed_check(&ended.stdout),
