@@ -123,7 +123,7 @@ pub fn server_modes() -> Vec<Mode> {
         two("a parameter in control characters", Told, [send([lets_in(), parameter("note", COLOURED), ready()].concat()), Silence]).is(EITHER, &[""]),
         two("a notice that quotes the token", Told, [Quote(|token| [notice(token), lets_in(), ready()].concat()), Silence]).is(EITHER, &[""]),
         mode("parameters without end", Told, flood(parameter("a", "b"))).is(FLOODED, &[""]),
-        mode("notices without end", Told, flood(notice("again"))).is(FLOODED, &[""]),
+        mode("notices without end", Told, flood(notice("again"))).is(FLOODED, &[""]).short(),
         mode("empty parameters without end", Started, flood(message(b'S', b"\0\0"))).is(FLOODED, &[""]),
         mode("logins without end", Told, flood(lets_in())).is(FLOODED, &[""]),
         // After the login.

@@ -9,7 +9,8 @@ use entra_pg_tests::{
 };
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
+/// With two workers, whatever the machine has: a flood may take up one.
+#[tokio::main(worker_threads = 2)]
 async fn main() {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new("entra_pg=trace"))

@@ -156,8 +156,8 @@ async fn a_server_that_was_too_busy_for_a_moment_is_not_said_to_lack_tls() {
 }
 
 /// A read of sqlx does not yield under a flood, and no timer in its task fires.
-/// With two workers, one of which it takes up.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// The servers here take up workers, too; `attack` has one mode of the kind with two workers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_first_connect_ends_though_the_server_does_not() {
     const LET_IN: &[u8] = b"R\0\0\0\x08\0\0\0\0";
     const STATUS: &[u8] = b"S\0\0\0\x08a\0b\0";
