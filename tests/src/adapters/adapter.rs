@@ -75,15 +75,18 @@ pub(super) fn text(error: impl std::error::Error + 'static) -> String {
     entra_pg_core::connect::chain(&error)
 }
 
-/// How long a pool lets its user wait: so many seconds, and not less than one for each connection that it may have to open.
-pub(super) fn acquire_timeout(seconds: u32, size: u32) -> Duration {
-    Duration::from_secs(seconds.max(size).into())
+/// How long a pool lets its user wait: so many seconds, and not less than one for each connection that it may have to open, nor
+/// than a connect may take.
+pub(super) fn acquire_timeout(seconds: u32, size: u32, target: &Target) -> Duration {
+    let connections = Duration::from_secs(seconds.max(size).into());
+    connections.max(target.connect_timeout())
 }
 
 /// For a pool that tries a connect that fails again until then: long enough for one that takes its whole time.
 pub(super) fn retry_timeout(target: &Target, size: u32) -> Duration {
-    let twice = target.connect_timeout() * 2;
-    acquire_timeout(20, size).min(twice)
+    let connect = target.connect_timeout();
+    let whole = acquire_timeout(20, size, target).max(connect + Duration::from_secs(5));
+    whole.min(connect * 2)
 }
 
 /// Replaces a pool's timeout by its cause, as the README of the adapter says to.

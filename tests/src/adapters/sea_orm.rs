@@ -37,7 +37,7 @@ macro_rules! adapters {
                     let mut options = ConnectOptions::new(super::of_first_host(url, &target));
                     options
                         .max_connections(size)
-                        .acquire_timeout(acquire_timeout(10, size));
+                        .acquire_timeout(acquire_timeout(10, size, &target));
                     let entra_options = EntraOptions::new().strategy(self.0).target(target);
                     let db = connect_with(options, entra, entra_options).await?;
                     Ok(Box::new(db))

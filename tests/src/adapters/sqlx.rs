@@ -33,7 +33,7 @@ macro_rules! adapters {
                 ) -> Result<Box<dyn TestPool>, Error> {
                     let pool = PgPoolOptions::new()
                         .max_connections(size)
-                        .acquire_timeout(acquire_timeout(30, size));
+                        .acquire_timeout(acquire_timeout(30, size, &target));
                     let options = EntraOptions::new().strategy(self.0);
                     let pool = $entra_pg_sqlx::connect_with(pool, target, entra, options).await?;
                     Ok(Box::new(pool))
