@@ -32,7 +32,8 @@ impl Connector {
 
 impl ConnectorBuilder {
     /// Changes each connection's configuration, for example its application name. It begins with what the URL says. User,
-    /// password and TLS mode are set afterwards; the closure must not change the host. It runs for each address that is tried.
+    /// password, TLS mode and channel binding are set afterwards; the closure must not change the host. It runs for each address
+    /// that is tried.
     ///
     /// [`Config::options`] replaces the URL's `options`: write further session settings into the URL. [`Config::host`] and
     /// [`Config::port`] add to the URL's.
