@@ -24,6 +24,9 @@ async fn fails(adapter: NamedAdapter, server: &OddServer, connect_timeout: u32) 
     let target = Target::parse(&url).expect("a URL");
     let target = target.with_root_certificates(roots);
     let entra = entra(shared());
+    // A short deadline is for the server.
+    let token = entra.token_cache(target.scope()).get(FOR_LONG).await;
+    token.expect("a token");
     let opened = adapter
         .adapter
         .open_sized(&url, target, &entra, 1)
