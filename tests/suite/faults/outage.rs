@@ -45,12 +45,14 @@ async fn an_outage_is_harmless_while_the_token_lives(
         _ => most_attempts(RESERVE, retry_after),
     };
     let fixtures = each(fixtures, move |mut fixture: AdapterFixture| async move {
-        let end = fixture.expiry() - RESERVE;
+        let (end, expires_on) = (fixture.expiry() - RESERVE, fixture.status().expires_on);
         operate_until(&mut fixture, end).await;
         let (name, requests) = (fixture.name, fixture.requests_since());
         fixture.assert_flawless();
+        // On a busy machine a request may have been sent before the fault, and have brought a token since.
+        let least = u64::from(fixture.status().expires_on == expires_on);
         assert!(
-            (1..=most).contains(&requests),
+            (least..=most).contains(&requests),
             "{name}: {requests} requests, at most {most} were expected"
         );
         fixture.record(FaultScenario::Outage, &fault.to_string(), "");
