@@ -11,7 +11,7 @@ use crate::{EntraOptions, adapter::connect_pool, options::connect_options};
 /// Token and first connection together are waited for at most for the target's `connect_timeout`; the pool's own
 /// `acquire_timeout` may end that sooner. A pool retries a refused connection until its time is up, and does not say why; so 2 s
 /// before the deadline, a second connection is opened to find the cause. The pool is opened in a task of its own, so that a read
-/// of sqlx that does not yield stops no caller; on a `current_thread` runtime it does (see the threat model). Cancelling leaves
+/// of sqlx that does not yield stops no caller; on a runtime with one worker it does (see the threat model). Cancelling leaves
 /// nothing behind.
 ///
 /// # Errors

@@ -22,8 +22,8 @@ struct Task<T> {
 impl Attempt {
     /// Does work of a driver in a task of its own: if a read of the driver does not yield, as under a flood of messages, the
     /// caller's deadline still fires, and it goes on without the task. That needs another worker of the runtime, which a thread
-    /// beside it wakes: on a runtime with one worker, or a `current_thread` one, such a read stops everything. Returns `None` if the runtime shuts down first; dropping what is
-    /// returned ends the task when that next yields.
+    /// beside it wakes: on a runtime with one worker, or a `current_thread` one, such a read stops everything. Returns `None` if
+    /// the runtime shuts down first; dropping what is returned ends the task when that next yields.
     ///
     /// # Panics
     /// Outside of a Tokio runtime. Awaiting the result resumes a panic of `work`.
