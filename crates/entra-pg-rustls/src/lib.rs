@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub use rustls;
 use rustls::{
-    ClientConfig, Error, RootCertStore,
+    ClientConfig, Error, NamedGroup, RootCertStore,
     crypto::{CryptoProvider, ring},
     pki_types::CertificateDer,
 };
@@ -71,8 +71,14 @@ pub fn check_root(der: &[u8]) -> Result<(), Error> {
     RootCertStore::empty().add(CertificateDer::from(der))
 }
 
+/// A client sends its half of the key exchange for the first group of its list. PostgreSQL up to 17 has only P-256 by default, and
+/// asks for it, which costs one more round trip; 18 has it, too.
+/// <https://www.postgresql.org/docs/17/runtime-config-connection.html#GUC-SSL-ECDH-CURVE>
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+    let mut provider = ring::default_provider();
+    let groups = &mut provider.kx_groups;
+    groups.sort_by_key(|group| group.name() != NamedGroup::secp256r1);
+    Arc::new(provider)
 }
 
 #[cfg(test)]
@@ -92,6 +98,18 @@ mod tests {
         let config = client_config([root()]);
         assert!(CryptoProvider::get_default().is_none());
         assert!(!config.crypto_provider().cipher_suites.is_empty());
+    }
+
+    #[test]
+    fn the_group_of_older_servers_comes_first_and_no_other_is_lost() {
+        let provider = provider();
+        let names = provider.kx_groups.iter().map(|group| group.name());
+        let expected = [
+            NamedGroup::secp256r1,
+            NamedGroup::X25519,
+            NamedGroup::secp384r1,
+        ];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
     }
 
     #[test]
