@@ -18,14 +18,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    access_token::Token,
-    background,
-    clock::Clock,
-    get,
-    policy::{Freshness, RefreshPolicy},
-    refresh::Refresher,
-    rejections::Rejected,
-    status::Status,
+    access_token::Token, background, clock::Clock, get, policy::RefreshPolicy, refresh::Refresher,
+    rejections::Rejected, status::Status,
 };
 use crate::{Error, Scope, credential::Credential, sync::watch};
 
@@ -114,7 +108,7 @@ impl TokenCache {
     /// # Ok(()) }) }
     /// ```
     pub fn cached(&self) -> Option<Token> {
-        if let Some((token, Freshness::Fresh)) = self.0.snapshot(Duration::ZERO) {
+        if let Some(token) = self.0.fresh_token() {
             return Some(token);
         }
         self.0.refresh_if_due();
@@ -167,6 +161,11 @@ impl TokenCache {
     /// Notes that the server has accepted a token from this login: a later rejection has another cause.
     pub(crate) fn accepted(&self, login: &str) {
         self.0.accepted(login);
+    }
+
+    #[cfg(test)]
+    pub(super) fn while_locked<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.0.while_locked(run)
     }
 
     /// Subscribes to the ends of requests, to learn of a new token without polling.

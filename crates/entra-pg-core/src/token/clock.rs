@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use super::ticks::Ticks;
 use crate::sync::Instant;
 
 /// One moment, by both clocks.
@@ -14,6 +15,8 @@ use crate::sync::Instant;
 pub(crate) struct Moment {
     pub(crate) wall: SystemTime,
     pub(crate) monotonic: Instant,
+    /// Read before the two, so that these are never ahead of them.
+    ticks: Option<Ticks>,
 }
 
 impl Moment {
@@ -31,34 +34,44 @@ impl Moment {
         Self {
             wall: self.wall + by,
             monotonic: self.monotonic + by,
+            ticks: self.ticks.map(|ticks| ticks.after(by)),
         }
     }
 }
 
 /// Where the time comes from. The monotonic half is Tokio's, so that tests pause it.
-#[derive(Clone)]
-pub(crate) struct Clock {
-    wall: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+#[derive(Clone, Default)]
+pub(crate) enum Clock {
+    #[default]
+    System,
+    /// A test's.
+    Given(Arc<dyn Fn() -> SystemTime + Send + Sync>),
 }
 
 impl Clock {
     pub(crate) fn new(wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self {
-            wall: Arc::new(wall),
-        }
+        Self::Given(Arc::new(wall))
     }
 
     pub(crate) fn now(&self) -> Moment {
+        let ticks = self.ticks();
+        let wall = match self {
+            Self::System => SystemTime::now(),
+            Self::Given(wall) => wall(),
+        };
         Moment {
-            wall: (self.wall)(),
+            wall,
             monotonic: Instant::now(),
+            ticks,
         }
     }
-}
 
-impl Default for Clock {
-    fn default() -> Self {
-        Self::new(SystemTime::now)
+    /// The same moment, read cheaply; `None` where that is not possible.
+    pub(crate) fn ticks(&self) -> Option<Ticks> {
+        match self {
+            Self::System => Ticks::now(),
+            Self::Given(_) => None,
+        }
     }
 }
 
@@ -76,16 +89,21 @@ pub(crate) struct Validity {
     lifetime: Duration,
     /// A refresh is due when less than this remains.
     refresh_margin: Duration,
+    /// From when on one is due, if nothing was wrong with the clocks.
+    due: Option<Ticks>,
 }
 
 impl Validity {
     /// `requested` is the moment *before* the request was sent, so that a slow answer makes a token look older, never younger.
     pub(crate) fn new(expires_on: SystemTime, requested: Moment, refresh_margin: Duration) -> Self {
+        let lifetime = since(expires_on, requested.wall);
+        let fresh_for = lifetime.saturating_sub(refresh_margin);
         Self {
             expires_on,
             requested: requested.monotonic,
-            lifetime: since(expires_on, requested.wall),
+            lifetime,
             refresh_margin,
+            due: requested.ticks.map(|ticks| ticks.after(fresh_for)),
         }
     }
 
@@ -95,6 +113,11 @@ impl Validity {
 
     pub(crate) fn refresh_margin(&self) -> Duration {
         self.refresh_margin
+    }
+
+    /// Whether no refresh is due, by either clock.
+    pub(crate) fn is_fresh_at(&self, ticks: Ticks) -> bool {
+        self.due.is_some_and(|due| ticks.are_before(due))
     }
 
     /// What is left by the stricter of the two clocks; zero once expired.
@@ -139,6 +162,7 @@ mod tests {
         let now = Moment {
             wall: shift(start.wall, wall_passed),
             monotonic: start.monotonic + Duration::from_secs(monotonic_passed.unsigned_abs()),
+            ticks: None,
         };
         assert_eq!(
             validity.remaining(now),

@@ -21,7 +21,7 @@ const MAX_RESTARTS: usize = 3;
 
 /// A valid token, within `limit`. See [`TokenCache::get`](super::TokenCache::get).
 pub(super) async fn get(refresher: &Arc<Refresher>, limit: Duration) -> Result<Token, Error> {
-    if let Some((token, Freshness::Fresh)) = refresher.snapshot(limit) {
+    if let Some(token) = refresher.fresh_token() {
         return Ok(token);
     }
     if let Err(no_runtime) = request::runtime().and_then(|_| background::resume(refresher)) {

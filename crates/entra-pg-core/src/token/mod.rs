@@ -19,6 +19,7 @@ mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+mod ticks;
 
 pub(crate) use self::clock::Clock;
 pub use self::{

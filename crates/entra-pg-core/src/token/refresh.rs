@@ -86,12 +86,20 @@ impl Refresher {
         self.ended.subscribe()
     }
 
+    /// The current token if it is fresh. What each connect calls: it takes no lock, and allocates nothing.
+    pub(super) fn fresh_token(&self) -> Option<Token> {
+        let token = self.current.get()?;
+        let is_fresh = match self.clock.ticks() {
+            Some(ticks) => token.validity().is_fresh_at(ticks),
+            None => self.freshness(&token, Duration::ZERO) == Freshness::Fresh,
+        };
+        is_fresh.then_some(token)
+    }
+
     /// The current token, and how fresh it is for a caller with this timeout.
     pub(super) fn snapshot(&self, timeout: Duration) -> Option<(Token, Freshness)> {
         let token = self.current.get()?;
-        let freshness = self
-            .policy
-            .freshness(token.validity(), self.clock.now(), timeout);
+        let freshness = self.freshness(&token, timeout);
         Some((token, freshness))
     }
 
@@ -192,6 +200,17 @@ impl Refresher {
     /// What such a task has to own, if one is wanted and none runs.
     pub(super) fn claim_background(&self) -> Option<Arc<()>> {
         self.state().claim_background()
+    }
+
+    #[cfg(test)]
+    pub(super) fn while_locked<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _state = self.state();
+        run()
+    }
+
+    fn freshness(&self, token: &Token, timeout: Duration) -> Freshness {
+        let now = self.clock.now();
+        self.policy.freshness(token.validity(), now, timeout)
     }
 
     fn state(&self) -> MutexGuard<'_, RefreshState> {

@@ -1,7 +1,8 @@
 //! Callers that need a token.
 
-use std::time::Duration;
+use std::{sync::mpsc, thread, time::Duration};
 
+use futures::FutureExt;
 use rstest::rstest;
 use tokio::time::{Instant, advance, sleep};
 
@@ -16,6 +17,20 @@ async fn a_fresh_token_costs_no_request() {
         cache.get(TIMEOUT).await.expect("a token");
     }
     assert_eq!(script.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_is_returned_while_somebody_holds_the_lock() {
+    let cache = Script::new([], Answer::Token(HOUR)).cache();
+    cache.get(TIMEOUT).await.expect("a token");
+    let (sender, receiver) = mpsc::channel();
+    let caller = cache.clone();
+    let token = cache.while_locked(|| {
+        thread::spawn(move || sender.send(caller.get(TIMEOUT).now_or_never()));
+        receiver.recv_timeout(Duration::from_secs(60))
+    });
+    let token = token.expect("it takes no lock").expect("at once");
+    assert_eq!(token.expect("it is fresh").secret(), "token-1");
 }
 
 #[tokio::test(start_paused = true)]
