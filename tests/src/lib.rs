@@ -6,6 +6,7 @@ pub mod attack;
 pub mod blackhole;
 pub mod fixtures;
 mod guides;
+pub mod pasted;
 pub mod record;
 pub mod recovery;
 pub mod refusing_server;

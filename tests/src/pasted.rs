@@ -4,13 +4,14 @@ use std::{str::FromStr, time::Duration};
 
 use entra_pg_core::{RootCertificates, Scope};
 use entra_pg_emulator::Emulator;
-use entra_pg_tests::fixtures::entra;
-use sqlx::{
+use entra_pg_sqlx::sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
-use tokio_postgres::{Client, Config};
+use entra_pg_tokio_postgres::tokio_postgres::{Client, Config, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::fixtures::entra;
 
 pub const BASELINE: &str = "a pasted token";
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -44,7 +45,7 @@ impl TokioPostgres {
     pub async fn new(emulator: &Emulator) -> Self {
         let mut config: Config = emulator.url().parse().expect("the emulator's URL");
         config
-            .ssl_mode(tokio_postgres::config::SslMode::Require)
+            .ssl_mode(SslMode::Require)
             .password(token(emulator).await);
         let tls = RootCertificates::from_pem(emulator.ca_pem())
             .and_then(|roots| roots.to_der())

@@ -1,15 +1,15 @@
 //! Opening a physical connection and closing it, TLS and the server's check of the token included.
 
 use criterion::{Criterion, SamplingMode};
-use entra_pg_tests::fixtures::{entra, shared, target};
+use entra_pg_tests::{
+    fixtures::{entra, shared, target},
+    pasted::{self, BASELINE},
+};
 use entra_pg_tokio_postgres::Connector;
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::runtime::Runtime;
 
-use crate::{
-    pasted::{self, BASELINE},
-    pools,
-};
+use crate::pools;
 
 pub fn measure(criterion: &mut Criterion, runtime: &Runtime) {
     tokio_postgres(criterion, runtime);

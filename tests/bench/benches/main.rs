@@ -2,7 +2,6 @@
 //! once. Everything else is reported as a ratio to it.
 
 mod connect;
-mod pasted;
 mod pools;
 mod query;
 mod ratio;

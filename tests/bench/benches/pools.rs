@@ -1,10 +1,11 @@
 //! sqlx's pools, of one connection each: the bare driver's, and as each strategy makes them.
 
 use entra_pg_sqlx::{Entra, EntraOptions, Strategy};
-use entra_pg_tests::fixtures::{entra, shared, target};
+use entra_pg_tests::{
+    fixtures::{entra, shared, target},
+    pasted::{self, BASELINE},
+};
 use sqlx::{PgPool, postgres::PgPoolOptions};
-
-use crate::pasted::{self, BASELINE};
 
 pub type NamedAdapter = (&'static str, PgPool);
 

@@ -8,9 +8,8 @@ use std::{
 };
 
 use comfy_table::{Table, presets};
+use entra_pg_tests::pasted::BASELINE;
 use serde_json::Value;
-
-use crate::pasted::BASELINE;
 
 /// By group, the medians by name.
 type Medians = BTreeMap<String, BTreeMap<String, Duration>>;
