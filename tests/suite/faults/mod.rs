@@ -91,13 +91,17 @@ async fn opened(fixtures: Vec<AdapterFixture>) -> Vec<AdapterFixture> {
     .await
 }
 
-/// One operation after another.
-async fn operate_until(fixture: &mut AdapterFixture, end: Instant) {
-    while Instant::now() < end {
+/// One operation after another while the token lives. Returns whether one of them began when a refresh was due, which it is when half
+/// of the lifetime is left. On a busy machine one operation may take all of that time.
+async fn operate_while_valid(fixture: &mut AdapterFixture, lifetime: Duration) -> bool {
+    let (expiry, mut was_due) = (fixture.expiry(), false);
+    while Instant::now() < expiry - RESERVE {
+        was_due = Instant::now() > expiry - lifetime / 4;
         // The statistics have the result.
         let _ = fixture.operate().await;
         sleep(BETWEEN_OPERATIONS).await;
     }
+    was_due
 }
 
 async fn close_all(fixtures: Vec<AdapterFixture>) {
