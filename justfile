@@ -68,6 +68,10 @@ mutants *args: (_tool "cargo-mutants")
 bench *args:
     cargo bench -p entra-pg-bench -- "$@"
 
+# Count how often a connect of each adapter waits for the server, or one of a program: just round-trips psql -Xc '\q'
+round-trips *command: build
+    @entra-pg-round-trips "$@"
+
 # Run the fault suite and print its measurements per adapter, and how long recovery takes; the latter alone: just faults recovery
 faults *args: build
     entra-pg-faults "$@"

@@ -4,6 +4,7 @@ pub mod adapter_fixture;
 pub mod adapters;
 pub mod attack;
 pub mod blackhole;
+pub mod counting_relay;
 pub mod fixtures;
 mod guides;
 pub mod pasted;
