@@ -74,7 +74,8 @@ impl Entra {
         cache
     }
 
-    /// Returns what provides the logins for a target. Adapters are made of it.
+    /// Returns what provides the logins for a target. Adapters are made of it. To read a URL may block as
+    /// [`Target::parse`](crate::Target::parse) does.
     ///
     /// # Errors
     /// As [`Target::parse`](crate::Target::parse).

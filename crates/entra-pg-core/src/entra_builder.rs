@@ -178,7 +178,8 @@ impl EntraBuilder {
         self
     }
 
-    /// Creates the [`Entra`]. Sends no request.
+    /// Creates the [`Entra`]. Sends no request. Blocks as [`Entra::from_env`] does, except with a credential that the application
+    /// provides or a managed identity, for which no file is read.
     ///
     /// # Errors
     /// As [`Entra::from_env`]. A credential that the application provides is never refused.

@@ -12,7 +12,7 @@ use entra_pg_tokio_postgres::{Connector, Entra, Error, ErrorKind, entra_pg_core:
 use crate::liveness::bounded;
 
 /// Creates a manager for a bb8 or deadpool pool. It checks a connection with a query when it is taken out of the pool; one that
-/// does not respond within 5 s is replaced.
+/// does not respond within 5 s is replaced. May block as [`Connector::new`] does.
 ///
 /// # Errors
 /// What is wrong with the target. Nothing is requested or connected yet.

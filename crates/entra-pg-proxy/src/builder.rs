@@ -25,7 +25,8 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The places of clients that may not be served, until they have read so.
 const MAX_STRANGERS: usize = 32;
 
-/// Configures a [`Proxy`] and starts it, with one of the `bind` methods.
+/// Configures a [`Proxy`] and starts it, with one of the `bind` methods. They block while they read the
+/// platform's root certificates, unless the target has its own: for milliseconds, or for 5 s at most where a mount is dead.
 ///
 /// ```
 /// # #[tokio::main]

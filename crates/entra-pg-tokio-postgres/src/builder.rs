@@ -20,7 +20,8 @@ pub struct ConnectorBuilder {
 }
 
 impl Connector {
-    /// Creates a builder, to change the driver's configuration.
+    /// Creates a builder, to change the driver's configuration. To read a URL may block as
+    /// [`Target::parse`](entra_pg_core::Target::parse) does.
     pub fn builder(target: impl IntoTarget, entra: &Entra) -> ConnectorBuilder {
         ConnectorBuilder {
             provider: entra.login_provider(target),
@@ -73,7 +74,8 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Creates the connector.
+    /// Creates the connector. Blocks while it reads the platform's root certificates, unless the target has its own: for
+    /// milliseconds, or for 5 s at most where a mount is dead.
     ///
     /// # Errors
     /// What is wrong with the target. Nothing is requested or connected yet.

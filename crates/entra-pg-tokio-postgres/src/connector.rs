@@ -71,7 +71,8 @@ pub async fn connect_and_spawn(target: impl IntoTarget, entra: &Entra) -> Result
 }
 
 impl Connector {
-    /// Creates a connector for a URL or a [`Target`].
+    /// Creates a connector for a URL or a [`Target`]. Blocks while it reads files: a URL's `sslrootcert`, or the platform's root
+    /// certificates. That takes milliseconds, or 5 s at most where a mount is dead.
     ///
     /// # Errors
     /// What is wrong with the target. Nothing is requested or connected yet.

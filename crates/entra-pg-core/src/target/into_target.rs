@@ -19,7 +19,7 @@ use crate::Error;
 /// # }
 /// ```
 pub trait IntoTarget: sealed::Sealed {
-    /// Returns the target, reading the URL if it is one.
+    /// Returns the target, reading the URL if it is one, which may block as [`Target::parse`] does.
     ///
     /// # Errors
     /// As [`Target::parse`].

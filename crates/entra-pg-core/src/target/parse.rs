@@ -24,6 +24,9 @@ impl Target {
     /// a file named by `sslrootcert` is read now, once. Blanks, line breaks and quotes around the string are ignored. If
     /// neither names a host, the server is that of Service Connector's variables (`AZURE_POSTGRESQL_HOST`, …).
     ///
+    /// Blocks while it reads that file: for milliseconds, or for 5 s at most where a mount is dead. In async code call it once,
+    /// at the start.
+    ///
     /// ```
     /// # fn main() -> Result<(), entra_pg_core::Error> {
     /// use entra_pg_core::Target;

@@ -116,8 +116,9 @@ impl RootCertificates {
         }
     }
 
-    /// Returns the certificates in DER, for a TLS configuration. Reads the platform's store, which takes milliseconds: make
-    /// one configuration and share it, as with `entra_pg_rustls::client_config`.
+    /// Returns the certificates in DER, for a TLS configuration. For the platform's, it reads the store: make one configuration
+    /// and share it, as with `entra_pg_rustls::client_config`. That blocks for milliseconds, or for 5 s at most where a mount is
+    /// dead.
     ///
     /// ```
     /// # fn main() -> Result<(), entra_pg_core::Error> {
