@@ -19,7 +19,7 @@ use super::{
     authentication::is_password,
     chain, redact,
     refusal::refusal,
-    tls_fault::{rustls_error, tls_fault, unverified},
+    tls_fault::{NO_ALPN, is_not_tls, rustls_error, tls_fault, unverified},
 };
 use crate::{Error, ErrorKind};
 
@@ -79,6 +79,17 @@ enum Cause {
     /// Connected, but to a server that is not as wanted.
     Unsuitable(Error),
     Other(Error),
+}
+
+impl Cause {
+    /// A server that waits for a request for TLS takes a handshake for one, and says so in bytes that are no TLS, or hangs up.
+    fn may_await_request(&self) -> bool {
+        match self {
+            Self::Tls(error) => is_not_tls(error),
+            Self::Broken { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 impl Failure {
@@ -185,6 +196,9 @@ impl Failure {
     /// Makes the error of `attempt`, which logged in as `user`. [`LoginProvider::connect`](crate::LoginProvider::connect) does
     /// so for what its `open` returns.
     pub fn into_error(self, user: &str, attempt: &Attempt) -> Error {
+        let may_await_request = attempt.uses_direct_tls()
+            && attempt.step() == Step::TlsHandshake
+            && self.cause.may_await_request();
         let error = match self.cause {
             Cause::NoTls => no_tls(),
             Cause::Tls(error) => tls_fault(&error, attempt.root_certificates()),
@@ -196,8 +210,8 @@ impl Failure {
             Cause::TimedOut => timed_out(attempt.step(), attempt.limit(), attempt.token_took()),
             Cause::Unsuitable(error) | Cause::Other(error) => error,
         };
-        let error = if attempt.uses_direct_tls() && attempt.step() == Step::TlsHandshake {
-            not_direct(error)
+        let error = if may_await_request {
+            error.with_hint(NO_ALPN)
         } else {
             error
         };
@@ -302,15 +316,6 @@ fn hung_up() -> Error {
 fn no_tls() -> Error {
     Error::new(ErrorKind::Tls, "the server does not support TLS")
         .with_hint("the token was not sent: check the host and the port; Azure's servers have TLS, one of your own needs ssl=on")
-}
-
-/// A server that waits for a request takes the handshake for one, and says so in bytes that are no TLS, or hangs up.
-fn not_direct(error: Error) -> Error {
-    let is_verified = !error.message().contains("certificate");
-    if is_verified && [ErrorKind::Tls, ErrorKind::Connect].contains(&error.kind()) {
-        return error.with_hint("sslnegotiation=direct needs PostgreSQL 17 or later: leave it out, and PGSSLNEGOTIATION");
-    }
-    error
 }
 
 pub(crate) fn refused(user: &str, sqlstate: &str, message: &str) -> Error {

@@ -1,3 +1,4 @@
+use entra_pg_rustls::rustls::{AlertDescription, CertificateError, InvalidMessage};
 use rstest::rstest;
 
 use super::*;
@@ -187,4 +188,21 @@ async fn a_slow_token_is_named_when_the_connect_runs_out_of_time() {
     let text = "the TLS handshake timed out after 15 s, of which the token took 12.0 s";
     assert!(error.contains(text), "{error}");
     assert!(attempt.remaining().is_zero());
+}
+
+#[rstest]
+#[case(rustls::Error::from(InvalidMessage::InvalidContentType).into(), true)]
+#[case(io(io::ErrorKind::UnexpectedEof).into(), true)]
+#[case(rustls::Error::from(CertificateError::UnknownIssuer).into(), false)]
+#[case(rustls::Error::AlertReceived(AlertDescription::ProtocolVersion).into(), false)]
+#[tokio::test]
+async fn a_server_that_speaks_tls_is_not_taken_for_one_that_is_too_old_for_direct_tls(
+    #[case] error: Box<dyn StdError>,
+    #[case] too_old: bool,
+) {
+    let target = Target::parse("postgres://app@localhost/orders?sslnegotiation=direct");
+    let attempt = Attempt::new("test", &target.expect("a target"));
+    attempt.set_step(Step::TlsHandshake);
+    let error = Failure::broken(&*error).into_error("app", &attempt);
+    assert_eq!(error.hint().contains("PostgreSQL 17"), too_old, "{error}");
 }

@@ -18,7 +18,7 @@ const CIPHERS: &str = "look at the server's log; let it accept TLS 1.2 or 1.3 wi
 const SERVERS_LOG: &str = "look at the server's log for the reason, then at any proxy in between";
 const CLIENT_CERTIFICATE: &str = "Azure's servers ask for none, and entra-pg has none: check the host; on a server of your own, take \
                                   clientcert out of pg_hba.conf";
-const NO_ALPN: &str =
+pub(super) const NO_ALPN: &str =
     "sslnegotiation=direct needs PostgreSQL 17 or later: leave it out, and PGSSLNEGOTIATION";
 const THIS_MACHINE: &str = "correct this machine's clock or its source of random numbers";
 
@@ -55,7 +55,7 @@ pub(super) fn tls_fault(error: &rustls::Error, roots: Option<&Path>) -> Error {
             return unverified("the host's name is none that a certificate can hold");
         }
         E::AlertReceived(alert) => return refused(*alert),
-        E::InvalidMessage(_) | E::InappropriateMessage { .. } | E::PeerSentOversizedRecord => (
+        not_tls if is_not_tls(not_tls) => (
             "the server's response in the TLS handshake is not TLS, or is damaged".to_owned(),
             OTHER_SERVICE,
         ),
@@ -81,6 +81,15 @@ pub(super) fn tls_fault(error: &rustls::Error, roots: Option<&Path>) -> Error {
         ),
     };
     Error::new(ErrorKind::Tls, message).with_hint(hint)
+}
+
+/// Returns `true` if what the server sent is no TLS.
+pub(super) fn is_not_tls(error: &rustls::Error) -> bool {
+    use rustls::Error as E;
+    matches!(
+        error,
+        E::InvalidMessage(_) | E::InappropriateMessage { .. } | E::PeerSentOversizedRecord
+    )
 }
 
 pub(super) fn unverified(reason: &str) -> Error {
