@@ -156,3 +156,20 @@ impl Server {
 fn is_tool(entra: &Entra) -> bool {
     TOOLS.contains(&entra.credential_name().as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_is_renamed_does_not_lose_its_time() {
+        let timeout = |credential| {
+            let none: [(&str, &str); 0] = [];
+            let builder = Entra::builder().vars(none).credential_named(credential);
+            Server::timeout(None, &builder.build().expect("it needs no settings"))
+        };
+        assert_eq!(timeout("AzureCliCredential"), TOOL_TIMEOUT);
+        assert_eq!(timeout("AzureDeveloperCliCredential"), TOOL_TIMEOUT);
+        assert_eq!(timeout("ManagedIdentityCredential"), TOKEN_TIMEOUT);
+    }
+}
