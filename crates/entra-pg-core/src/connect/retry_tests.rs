@@ -17,10 +17,11 @@ use crate::Entra;
 const EXPIRED: &str = "The access token has expired. Please acquire a new token and retry";
 const AUDIENCE: &str = "Access token does not have a valid audience claim";
 
-/// Returns another token at each request.
+/// Returns another token at each request; if it stalls, only at the first.
 #[derive(Debug, Default)]
 struct Endpoint {
     requests: AtomicU32,
+    stalls: bool,
 }
 
 #[async_trait::async_trait]
@@ -31,6 +32,9 @@ impl TokenCredential for Endpoint {
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let number = self.requests.fetch_add(1, SeqCst) + 1;
+        if self.stalls && number > 1 {
+            pending().await;
+        }
         // Later ones live longer, or the cache keeps the one it has.
         let lifetime = Duration::from_secs(3_600 + u64::from(number));
         let expires_on = SystemTime::now() + lifetime;
@@ -42,7 +46,11 @@ impl TokenCredential for Endpoint {
 }
 
 fn provider() -> LoginProvider {
-    let entra = Entra::new(Arc::new(Endpoint::default()));
+    provider_of(Endpoint::default())
+}
+
+fn provider_of(endpoint: Endpoint) -> LoginProvider {
+    let entra = Entra::new(Arc::new(endpoint));
     let target = "postgres://app@localhost/orders?connect_timeout=15";
     entra.login_provider(target).expect("a target")
 }
@@ -148,6 +156,37 @@ async fn a_pool_that_gives_up_first_can_say_why() {
     assert!(given_up.is_err(), "the deadline is later");
     let error = provider.last_error().expect("it is known").to_string();
     let text = "authentication had not finished when the caller gave up after 3.0 s";
+    assert!(error.contains(text), "{error}");
+}
+
+#[rstest]
+#[case::of_the_caller(
+    3,
+    Step::Token,
+    "the token request had not finished when the caller gave up after 3.0 s"
+)]
+#[case::of_the_connect(60, Step::Authentication, "The access token has expired")]
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_not_replaced_in_the_time_is_not_blamed_on_the_wrong_machine(
+    #[case] seconds: u64,
+    #[case] step: Step,
+    #[case] text: &str,
+) {
+    let provider = provider_of(Endpoint {
+        stalls: true,
+        ..Endpoint::default()
+    });
+    let mut attempts = Vec::new();
+    let open = |_: Login, attempt: Attempt| {
+        attempt.set_step(Step::Authentication);
+        attempts.push(attempt);
+        ready(refused(EXPIRED))
+    };
+    let connecting = provider.connect("test", open);
+    let _ = timeout(Duration::from_secs(seconds), connecting).await;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].step(), step);
+    let error = provider.last_error().expect("it is known").to_string();
     assert!(error.contains(text), "{error}");
 }
 
