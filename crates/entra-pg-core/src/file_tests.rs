@@ -181,3 +181,16 @@ async fn what_came_too_late_is_not_taken_for_what_the_file_holds_now() {
     }
     assert_eq!(**file.read().await.expect("its content"), b"new");
 }
+
+/// Such as the private key of a client certificate, until the next token is requested, a day later.
+#[tokio::test]
+async fn a_secret_does_not_stay_in_memory_after_its_last_reader() {
+    let folder = folder();
+    let path = folder.path().join("key.pem");
+    fs::write(&path, "secret").expect("written");
+    let file = SharedFile::new(&path.display().to_string());
+    let content = file.read().await.expect("its content");
+    let kept = Arc::downgrade(&content);
+    drop(content);
+    assert_eq!(kept.strong_count(), 0);
+}
