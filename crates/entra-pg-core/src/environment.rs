@@ -4,6 +4,8 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::{OsStr, OsString},
+    path::Path,
+    time::Duration,
 };
 
 use crate::file;
@@ -60,6 +62,15 @@ impl Environment {
 
     /// Returns `true` if a program of that name is on the `PATH`. A folder that does not answer in time has none.
     pub(crate) fn has_program(&self, name: &str) -> bool {
+        self.has_program_within(file::READ_TIMEOUT, name, Path::is_file)
+    }
+
+    fn has_program_within(
+        &self,
+        limit: Duration,
+        name: &str,
+        is_file: impl Fn(&Path) -> bool + Send + 'static,
+    ) -> bool {
         let path = self.0.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         let suffixes: &[&str] = if cfg!(windows) {
             &[".cmd", ".exe"]
@@ -72,9 +83,9 @@ impl Environment {
             .collect();
         let found = move || {
             env::split_paths(&path)
-                .any(|folder| names.iter().any(|name| folder.join(name).is_file()))
+                .any(|folder| names.iter().any(|name| is_file(&folder.join(name))))
         };
-        file::within(file::READ_TIMEOUT, found).unwrap_or_default()
+        file::within(limit, found).unwrap_or_default()
     }
 }
 
@@ -89,6 +100,8 @@ fn key(name: &OsStr) -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -100,5 +113,18 @@ mod tests {
         );
         assert_eq!(environment.first(&["A", "B"]), Some("b"));
         assert_eq!(environment.get("PATH"), None, "the process has one");
+    }
+
+    #[test]
+    fn a_dead_mount_on_the_path_does_not_hold_up_its_caller() {
+        let caller = thread::current().id();
+        let is_file = move |_: &Path| {
+            assert_ne!(thread::current().id(), caller, "the caller would wait");
+            loop {
+                thread::park();
+            }
+        };
+        let environment = Environment::from_pairs([("PATH", "/dead")]);
+        assert!(!environment.has_program_within(Duration::from_millis(50), "az", is_file));
     }
 }
