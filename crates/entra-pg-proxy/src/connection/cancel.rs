@@ -1,7 +1,7 @@
 //! Requests to cancel a query.
 
 use entra_pg_core::connect::{Attempt, Failure, ServerAddress, Step};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{connect::ADAPTER, dial::Upstream};
 use crate::events;
@@ -27,6 +27,14 @@ async fn forward(packet: &[u8], upstream: &Upstream, attempt: &Attempt) -> Resul
         // Another proxy's session, perhaps of this process before it was started again.
         None => upstream.provider.reach(attempt, dial).await?,
     };
+    send(packet, &mut server, attempt).await
+}
+
+async fn send(
+    packet: &[u8],
+    server: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    attempt: &Attempt,
+) -> Result<(), Failure> {
     let sent = async {
         server.write_all(packet).await?;
         server.flush().await
@@ -36,4 +44,34 @@ async fn forward(packet: &[u8], upstream: &Upstream, attempt: &Attempt) -> Resul
     // The server closes the connection, without a response, once it has forwarded the request.
     let _ = attempt.timeout(Step::Preparation, server.read_u8()).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_pg_core::Target;
+    use tokio::io::duplex;
+
+    use super::*;
+
+    fn attempt() -> Attempt {
+        let target = Target::parse("postgres://app@localhost/orders");
+        Attempt::new("test", &target.expect("a target"))
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_not_written_is_not_taken_for_sent() {
+        let (mut server, gone) = duplex(64);
+        drop(gone);
+        send(b"cancel", &mut server, &attempt())
+            .await
+            .expect_err("nobody has got it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_not_taken_for_lost_when_the_server_is_slow_to_close() {
+        let (mut server, _slow) = duplex(64);
+        send(b"cancel", &mut server, &attempt())
+            .await
+            .expect("the server has got it");
+    }
 }

@@ -177,3 +177,7 @@ async fn start_relay(
     server.write_all(early).await?;
     server.flush().await
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;
