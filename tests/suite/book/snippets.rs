@@ -4,12 +4,13 @@ use std::{
     fs,
     io::Write,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use entra_pg_core::Target;
 
 use super::page::{Page, book, everything, file, page};
-use crate::probe::emulator_command;
+use crate::{error_guide::files, probe::emulator_command};
 
 const SHELL: [&str; 2] = ["sh", "bash"];
 /// Our own programs. `just test` builds them.
@@ -68,38 +69,70 @@ fn no_rust_snippet_escapes_the_compiler() {
     }
 }
 
-/// The seconds that a pool waits for a connection, wherever this text sets them.
-fn pool_timeouts(text: &str) -> Vec<u64> {
-    let calls = text
-        .split("_timeout(Duration::from_secs(")
-        .collect::<Vec<_>>();
-    let pairs = calls.windows(2);
-    let of_pools =
-        pairs.filter(|pair| pair[0].ends_with(".acquire") || pair[0].ends_with(".connection"));
-    let seconds = of_pools.filter_map(|pair| pair[1].split(')').next()?.parse().ok());
-    seconds.collect()
+/// How long a pool waits for a connection: of sqlx and SeaORM, bb8 and r2d2, deadpool.
+const POOL_TIMEOUTS: [&str; 3] = ["acquire_timeout(", "connection_timeout(", "wait_timeout("];
+
+/// How long pools wait for a connection, wherever this text sets it to a number.
+fn pool_timeouts(text: &str) -> Vec<Duration> {
+    let calls = POOL_TIMEOUTS
+        .iter()
+        .flat_map(|name| text.split(name).skip(1));
+    calls.filter_map(duration).collect()
+}
+
+/// The duration that this argument of a call begins with.
+fn duration(argument: &str) -> Option<Duration> {
+    let argument = argument.strip_prefix("Some(").unwrap_or(argument);
+    let argument = argument.strip_prefix("std::time::").unwrap_or(argument);
+    let call = argument.strip_prefix("Duration::from_")?;
+    let (unit, number) = call.split_once(')')?.0.split_once('(')?;
+    let number = number.parse().ok()?;
+    match unit {
+        "secs" => Some(Duration::from_secs(number)),
+        "millis" => Some(Duration::from_millis(number)),
+        _ => None,
+    }
 }
 
 #[test]
 fn no_pool_that_we_show_gives_up_before_the_cause_is_known() {
     let connect_timeout = Target::parse("postgres://app@db.example").expect("a target");
-    let connect_timeout = connect_timeout.connect_timeout().as_secs();
-    let programs = fs::read_dir(file("examples")).expect("examples").flatten();
-    let programs = programs.filter_map(|example| {
-        let path = example.path().join("src/main.rs");
-        Some((path.display().to_string(), fs::read_to_string(path).ok()?))
+    let connect_timeout = connect_timeout.connect_timeout();
+    let programs = files(&file("examples")).into_iter();
+    let programs = programs.filter(|path| path.extension().is_some_and(|kind| kind == "rs"));
+    let programs = programs.map(|path| {
+        let text = fs::read_to_string(&path).expect("a program");
+        (path.display().to_string(), text)
     });
     let pages = everything()
         .into_iter()
         .map(|page| (page.name(), page.text));
     let mut count = 0;
     for (name, text) in programs.chain(pages) {
-        for seconds in pool_timeouts(&text) {
-            assert!(seconds > connect_timeout, "{name}: {seconds} s");
+        for timeout in pool_timeouts(&text) {
+            assert!(timeout > connect_timeout, "{name}: {timeout:?}");
             count += 1;
         }
     }
     assert!(count > 3, "the timeouts are written in another way");
+}
+
+#[test]
+fn a_pool_that_gives_up_too_early_is_noticed_however_it_is_written() {
+    for (call, seconds) in [
+        (".acquire_timeout(Duration::from_secs(5))", 5),
+        (".connection_timeout(std::time::Duration::from_secs(6))", 6),
+        (".wait_timeout(Some(Duration::from_millis(7000)))", 7),
+    ] {
+        assert_eq!(pool_timeouts(call), [Duration::from_secs(seconds)]);
+    }
+    for other in [
+        "its `acquire_timeout`, 5 s",
+        ".idle_timeout(Duration::from_secs(5))",
+        ".wait_timeout(guard, Duration::from_secs(5))",
+    ] {
+        assert!(pool_timeouts(other).is_empty(), "{other}");
+    }
 }
 
 #[test]
