@@ -33,7 +33,7 @@ impl TokenCredential for Endpoint {
     ) -> azure_core::Result<AccessToken> {
         let number = self.requests.fetch_add(1, SeqCst) + 1;
         if self.stalls && number > 1 {
-            pending().await;
+            pending::<()>().await;
         }
         // Later ones live longer, or the cache keeps the one it has.
         let lifetime = Duration::from_secs(3_600 + u64::from(number));
