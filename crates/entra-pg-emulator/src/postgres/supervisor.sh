@@ -11,6 +11,8 @@ start() {
 
 stop() {
     [ -n "$server" ] || return 0
+    # It comes to the whole group, for an `initdb`, and is not to end what sends the signals again.
+    trap '' TERM
     # A shell starts its background processes deaf to INT and QUIT. TERM ends a server that is not listening
     # yet, and makes one that is listening wait for its clients; the second signal makes it quicker.
     kill -TERM "$server" 2>/dev/null
@@ -24,6 +26,7 @@ stop() {
     # A signal to this shell ends `wait` early.
     while kill -0 "$server" 2>/dev/null; do wait "$server"; done
     kill -KILL "$again"
+    trap : TERM
     server=
 }
 
