@@ -18,8 +18,8 @@ use crate::{
 
 /// A running emulator: token endpoints, and a PostgreSQL that accepts only their tokens.
 ///
-/// Dropping it stops everything and leaves nothing behind, which may block for a moment; [`Emulator::stop`] does not, and
-/// reports what failed.
+/// Dropping it stops everything and leaves nothing behind. That blocks for a moment, or for 30 s if PostgreSQL does not end;
+/// [`Emulator::stop`] does not block, and reports what failed.
 pub struct Emulator {
     running: Running,
     control: Control,

@@ -1,9 +1,10 @@
 //! The start of an emulator, and what is undone if it fails.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, thread};
 
 use tokio::{
     runtime::{Handle, Runtime},
+    sync::oneshot,
     task,
 };
 use tokio_rustls::TlsAcceptor;
@@ -32,15 +33,14 @@ pub(crate) struct Configuration {
 impl Configuration {
     pub(crate) async fn start(self) -> Result<Emulator, Error> {
         roles::check(&self.identities)?;
-        let account = Account::unprivileged()?;
-        let binaries = Binaries::find()?;
-        let template = template(&binaries, account);
-        // From here on everything is undone when `running` is dropped.
-        let mut running = Running {
-            supervisor: Arc::new(Supervisor::start(&binaries, account, template)?),
-            runtime: None,
-        };
-        let cluster = Cluster::new(Arc::clone(&running.supervisor), binaries)?;
+        let (sender, prepared) = oneshot::channel();
+        // Nobody receives it when the caller has cancelled; it is then undone there.
+        thread::Builder::new()
+            .name("entra-pg-emulator".to_owned())
+            .spawn(move || drop(sender.send(prepare())))
+            .map_err(Error::io("start the emulator's threads"))?;
+        let prepared = prepared.await.map_err(|_| Error::Stopped)??;
+        let (mut running, cluster, account) = prepared;
         let runtime = running.runtime.insert(new_runtime()?);
         let launched = runtime.spawn(self.launch(cluster, account)).await;
         let (control, addresses) = launched.map_err(|_| Error::Stopped)??;
@@ -103,6 +103,20 @@ impl Configuration {
         control.cluster.start(&setup).await?;
         Ok((control, addresses))
     }
+}
+
+/// Looks for an account and for programs, and runs some of them, which may block for long. From here on everything is undone
+/// when what runs is dropped.
+fn prepare() -> Result<(Running, Cluster, Option<Account>), Error> {
+    let account = Account::unprivileged()?;
+    let binaries = Binaries::find()?;
+    let template = template(&binaries, account);
+    let running = Running {
+        supervisor: Arc::new(Supervisor::start(&binaries, account, template)?),
+        runtime: None,
+    };
+    let cluster = Cluster::new(Arc::clone(&running.supervisor), binaries)?;
+    Ok((running, cluster, account))
 }
 
 fn new_runtime() -> Result<Runtime, Error> {

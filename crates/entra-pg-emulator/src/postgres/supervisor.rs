@@ -107,7 +107,7 @@ impl Supervisor {
         line.trim().parse().map_err(|_| Error::Stopped)
     }
 
-    /// Stops PostgreSQL and removes the directory. Blocks for at most some seconds; later calls do nothing.
+    /// Stops PostgreSQL and removes the directory. Blocks for a moment, or for 30 s if it does not end; later calls do nothing.
     pub(crate) fn shutdown(&self) -> Result<(), Error> {
         drop(lock(&self.stdin).take());
         let Some(directory) = lock(&self.directory).take() else {

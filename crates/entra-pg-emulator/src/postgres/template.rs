@@ -72,9 +72,10 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, sync::mpsc, time::Duration};
 
     use super::*;
+    use crate::Emulator;
 
     #[test]
     fn a_copy_needs_no_initdb_and_outlives_its_template() {
@@ -95,5 +96,25 @@ mod tests {
         assert!(identity(&copy) == drawn, "initdb ran");
         let (_made, other) = start(Some(data));
         assert!(identity(&other) != drawn, "the template was removed");
+    }
+
+    #[test]
+    fn a_start_does_not_hold_up_the_runtime_of_its_caller() {
+        // The start has to wait for it.
+        let kept = lock(&KEPT);
+        let (sender, receiver) = mpsc::channel();
+        let caller = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.expect("a runtime").block_on(async {
+                let other_task = async { sender.send(()) };
+                let (emulator, _) = tokio::join!(Emulator::start(), other_task);
+                emulator?.stop().await
+            })
+        });
+        let other_task = receiver.recv_timeout(Duration::from_secs(60));
+        drop(kept);
+        let ended = caller.join().expect("no panic");
+        ended.expect("it starts and stops");
+        other_task.expect("it did not wait");
     }
 }
