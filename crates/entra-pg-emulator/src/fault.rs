@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
 /// A fault of the token endpoints. On the command line and in the control API its name is in kebab-case, such as
 /// `service-unavailable` or `too-many-requests:30s`.
 ///
@@ -13,9 +11,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(fault, Fault::ServiceUnavailable);
 /// # Ok::<(), entra_pg_emulator::UnknownFault>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[serde(try_from = "String", into = "String")]
 pub enum Fault {
     /// Status 400, as for an identity that is not assigned.
     BadRequest,
@@ -107,20 +104,6 @@ impl fmt::Display for Fault {
         }
         let name = NAMES.iter().find(|(_, fault)| fault == self);
         f.write_str(name.map_or("", |(name, _)| name))
-    }
-}
-
-impl TryFrom<String> for Fault {
-    type Error = UnknownFault;
-
-    fn try_from(text: String) -> Result<Self, UnknownFault> {
-        text.parse()
-    }
-}
-
-impl From<Fault> for String {
-    fn from(fault: Fault) -> Self {
-        fault.to_string()
     }
 }
 

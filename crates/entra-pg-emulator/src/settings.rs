@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) token_lifetime: Duration,
     #[serde(with = "human")]
     pub(crate) latency: Duration,
+    #[serde(with = "named")]
     pub(crate) fault: Option<Fault>,
     pub(crate) clock_skew: i64,
     pub(crate) repeat_tokens: bool,
@@ -65,6 +66,29 @@ mod human {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(&text)
             .map_err(|error| D::Error::custom(format!("`{text}`: {error}")))
+    }
+}
+
+/// A fault by its name; `null` for none.
+mod named {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::Fault;
+
+    #[expect(clippy::ref_option, reason = "serde passes it so")]
+    pub(super) fn serialize<S: Serializer>(
+        fault: &Option<Fault>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        fault.map(|fault| fault.to_string()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Fault>, D::Error> {
+        let name = Option::<String>::deserialize(deserializer)?;
+        let fault = name.map(|name| name.parse()).transpose();
+        fault.map_err(D::Error::custom)
     }
 }
 

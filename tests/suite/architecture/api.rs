@@ -38,8 +38,7 @@ const FOREIGN: [(&str, &[&str]); 11] = [
         ],
     ),
     ("diesel_async", &["diesel", "diesel_async"]),
-    // Identities and faults are sent to the control endpoint.
-    ("emulator", &["serde_core"]),
+    ("emulator", &[]),
 ];
 
 /// Public enums, and structs without a private field, that cannot grow, and why.

@@ -40,7 +40,7 @@ async fn status(State(control): State<Control>) -> Json<Value> {
     let tenant = &control.tenant;
     let roles = tenant.identities.iter().map(|identity| {
         json!({
-            "name": identity.name(), "kind": identity.kind(), "object_id": identity.object_id(),
+            "name": identity.name(), "kind": identity.kind().name(), "object_id": identity.object_id(),
             "client_id": identity.client_id(), "resource_id": identity.resource_id(),
         })
     });

@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
 use uuid::Uuid;
 
 /// The subscription all emulated managed identities live in.
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
 /// What kind of principal an identity is; it decides the claims of its tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IdentityKind {
     /// A managed identity; its tokens contain its name in `xms_mirid`.
@@ -19,6 +17,17 @@ pub enum IdentityKind {
     ServicePrincipal,
     /// A person; the tokens have `upn` and `unique_name`.
     User,
+}
+
+impl IdentityKind {
+    /// As the control API calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ManagedIdentity => "managed-identity",
+            Self::ServicePrincipal => "service-principal",
+            Self::User => "user",
+        }
+    }
 }
 
 /// A principal of the emulated tenant, mapped to the PostgreSQL role of the same name.
