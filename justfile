@@ -64,9 +64,10 @@ fuzz target="" seconds="60": (_tool "cargo-fuzz")
 mutants *args: (_tool "cargo-mutants")
     cargo mutants -p entra-pg-core --all-features --cap-lints true --timeout 60 -e '**/fuzzing.rs' -e '**/scenarios/**' "$@" -- --lib
 
-# Benchmark each adapter against its bare driver with a pasted token. The release build takes minutes
+# Measure what a token costs, beside the bare drivers and other languages' clients: just bench --quick. The release build takes minutes; `--write` writes docs/benchmarks.md
 bench *args:
-    cargo bench -p entra-pg-bench -- "$@"
+    tests/bench/peers/install {{quote(target / "peers")}}
+    ENTRA_PG_BENCH_PEERS={{quote(target / "peers")}} cargo bench -p entra-pg-bench -- "$@"
 
 # Count how often a connect of each adapter waits for the server, or one of a program: just round-trips psql -Xc '\q'
 round-trips *command: build

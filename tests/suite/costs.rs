@@ -48,7 +48,7 @@ fn a_fresh_token_costs_no_allocation_and_no_wait() {
 #[test]
 fn a_connect_allocates_little_more_than_its_driver() {
     let runtime = runtime();
-    let bare = runtime.block_on(TokioPostgres::new(shared()));
+    let bare = runtime.block_on(TokioPostgres::new());
     let bare = fewest_allocations(&runtime, async || drop(bare.connect().await));
     let connector = Connector::new(target(shared(), "costs"), &entra(shared()));
     let connector = connector.expect("a connector");
@@ -61,7 +61,7 @@ fn a_connect_allocates_little_more_than_its_driver() {
 #[test]
 fn a_message_through_the_proxy_costs_no_allocation() {
     let runtime = runtime();
-    let direct = runtime.block_on(async { TokioPostgres::new(shared()).await.connect().await });
+    let direct = runtime.block_on(async { TokioPostgres::new().await.connect().await });
     let direct = fewest_allocations(&runtime, async || ask(&direct).await);
     let provider = entra(shared()).login_provider(target(shared(), "costs"));
     let (proxy, client) = runtime.block_on(async {

@@ -1,50 +1,91 @@
-//! Opening a physical connection and closing it, TLS and the server's check of the token included.
+//! Opening a physical connection: TLS and the server's check of the token included.
 
-use criterion::{Criterion, SamplingMode};
+use std::time::Instant;
+
+use async_trait::async_trait;
 use entra_pg_tests::{
-    fixtures::{entra, shared, target},
-    pasted::{self, BASELINE},
+    adapters::{NamedAdapter, named},
+    fixtures::{entra, shared, target, url},
+    pasted,
 };
-use entra_pg_tokio_postgres::Connector;
-use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
-use tokio::runtime::Runtime;
 
-use crate::pools;
+use crate::{
+    peers::Peers,
+    section::{Goal, Limit, Section, Subject, Unit},
+};
 
-pub fn measure(criterion: &mut Criterion, runtime: &Runtime) {
-    tokio_postgres(criterion, runtime);
-    sqlx(criterion, runtime);
-}
+const CONNECTS: u32 = 20;
+const APPLICATION: &str = "bench";
 
-fn tokio_postgres(criterion: &mut Criterion, runtime: &Runtime) {
-    let bare = runtime.block_on(pasted::TokioPostgres::new(shared()));
-    let connector =
-        Connector::new(target(shared(), "bench"), &entra(shared())).expect("a connector");
-    let mut group = criterion.benchmark_group("connect with tokio-postgres");
-    group.sampling_mode(SamplingMode::Flat);
-    group.bench_function(BASELINE, |b| {
-        b.to_async(runtime).iter(|| bare.connect());
-    });
-    group.bench_function("Connector", |b| {
-        b.to_async(runtime)
-            .iter(async || connector.connect_and_spawn().await.expect("a connection"));
-    });
-    group.finish();
-}
-
-fn sqlx(criterion: &mut Criterion, runtime: &Runtime) {
-    let pools = runtime.block_on(pools::open());
-    let mut group = criterion.benchmark_group("connect with sqlx");
-    group.sampling_mode(SamplingMode::Flat);
-    for (name, pool) in &pools {
-        let options = pool.connect_options();
-        group.bench_function(*name, |b| b.to_async(runtime).iter(|| connect(&options)));
+pub fn section(peers: &Peers) -> Section {
+    let adapters = [
+        pasted::TOKIO_POSTGRES,
+        named("tokio-postgres"),
+        pasted::DIESEL_ASYNC,
+        named("diesel-async on deadpool"),
+        pasted::SQLX,
+        named("sqlx"),
+        named("sqlx per connection"),
+        named("SeaORM"),
+        named("SeaORM per connection"),
+    ];
+    let mut subjects: Vec<Box<dyn Subject>> = Vec::new();
+    for adapter in adapters {
+        subjects.push(Box::new(Connects(adapter)));
     }
-    group.finish();
-    runtime.block_on(pools::close(pools));
+    subjects.extend(peers.connects(CONNECTS));
+    Section {
+        title: "A connect",
+        about: "A pool opens one physical connection after another and keeps them. Other languages' clients do the same in a \
+                process of their own; starting that is not counted.",
+        unit: Unit::Milliseconds,
+        percentiles: &[50, 95],
+        subjects,
+        baseline_of: |name| match name {
+            "diesel-async on deadpool" => pasted::DIESEL_ASYNC.name,
+            "sqlx" => pasted::SQLX.name,
+            _ => pasted::TOKIO_POSTGRES.name,
+        },
+        goals: vec![
+            at_most("tokio-postgres", 1.02),
+            at_most("diesel-async on deadpool", 1.02),
+            at_most("sqlx per connection", 1.15),
+            at_most("SeaORM per connection", 1.15),
+        ],
+    }
 }
 
-async fn connect(options: &PgConnectOptions) {
-    let connection = options.connect().await.expect("a connection");
-    connection.close().await.expect("it closes");
+fn at_most(subject: &'static str, ratio: f64) -> Goal {
+    Goal {
+        subject,
+        limit: Limit::AtMost(ratio),
+        reason: "",
+    }
+}
+
+struct Connects(NamedAdapter);
+
+#[async_trait]
+impl Subject for Connects {
+    fn name(&self) -> &str {
+        self.0.name
+    }
+
+    async fn measure(&self) -> Vec<f64> {
+        let (url, target) = (url(shared(), APPLICATION), target(shared(), APPLICATION));
+        let (adapter, entra) = (self.0.adapter, entra(shared()));
+        let pool = adapter.open_sized(&url, target, &entra, CONNECTS + 1).await;
+        let pool = pool.unwrap_or_else(|error| panic!("{}: {error}", self.0.name));
+        // What the pool has opened already.
+        let mut held = vec![pool.acquire().await.expect(self.0.name)];
+        let mut times = Vec::new();
+        for _ in 0..CONNECTS {
+            let begun = Instant::now();
+            held.push(pool.acquire().await.expect(self.0.name));
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        drop(held);
+        pool.close().await;
+        times
+    }
 }

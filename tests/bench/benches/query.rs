@@ -1,60 +1,136 @@
-//! What runs over a connection that is open: only per connection there is something of ours in its way.
+//! What runs over connections that are open: only per connection there is something of ours in its way.
 
-use std::{
-    hint::black_box,
-    time::{Duration, Instant},
+use std::time::Instant;
+
+use async_trait::async_trait;
+use entra_pg_sqlx::{EntraOptions, Strategy};
+use entra_pg_tests::{
+    fixtures::{entra, shared, target},
+    pasted,
 };
+use futures::{TryStreamExt, future::join_all};
+use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use criterion::{Criterion, Throughput};
-use futures::TryStreamExt;
-use sqlx::PgPool;
-use tokio::runtime::Runtime;
+use crate::section::{Goal, Limit, Section, Subject, Unit};
 
-use crate::pools;
+const POOL: u32 = 16;
+/// By each connection.
+const QUERIES: u32 = 500;
 
-const ROWS: u64 = 100_000;
+const PASTED: &str = "sqlx, a pasted token";
+const ROTATE: &str = "sqlx";
+const PER_CONNECTION: &str = "sqlx per connection";
 
-pub fn measure(criterion: &mut Criterion, runtime: &Runtime) {
-    let pools = runtime.block_on(pools::open());
-    let mut group = criterion.benchmark_group("SELECT 1 with sqlx");
-    for (name, pool) in &pools {
-        group.bench_function(*name, |b| {
-            b.to_async(runtime)
-                .iter_custom(|times| select_one(pool.clone(), times));
-        });
-    }
-    group.finish();
-    let mut group = criterion.benchmark_group("100,000 rows with sqlx");
-    group.sample_size(20).throughput(Throughput::Elements(ROWS));
-    for (name, pool) in &pools {
-        group.bench_function(*name, |b| b.to_async(runtime).iter(|| many_rows(pool)));
-    }
-    group.finish();
-    runtime.block_on(pools::close(pools));
-}
-
-/// On a thread of the runtime, as an application does, and over one connection.
-async fn select_one(pool: PgPool, times: u64) -> Duration {
-    let selects = async move {
-        let mut connection = pool.acquire().await.expect("a connection");
-        let started = Instant::now();
-        for _ in 0..times {
-            let one: i32 = sqlx::query_scalar("SELECT 1")
-                .fetch_one(&mut *connection)
-                .await
-                .expect("an answer");
-            black_box(one);
-        }
-        started.elapsed()
+pub async fn sections() -> [Section; 3] {
+    let pools = [
+        (PASTED, pasted::sqlx_pool(POOL).await),
+        (ROTATE, pool(Strategy::Rotate).await),
+        (PER_CONNECTION, pool(Strategy::PerConnection).await),
+    ];
+    let section = |title, about, goal, sql, times, connections| Section {
+        title,
+        about,
+        unit: Unit::PerSecond,
+        percentiles: &[50],
+        subjects: subjects(&pools, sql, times, connections),
+        baseline_of: |_| PASTED,
+        goals: vec![at_least(ROTATE, 0.99), at_least(PER_CONNECTION, goal)],
     };
-    tokio::spawn(selects).await.expect("no panic")
+    [
+        section(
+            "Small queries",
+            "`SELECT 1` by sixteen connections at once: a second of it, for all of them together.",
+            0.8,
+            "SELECT 1",
+            QUERIES,
+            POOL,
+        ),
+        section(
+            "Reads of a hundred rows",
+            "A hundred rows of 36 bytes by each query, by sixteen connections at once.",
+            0.8,
+            "SELECT i, md5(i::text) FROM generate_series(1, 100) AS i",
+            QUERIES / 5,
+            POOL,
+        ),
+        section(
+            "Bulk",
+            "300,000 rows by one query over one connection: how many queries a second that is.",
+            1.0,
+            "SELECT i, md5(i::text) FROM generate_series(1, 300000) AS i",
+            1,
+            1,
+        ),
+    ]
 }
 
-async fn many_rows(pool: &PgPool) {
-    let rows: u64 = sqlx::query("SELECT i, md5(i::text) FROM generate_series(1, 100000) AS i")
-        .fetch(pool)
-        .try_fold(0, async |count, _| Ok(count + 1))
-        .await
-        .expect("rows");
-    assert_eq!(rows, ROWS);
+fn at_least(subject: &'static str, ratio: f64) -> Goal {
+    Goal {
+        subject,
+        limit: Limit::AtLeast(ratio),
+        reason: "",
+    }
+}
+
+async fn pool(strategy: Strategy) -> PgPool {
+    let options = PgPoolOptions::new().max_connections(POOL);
+    let strategy = EntraOptions::new().strategy(strategy);
+    let target = target(shared(), "bench");
+    let pool = entra_pg_sqlx::connect_with(options, target, &entra(shared()), strategy).await;
+    pool.expect("a pool")
+}
+
+fn subjects(
+    pools: &[(&'static str, PgPool)],
+    sql: &'static str,
+    times: u32,
+    connections: u32,
+) -> Vec<Box<dyn Subject>> {
+    let pools = pools.iter().cloned();
+    let subjects = pools.map(|(name, pool)| {
+        Box::new(Queries {
+            name,
+            pool,
+            sql,
+            times,
+            connections,
+        }) as Box<dyn Subject>
+    });
+    subjects.collect()
+}
+
+struct Queries {
+    name: &'static str,
+    pool: PgPool,
+    sql: &'static str,
+    times: u32,
+    connections: u32,
+}
+
+#[async_trait]
+impl Subject for Queries {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn measure(&self) -> Vec<f64> {
+        let begun = Instant::now();
+        // On threads of the runtime, as an application does.
+        let tasks = (0..self.connections).map(|_| {
+            let (pool, sql, times) = (self.pool.clone(), self.sql, self.times);
+            tokio::spawn(async move {
+                let mut connection = pool.acquire().await.expect("a connection");
+                for _ in 0..times {
+                    let rows = sqlx::query(sql).fetch(&mut *connection);
+                    let rows = rows.try_fold(0_u32, async |count, _| Ok(count + 1)).await;
+                    assert_ne!(rows.expect("rows"), 0);
+                }
+            })
+        });
+        for task in join_all(tasks).await {
+            task.expect("no panic");
+        }
+        let queries = f64::from(self.connections * self.times);
+        vec![queries / begun.elapsed().as_secs_f64()]
+    }
 }

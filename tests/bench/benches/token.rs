@@ -1,77 +1,117 @@
 //! The path that every connect takes: a token that is still fresh.
 
-use std::{
-    hint::black_box,
-    sync::{Arc, Barrier},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, sync::Barrier, thread, time::Instant};
 
 use arc_swap::ArcSwap;
+use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
-use criterion::Criterion;
 use entra_pg_core::{Scope, TokenCache};
 use entra_pg_tests::{
     fixtures::{credential, entra, shared},
-    pasted::{self, BASELINE, PATIENCE},
+    pasted::PATIENCE,
 };
 use futures::FutureExt;
-use tokio::runtime::Runtime;
 
+use crate::section::{Goal, Limit, Section, Subject, Unit};
+
+const TIMES: u32 = 200_000;
 const SWAP: &str = "an ArcSwap, loaded";
-const CACHE: &str = "from the cache, fresh";
+const AZURE: &str = "azure_identity's cache";
+const OURS: &str = "our cache";
 
-pub fn measure(criterion: &mut Criterion, runtime: &Runtime) {
-    let pasted: Arc<str> = runtime.block_on(pasted::token(shared())).into();
-    let swap = ArcSwap::from_pointee(Arc::clone(&pasted));
+pub fn alone() -> Section {
+    Section {
+        title: "A fresh token",
+        about: "What a connect pays for a token that is still fresh, on one thread.",
+        unit: Unit::Nanoseconds,
+        percentiles: &[50],
+        subjects: subjects(1),
+        baseline_of: |_| AZURE,
+        goals: vec![Goal {
+            subject: OURS,
+            limit: Limit::AtMost(1.0 / 8.0),
+            reason: "",
+        }],
+    }
+}
+
+pub fn on_two_threads() -> Section {
+    Section {
+        title: "A fresh token, on two threads at once",
+        about: "The same while another thread does it, too: all share the count of references to the token.",
+        unit: Unit::Nanoseconds,
+        percentiles: &[50],
+        subjects: subjects(2),
+        baseline_of: |_| SWAP,
+        goals: vec![Goal {
+            subject: OURS,
+            limit: Limit::AtMost(1.5),
+            reason: "",
+        }],
+    }
+}
+
+fn subjects(threads: usize) -> Vec<Box<dyn Subject>> {
+    let swap = ArcSwap::from_pointee(String::from("a token"));
     let tokens = entra(shared()).token_cache(&Scope::for_host("localhost"));
-    runtime.block_on(tokens.get(PATIENCE)).expect("a token");
-
-    let mut group = criterion.benchmark_group("get a token");
-    group.bench_function(BASELINE, |b| b.iter(|| black_box(Arc::clone(&pasted))));
-    group.bench_function(SWAP, |b| b.iter(|| black_box(swap.load_full())));
-    group.bench_function(CACHE, |b| b.iter(|| black_box(fresh(&tokens))));
-    let credential = credential(shared());
-    let scope = tokens.scope().as_str();
-    group.bench_function("from azure_identity's cache", |b| {
-        b.to_async(runtime).iter(async || {
-            let token = credential.get_token(&[scope], None).await;
-            token.expect("a token")
-        });
-    });
-    group.finish();
-
-    let mut group = criterion.benchmark_group("get a token, on two threads at once");
-    group.bench_function(BASELINE, |b| {
-        b.iter_custom(|times| on_two_threads(times, || Arc::clone(&pasted)));
-    });
-    group.bench_function(SWAP, |b| {
-        b.iter_custom(|times| on_two_threads(times, || swap.load_full()));
-    });
-    group.bench_function(CACHE, |b| {
-        b.iter_custom(|times| on_two_threads(times, || fresh(&tokens)));
-    });
-    group.finish();
+    let azure = credential(shared());
+    let scope = tokens.scope().clone();
+    vec![
+        Box::new(Repeated {
+            name: AZURE,
+            threads,
+            // Its future has to be awaited, though it is ready.
+            once: move || {
+                let token = azure.get_token(&[scope.as_str()], None).now_or_never();
+                black_box(token);
+            },
+        }),
+        Box::new(Repeated {
+            name: SWAP,
+            threads,
+            once: move || {
+                black_box(swap.load_full());
+            },
+        }),
+        Box::new(Repeated {
+            name: OURS,
+            threads,
+            once: move || fresh(&tokens),
+        }),
+    ]
 }
 
-fn fresh(tokens: &TokenCache) -> entra_pg_core::Token {
+fn fresh(tokens: &TokenCache) {
     let token = tokens.get(PATIENCE).now_or_never();
-    token.expect("at once").expect("it is fresh")
+    black_box(token);
 }
 
-/// How long both take for so many each.
-fn on_two_threads<T>(times: u64, operation: impl Fn() -> T + Sync) -> Duration {
-    let start = Barrier::new(2);
-    let run = || {
-        start.wait();
-        let begun = Instant::now();
-        for _ in 0..times {
-            black_box(operation());
-        }
-        begun.elapsed()
-    };
-    thread::scope(|scope| {
-        let other = scope.spawn(run);
-        run().max(other.join().expect("no panic"))
-    })
+struct Repeated<F> {
+    name: &'static str,
+    threads: usize,
+    once: F,
+}
+
+#[async_trait]
+impl<F: Fn() + Send + Sync> Subject for Repeated<F> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn measure(&self) -> Vec<f64> {
+        let start = Barrier::new(self.threads);
+        let run = || {
+            start.wait();
+            let begun = Instant::now();
+            for _ in 0..TIMES {
+                (self.once)();
+            }
+            begun.elapsed().as_secs_f64() * 1e9 / f64::from(TIMES)
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.threads).map(|_| scope.spawn(run)).collect();
+            let ended = threads.into_iter().map(|thread| thread.join());
+            ended.map(|value| value.expect("no panic")).collect()
+        })
+    }
 }

@@ -103,6 +103,13 @@ impl TestConnection for DeadpoolConnection {
     }
 }
 
+#[async_trait]
+impl TestConnection for AsyncPgConnection {
+    async fn query(&mut self, sql: &str) -> Result<String, String> {
+        query_diesel(self, sql).await
+    }
+}
+
 #[derive(diesel::QueryableByName)]
 struct Answer {
     #[diesel(sql_type = diesel::sql_types::Text)]

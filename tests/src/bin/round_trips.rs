@@ -8,12 +8,12 @@ use std::{
 
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
-use entra_pg_core::{Scope, Target};
+use entra_pg_core::Target;
 use entra_pg_tests::{
     adapters::{ALL, NamedAdapter, PROXY},
     counting_relay::CountingRelay,
     fixtures::{entra, shared},
-    pasted::PATIENCE,
+    pasted,
 };
 use tokio::process::Command;
 
@@ -107,15 +107,13 @@ async fn measure(subject: NamedAdapter, delay: Duration) -> Measured {
 async fn count_program(program: &str, arguments: &[String]) -> ExitCode {
     let emulator = shared();
     let relay = CountingRelay::start(emulator, Duration::from_millis(DELAYS[0])).await;
-    let tokens = entra(emulator).token_cache(&Scope::for_host("localhost"));
-    let token = tokens.get(PATIENCE).await.expect("a token");
     let status = Command::new(program)
         .args(arguments)
         .env("PGHOST", "localhost")
         .env("PGPORT", relay.port().to_string())
         .env("PGUSER", "app")
         .env("PGDATABASE", "postgres")
-        .env("PGPASSWORD", token.secret())
+        .env("PGPASSWORD", pasted::token().await)
         .env("PGSSLMODE", "verify-full")
         .env("PGSSLROOTCERT", emulator.ca_file())
         .status()
