@@ -59,7 +59,7 @@ fn at_most(subject: &'static str, ratio: f64) -> Goal {
     Goal {
         subject,
         limit: Limit::AtMost(ratio),
-        reason: "",
+        reason: "that of one run, whose noise is beside it",
     }
 }
 

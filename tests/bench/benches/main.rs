@@ -48,8 +48,8 @@ fn main() -> ExitCode {
     let report = runtime.block_on(async {
         let peers = Peers::find().await;
         let mut report = Report::new(rounds, &peers, options.only);
-        report.measure(token::alone()).await;
-        report.measure(token::on_two_threads()).await;
+        report.measure(token::alone().await).await;
+        report.measure(token::on_two_threads().await).await;
         report.measure(connect::section(&peers)).await;
         report.measure(cold::section(&peers)).await;
         for section in query::sections().await {

@@ -34,7 +34,14 @@ pub async fn sections() -> [Section; 3] {
         percentiles: &[50],
         subjects: subjects(&pools, sql, times, connections),
         baseline_of: |_| PASTED,
-        goals: vec![at_least(ROTATE, 0.99), at_least(PER_CONNECTION, goal)],
+        goals: vec![
+            at_least(ROTATE, 0.99, "it is the driver itself: this is noise"),
+            at_least(
+                PER_CONNECTION,
+                goal,
+                "each byte is copied once more, by the processors that client and server use",
+            ),
+        ],
     };
     [
         section(
@@ -55,7 +62,7 @@ pub async fn sections() -> [Section; 3] {
         ),
         section(
             "Bulk",
-            "300,000 rows by one query over one connection: how many queries a second that is.",
+            "300,000 rows by one query over one connection: how many rows a second that is.",
             1.0,
             "SELECT i, md5(i::text) FROM generate_series(1, 300000) AS i",
             1,
@@ -64,11 +71,11 @@ pub async fn sections() -> [Section; 3] {
     ]
 }
 
-fn at_least(subject: &'static str, ratio: f64) -> Goal {
+fn at_least(subject: &'static str, ratio: f64, reason: &'static str) -> Goal {
     Goal {
         subject,
         limit: Limit::AtLeast(ratio),
-        reason: "",
+        reason,
     }
 }
 
@@ -119,18 +126,20 @@ impl Subject for Queries {
         let tasks = (0..self.connections).map(|_| {
             let (pool, sql, times) = (self.pool.clone(), self.sql, self.times);
             tokio::spawn(async move {
-                let mut connection = pool.acquire().await.expect("a connection");
+                let (mut connection, mut all) = (pool.acquire().await.expect("one"), 0_u32);
                 for _ in 0..times {
                     let rows = sqlx::query(sql).fetch(&mut *connection);
-                    let rows = rows.try_fold(0_u32, async |count, _| Ok(count + 1)).await;
-                    assert_ne!(rows.expect("rows"), 0);
+                    let rows = rows.try_fold(0, async |count, _| Ok(count + 1)).await;
+                    all += rows.expect("rows");
                 }
+                all
             })
         });
-        for task in join_all(tasks).await {
-            task.expect("no panic");
-        }
-        let queries = f64::from(self.connections * self.times);
-        vec![queries / begun.elapsed().as_secs_f64()]
+        let rows = join_all(tasks).await.into_iter();
+        let rows: u32 = rows.map(|rows| rows.expect("no panic")).sum();
+        let queries = self.connections * self.times;
+        // One query alone is about its rows.
+        let count = if queries == 1 { rows } else { queries };
+        vec![f64::from(count) / begun.elapsed().as_secs_f64()]
     }
 }

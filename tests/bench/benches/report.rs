@@ -73,9 +73,10 @@ impl Report {
 
     fn head(&self) -> String {
         let mut head = format!(
-            "# Benchmarks\n\n`just bench --write` has written this page. Everything was measured in one run on one machine, in {} rounds, in \
-             which each was measured once; a ratio is that to its baseline in the same round. The values are the medians of the rounds, \
-             with the least and the most.\n\n",
+            "# Benchmarks\n\n\
+             `just bench --write` has written this page. All of it was measured in one run on one machine, in {} rounds, each of which\n\
+             measured each once. A value is the median of the rounds, with the least and the most beside it; a ratio is that to the\n\
+             baseline in the same round.\n\n",
             self.rounds
         );
         for (what, value) in machine::describe() {
