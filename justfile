@@ -99,7 +99,8 @@ test-postgres +servers: build
             */*) programs=$server ;;
             *) programs=/usr/lib/postgresql/$server/bin ;;
         esac
-        echo "$("$programs/postgres" --version), in $programs"
+        version=$("$programs/postgres" --version)
+        echo "$version, in $programs"
         ENTRA_PG_TEST_SERVER=$programs suite --ignored --nocapture server_version
         if grep -qa libldap "$programs/postgres"; then
             export ENTRA_PG_EMULATOR_PGBIN="$programs"
