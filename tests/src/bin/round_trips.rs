@@ -1,5 +1,5 @@
 //! Counts how often a connect waits for the server, and times it on a network of 1, 5 and 20 ms. `just round-trips` prints a table
-//! of all adapters; `just round-trips psql -Xc '\\q'` counts those of any program.
+//! of all adapters; `just round-trips psql -Xc '\q'` counts those of any program.
 
 use std::{
     process::ExitCode,
