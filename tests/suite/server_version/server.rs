@@ -11,7 +11,6 @@ use std::{
 
 use entra_pg_core::{Entra, Scope, Target};
 use entra_pg_emulator::Emulator;
-use tokio::net::TcpStream;
 
 use crate::fixtures::{eventually, shared};
 
@@ -68,8 +67,11 @@ impl Server {
             supervisor: run(programs, emulator, &data, port, settings),
             data,
         };
-        eventually("the server accepts connections", || async {
-            TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        let log = server.data.with_extension("log");
+        eventually("the server is ready", || async {
+            // It accepts connections before that, and refuses them.
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            log.contains("ready to accept connections")
         })
         .await;
         server
