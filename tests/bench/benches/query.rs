@@ -35,7 +35,7 @@ pub async fn sections() -> [Section; 3] {
         subjects: subjects(&pools, sql, times, connections),
         baseline_of: |_| PASTED,
         goals: vec![
-            at_least(ROTATE, 0.99, "it is the driver itself: this is noise"),
+            at_least(ROTATE, 0.99, "the driver is the same, so this is noise"),
             at_least(
                 PER_CONNECTION,
                 goal,
@@ -46,7 +46,7 @@ pub async fn sections() -> [Section; 3] {
     [
         section(
             "Small queries",
-            "`SELECT 1` by sixteen connections at once: a second of it, for all of them together.",
+            "`SELECT 1` by sixteen connections at once: how many a second, all of them together.",
             0.8,
             "SELECT 1",
             QUERIES,

@@ -18,6 +18,7 @@ const TIMES: u32 = 200_000;
 const SWAP: &str = "an ArcSwap, loaded";
 const AZURE: &str = "azure_identity's cache";
 const OURS: &str = "our cache";
+const TWO_CLOCKS: &str = "two clocks are read, too, to see that it is fresh";
 
 pub async fn alone() -> Section {
     Section {
@@ -30,7 +31,7 @@ pub async fn alone() -> Section {
         goals: vec![Goal {
             subject: OURS,
             limit: Limit::AtMost(1.0 / 8.0),
-            reason: "",
+            reason: TWO_CLOCKS,
         }],
     }
 }
@@ -46,7 +47,7 @@ pub async fn on_two_threads() -> Section {
         goals: vec![Goal {
             subject: OURS,
             limit: Limit::AtMost(1.5),
-            reason: "two clocks are read, too, to see that it is fresh",
+            reason: TWO_CLOCKS,
         }],
     }
 }
