@@ -12,6 +12,7 @@ pub mod record;
 pub mod recovery;
 pub mod refusing_server;
 pub mod relay;
+pub mod round_trips;
 pub mod scenarios;
 pub mod standby;
 pub mod token_endpoint;

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use entra_pg_core::Target;
 use entra_pg_tests::{
     adapters::{ALL, NamedAdapter, PROXY},
-    counting_relay::CountingRelay,
+    round_trips::measure,
 };
-
-use crate::fixtures::{entra, shared};
 
 /// So long an answer is on its way, in the first pool. What a client sends in two pieces is then one, unless the machine stalls in
 /// between; so the next pool's answers take twice as long.
@@ -36,31 +33,13 @@ const SET_TWICE: u32 = 4;
 async fn count(subject: NamedAdapter, expected: (u32, u32)) -> (u32, u32) {
     let mut fewest = (u32::MAX, u32::MAX);
     for pool in 0..POOLS {
-        let (first, others) = count_of_a_pool(subject, DELAY * 2_u32.pow(pool)).await;
-        fewest = (first.min(fewest.0), others.min(fewest.1));
+        let counted = measure(subject, DELAY * 2_u32.pow(pool), CONNECTIONS).await;
+        fewest = (counted.first.min(fewest.0), counted.others.min(fewest.1));
         if fewest.0 <= expected.0 && fewest.1 <= expected.1 {
             break;
         }
     }
     fewest
-}
-
-async fn count_of_a_pool(subject: NamedAdapter, delay: Duration) -> (u32, u32) {
-    let relay = CountingRelay::start(shared(), delay).await;
-    let (url, name, entra) = (relay.url(), subject.name, entra(shared()));
-    let target = Target::parse(&url).expect("a URL");
-    let adapter = subject.adapter;
-    let opened = adapter.open_sized(&url, target, &entra, CONNECTIONS).await;
-    let opened = opened.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let first = relay.counts()[0];
-    let mut held = Vec::new();
-    for _ in 0..CONNECTIONS {
-        held.push(opened.acquire().await.expect(name));
-    }
-    let others = relay.counts().into_iter().skip(1).min();
-    drop(held);
-    opened.close().await;
-    (first, others.expect("another connection"))
 }
 
 /// What the library around our connect adds: to the first connection of a pool, and to each that is acquired.

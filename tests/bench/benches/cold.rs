@@ -10,7 +10,7 @@ use entra_pg_core::Entra;
 use entra_pg_tests::{
     adapter_fixture::Requests,
     adapters::{NamedAdapter, named},
-    fixtures::{shared, target, url},
+    fixtures::{shared, url},
     pasted,
 };
 use futures::future::join_all;
@@ -21,7 +21,6 @@ use crate::{
 };
 
 const CONNECTIONS: u32 = 100;
-const APPLICATION: &str = "bench";
 
 pub fn section(peers: &Peers) -> Section {
     let cold = |adapter| Box::new(Cold::new(adapter)) as Box<dyn Subject>;
@@ -84,15 +83,9 @@ impl Subject for Cold {
     async fn measure(&self) -> Vec<f64> {
         let requests = Requests::default();
         let entra = Entra::new(requests.credential(shared()));
-        let (url, target) = (url(shared(), APPLICATION), target(shared(), APPLICATION));
+        let url = url(shared(), "bench");
         let begun = Instant::now();
-        let opening = self
-            .adapter
-            .adapter
-            .open_sized(&url, target, &entra, CONNECTIONS);
-        let pool = opening
-            .await
-            .unwrap_or_else(|error| panic!("{}: {error}", self.adapter.name));
+        let pool = self.adapter.open(&url, &entra, CONNECTIONS).await;
         let held = join_all((0..CONNECTIONS).map(|_| pool.acquire())).await;
         let took = begun.elapsed().as_secs_f64() * 1e3;
         for connection in &held {

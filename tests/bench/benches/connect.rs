@@ -5,7 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use entra_pg_tests::{
     adapters::{NamedAdapter, named},
-    fixtures::{entra, shared, target, url},
+    fixtures::{entra, shared, url},
     pasted,
 };
 
@@ -15,7 +15,6 @@ use crate::{
 };
 
 const CONNECTS: u32 = 20;
-const APPLICATION: &str = "bench";
 
 pub fn section(peers: &Peers) -> Section {
     let adapters = [
@@ -59,7 +58,7 @@ fn at_most(subject: &'static str, ratio: f64) -> Goal {
     Goal {
         subject,
         limit: Limit::AtMost(ratio),
-        reason: "that of one run, whose noise is beside it",
+        reason: "see the noise of the rounds beside it",
     }
 }
 
@@ -72,10 +71,8 @@ impl Subject for Connects {
     }
 
     async fn measure(&self) -> Vec<f64> {
-        let (url, target) = (url(shared(), APPLICATION), target(shared(), APPLICATION));
-        let (adapter, entra) = (self.0.adapter, entra(shared()));
-        let pool = adapter.open_sized(&url, target, &entra, CONNECTS + 1).await;
-        let pool = pool.unwrap_or_else(|error| panic!("{}: {error}", self.0.name));
+        let url = url(shared(), "bench");
+        let pool = self.0.open(&url, &entra(shared()), CONNECTS + 1).await;
         // What the pool has opened already.
         let mut held = vec![pool.acquire().await.expect(self.0.name)];
         let mut times = Vec::new();

@@ -1,7 +1,9 @@
 //! The list of adapters.
 
+use entra_pg_core::{Entra, Target};
+
 use super::{
-    adapter::Adapter,
+    adapter::{Adapter, TestPool},
     diesel_async::{DieselBb8, DieselDeadpool},
     sea_orm, sqlx,
     tokio_postgres::{
@@ -16,6 +18,15 @@ pub struct NamedAdapter {
     /// Whether it fetches a token whenever a connection opens. The others rotate.
     pub per_connection: bool,
     pub adapter: &'static dyn Adapter,
+}
+
+impl NamedAdapter {
+    /// Opens it with room for `size` connections. Panics with its name if it cannot.
+    pub async fn open(self, url: &str, entra: &Entra, size: u32) -> Box<dyn TestPool> {
+        let target = Target::parse(url).expect("a URL");
+        let opened = self.adapter.open_sized(url, target, entra, size).await;
+        opened.unwrap_or_else(|error| panic!("{}, {url}: {error}", self.name))
+    }
 }
 
 /// Every adapter. A new one adds itself here, and takes part in all suites.

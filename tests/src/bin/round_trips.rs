@@ -1,19 +1,16 @@
 //! Counts how often a connect waits for the server, and times it on a network of 1, 5 and 20 ms. `just round-trips` prints a table
 //! of all adapters; `just round-trips psql -Xc '\q'` counts those of any program.
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
-use entra_pg_core::Target;
 use entra_pg_tests::{
-    adapters::{ALL, NamedAdapter, PROXY},
+    adapters::{ALL, PROXY},
     counting_relay::CountingRelay,
-    fixtures::{entra, shared},
+    fixtures::shared,
     pasted,
+    round_trips::measure,
 };
 use tokio::process::Command;
 
@@ -58,7 +55,7 @@ async fn adapters() -> Table {
     for subject in ALL.into_iter().chain([PROXY]) {
         let mut row = vec![subject.name.to_owned()];
         for delay in DELAYS {
-            let measured = measure(subject, Duration::from_millis(delay)).await;
+            let measured = measure(subject, Duration::from_millis(delay), CONNECTIONS).await;
             if row.len() == 1 {
                 row.extend([measured.first.to_string(), measured.others.to_string()]);
             }
@@ -67,40 +64,6 @@ async fn adapters() -> Table {
         table.add_row(row);
     }
     table
-}
-
-struct Measured {
-    first: u32,
-    others: u32,
-    fastest: Duration,
-}
-
-async fn measure(subject: NamedAdapter, delay: Duration) -> Measured {
-    let relay = CountingRelay::start(shared(), delay).await;
-    let (name, url, entra) = (subject.name, relay.url(), entra(shared()));
-    let target = Target::parse(&url).expect("a URL");
-    let opened = subject
-        .adapter
-        .open_sized(&url, target, &entra, CONNECTIONS)
-        .await;
-    let opened = opened.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let first = relay.counts()[0];
-    // The first may be in the pool.
-    let mut held = vec![opened.acquire().await.expect(name)];
-    let mut fastest = Duration::MAX;
-    for _ in 1..CONNECTIONS {
-        let begun = Instant::now();
-        held.push(opened.acquire().await.expect(name));
-        fastest = fastest.min(begun.elapsed());
-    }
-    let others = relay.counts().into_iter().skip(1).min();
-    drop(held);
-    opened.close().await;
-    Measured {
-        first,
-        others: others.expect("other connections"),
-        fastest,
-    }
 }
 
 /// With a token pasted in as the password. Its connections are counted without the goodbye, to which no client waits for an answer.

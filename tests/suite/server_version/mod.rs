@@ -6,9 +6,11 @@ mod server;
 
 use std::time::Duration;
 
-use entra_pg_core::{Entra, Target};
+use entra_pg_core::Entra;
 use entra_pg_proxy::Proxy;
-use entra_pg_tests::adapters::{ALL, Cancel, NamedAdapter, PROXY, TestConnection, TestPool};
+use entra_pg_tests::adapters::{
+    ALL, Cancel, NamedAdapter, POOL_SIZE, PROXY, TestConnection, TestPool,
+};
 use postgres_protocol::message::backend::{
     BACKEND_KEY_DATA_TAG, ERROR_RESPONSE_TAG, READY_FOR_QUERY_TAG,
 };
@@ -60,11 +62,9 @@ async fn every_adapter_finds_a_group_that_this_server_offers() {
     for offer in offers {
         let server = Server::start(&programs, &entra, &[offer]).await;
         for subject in ALL.into_iter().chain([PROXY]) {
-            let (name, url) = (subject.name, server.url());
-            let opened = subject.adapter.open(&url, server.target(), &entra).await;
-            let opened = opened.unwrap_or_else(|error| panic!("{name}, {offer}: {error}"));
-            let mut connection = opened.acquire().await.expect(name);
-            assert_encrypted(name, &mut connection).await;
+            let opened = subject.open(&server.url(), &entra, POOL_SIZE).await;
+            let mut connection = opened.acquire().await.expect(offer);
+            assert_encrypted(subject.name, &mut connection).await;
             drop(connection);
             opened.close().await;
         }
@@ -127,9 +127,7 @@ fn cancel_request(key: &[u8]) -> Vec<u8> {
 /// Logs in over TLS, and cancels a query. Returns the server's version.
 async fn session(subject: NamedAdapter, url: &str, entra: &Entra) -> String {
     let name = subject.name;
-    let target = Target::parse(url).expect("a URL");
-    let opened = subject.adapter.open(url, target, entra).await;
-    let opened = opened.unwrap_or_else(|error| panic!("{name}, {url}: {error}"));
+    let opened = subject.open(url, entra, POOL_SIZE).await;
     let mut connection = opened.acquire().await.expect(name);
     assert_encrypted(name, &mut connection).await;
     let version = connection
